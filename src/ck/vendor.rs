@@ -1,0 +1,51 @@
+//! The vendor attributes and reason codes of keyward: numbers that clients see. `include/keyward.h`
+//! holds the same numbers for C, and a test compares the two.
+
+use super::CK_ATTRIBUTE_TYPE;
+
+/// Every number of ours has this prefix: `CKA_VENDOR_DEFINED` and the letters "KW".
+const BASE: CK_ATTRIBUTE_TYPE = 0x8000_0000 | 0x4B57_0000;
+
+macro_rules! vendor_attributes {
+    ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
+        $($(#[$doc])* pub const $name: CK_ATTRIBUTE_TYPE = BASE | $number;)*
+        /// Name and number of each vendor attribute.
+        pub const VENDOR_ATTRIBUTES: &[(&str, CK_ATTRIBUTE_TYPE)] = &[$((stringify!($name), $name),)*];
+    };
+}
+
+vendor_attributes! {
+    /// Lifecycle state, a `CK_ULONG`: the numbers of KMIP 2.1, 11.54 (1 pre-active .. 6 destroyed compromised), 7 suspended.
+    CKA_KEYWARD_STATE = 0x01,
+    /// The one purpose of the key, a `CK_ULONG`; 0 while it is not bound yet.
+    CKA_KEYWARD_PURPOSE = 0x02,
+    /// When the object came into being, seconds since 1970 as a `CK_ULONG`.
+    CKA_KEYWARD_INITIAL_DATE = 0x03,
+    /// Start of the originator window (KMIP Activation Date).
+    CKA_KEYWARD_ACTIVATION_DATE = 0x04,
+    /// Start of the recipient window (KMIP Process Start Date).
+    CKA_KEYWARD_PROCESS_START_DATE = 0x05,
+    /// End of the originator window, exclusive (KMIP Protect Stop Date).
+    CKA_KEYWARD_PROTECT_STOP_DATE = 0x06,
+    /// End of the recipient window, exclusive (KMIP Deactivation Date).
+    CKA_KEYWARD_DEACTIVATION_DATE = 0x07,
+    /// When the key's material was destroyed.
+    CKA_KEYWARD_DESTROY_DATE = 0x08,
+    /// When the compromise is believed to have happened.
+    CKA_KEYWARD_COMPROMISE_OCCURRENCE_DATE = 0x09,
+    /// When the key was declared compromised.
+    CKA_KEYWARD_COMPROMISE_DATE = 0x0A,
+    /// Reason of the last revocation, a `CK_ULONG`: the numbers of KMIP 2.1, 11.47.
+    CKA_KEYWARD_REVOCATION_REASON = 0x0B,
+    /// The words that came with it, UTF-8.
+    CKA_KEYWARD_REVOCATION_MESSAGE = 0x0C,
+    /// Where the key came from, a `CK_ULONG`: 1 generated, 2 imported, 3 unwrapped, 4 derived, 5 copied.
+    CKA_KEYWARD_ORIGIN = 0x0D,
+    /// History of transitions, one line each, UTF-8.
+    CKA_KEYWARD_HISTORY = 0x0E,
+    /// Identity shared by the two halves of a pair: 16 bytes.
+    CKA_KEYWARD_PAIR = 0x0F,
+}
+
+/// `ulMinorVersion` of the vendor tables; grows when a number is added.
+pub const VENDOR_TABLE_VERSION: u32 = 1;
