@@ -1,3 +1,7 @@
 //! keyward: a PKCS#11 3.2 provider in which every key has a life and a purpose.
 
 pub mod ck;
+pub mod crypto;
+pub mod secret;
+#[expect(unsafe_code, reason = "what we ask of C and of the operating system")]
+pub mod sys;

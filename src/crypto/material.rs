@@ -1,0 +1,241 @@
+//! Key material in the form that the algorithms take: parsed, checked for shape, without attributes.
+//! How it is checked in depth (`RSA_check_key`, point on the curve) is the business of the
+//! algorithm's `prepare` and `import` functions.
+
+use crate::ck::{CK_KEY_TYPE, Error, Result};
+use crate::secret::Secret;
+use cryptoki_sys::{CKK_EC, CKK_EC_EDWARDS, CKK_RSA};
+
+/// Curves of the short Weierstrass form.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Curve {
+    /// NIST P-256, secp256r1, prime256v1.
+    P256,
+    /// NIST P-384, secp384r1.
+    P384,
+    /// NIST P-521, secp521r1.
+    P521,
+}
+
+/// Private RSA key (PKCS#1, RFC 8017, A.1.2). Numbers are big-endian without leading zeros.
+pub struct RsaPrivate {
+    /// Modulus.
+    pub n: Vec<u8>,
+    /// Public exponent.
+    pub e: Vec<u8>,
+    /// Private exponent.
+    pub d: Secret,
+    /// First prime.
+    pub p: Secret,
+    /// Second prime.
+    pub q: Secret,
+    /// d mod (p - 1).
+    pub dp: Secret,
+    /// d mod (q - 1).
+    pub dq: Secret,
+    /// q^-1 mod p.
+    pub qi: Secret,
+}
+
+/// The material of one key. No `Clone`, no `Debug`: see `secret`.
+pub enum Material {
+    /// AES, HMAC and generic secret keys: bytes.
+    Bytes(Secret),
+    /// Public RSA key, big-endian without leading zeros.
+    RsaPublic {
+        /// Modulus.
+        n: Vec<u8>,
+        /// Public exponent.
+        e: Vec<u8>,
+    },
+    /// Private RSA key with all its CRT values.
+    RsaPrivate(Box<RsaPrivate>),
+    /// Public point, SEC 1 uncompressed (0x04 X Y).
+    EcPublic {
+        /// The curve.
+        curve: Curve,
+        /// The point.
+        point: Vec<u8>,
+    },
+    /// Private scalar, big-endian, of the length of the curve's order.
+    EcPrivate {
+        /// The curve.
+        curve: Curve,
+        /// The scalar.
+        scalar: Secret,
+    },
+    /// Ed25519 public key, 32 bytes.
+    EdPublic(Vec<u8>),
+    /// Ed25519 seed (RFC 8032, 5.1.5), 32 bytes.
+    EdPrivate(Secret),
+}
+
+/// A new key pair.
+pub struct Pair {
+    /// The public half.
+    pub public: Material,
+    /// The private half.
+    pub private: Material,
+}
+
+const BYTES: u8 = 1;
+const RSA_PUBLIC: u8 = 2;
+const RSA_PRIVATE: u8 = 3;
+const EC_PUBLIC: u8 = 4;
+const EC_PRIVATE: u8 = 5;
+const ED_PUBLIC: u8 = 6;
+const ED_PRIVATE: u8 = 7;
+
+impl Curve {
+    /// All curves, in the order of their numbers in the encoding.
+    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
+
+    /// Number in the encoding of [`Material`].
+    const fn number(self) -> u8 {
+        match self {
+            Self::P256 => 1,
+            Self::P384 => 2,
+            Self::P521 => 3,
+        }
+    }
+
+    /// Bits of the field and, for these curves, of the order.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::P256 => 256,
+            Self::P384 => 384,
+            Self::P521 => 521,
+        }
+    }
+
+    /// Length of a coordinate or a scalar in bytes.
+    pub const fn len(self) -> usize {
+        match self {
+            Self::P256 => 32,
+            Self::P384 => 48,
+            Self::P521 => 66,
+        }
+    }
+}
+
+impl Material {
+    /// The key type that such material belongs to; `None` for bytes, which may be any secret key.
+    pub const fn key_type(&self) -> Option<CK_KEY_TYPE> {
+        match self {
+            Self::Bytes(_) => None,
+            Self::RsaPublic { .. } | Self::RsaPrivate(_) => Some(CKK_RSA),
+            Self::EcPublic { .. } | Self::EcPrivate { .. } => Some(CKK_EC),
+            Self::EdPublic(_) | Self::EdPrivate(_) => Some(CKK_EC_EDWARDS),
+        }
+    }
+
+    /// Size of the key in bits, as policies and mechanisms count it.
+    pub fn bits(&self) -> u32 {
+        let of = |bytes: &[u8]| {
+            let leading = bytes.first().map_or(0, |first| first.leading_zeros());
+            u32::try_from(bytes.len() * 8).unwrap_or(u32::MAX).saturating_sub(leading)
+        };
+        match self {
+            Self::Bytes(secret) => u32::try_from(secret.len() * 8).unwrap_or(u32::MAX),
+            Self::RsaPublic { n, .. } => of(n),
+            Self::RsaPrivate(key) => of(&key.n),
+            Self::EcPublic { curve, .. } | Self::EcPrivate { curve, .. } => curve.bits(),
+            Self::EdPublic(_) | Self::EdPrivate(_) => 255,
+        }
+    }
+
+    /// One self-describing byte string: a tag, then each part with a 32-bit little-endian length.
+    /// This is what the vault seals and what a shielded key keeps.
+    pub fn encode(&self) -> Secret {
+        let (tag, parts): (u8, Vec<&[u8]>) = match self {
+            Self::Bytes(secret) => (BYTES, vec![secret.expose()]),
+            Self::RsaPublic { n, e } => (RSA_PUBLIC, vec![n, e]),
+            Self::RsaPrivate(key) => {
+                let RsaPrivate { n, e, d, p, q, dp, dq, qi } = &**key;
+                let secrets = [d, p, q, dp, dq, qi].map(Secret::expose);
+                (RSA_PRIVATE, [&[&**n, &**e], &secrets[..]].concat())
+            }
+            Self::EcPublic { curve, point } => (EC_PUBLIC + (curve.number() << 4), vec![point]),
+            Self::EcPrivate { curve, scalar } => (EC_PRIVATE + (curve.number() << 4), vec![scalar.expose()]),
+            Self::EdPublic(key) => (ED_PUBLIC, vec![key]),
+            Self::EdPrivate(seed) => (ED_PRIVATE, vec![seed.expose()]),
+        };
+        let len = 1 + parts.iter().map(|part| 4 + part.len()).sum::<usize>();
+        let mut encoded = Secret::zeroed(len);
+        let mut rest = encoded.expose_mut();
+        let mut write = |bytes: &[u8]| {
+            if let Some((to, after)) = std::mem::take(&mut rest).split_at_mut_checked(bytes.len()) {
+                to.copy_from_slice(bytes);
+                rest = after;
+            }
+        };
+        write(&[tag]);
+        for part in parts {
+            write(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
+            write(part);
+        }
+        encoded
+    }
+
+    /// Reads what [`Self::encode`] wrote. Anything else, trailing bytes included, is
+    /// `CKR_DEVICE_ERROR`: the bytes came out of an authenticated seal, so they are ours or nobody's.
+    pub fn decode(encoded: &[u8]) -> Result<Self> {
+        let (tag, mut rest) = encoded.split_first().ok_or(Error::DeviceError)?;
+        let mut part = || -> Result<&[u8]> {
+            let (len, after) = rest.split_first_chunk::<4>().ok_or(Error::DeviceError)?;
+            let len = usize::try_from(u32::from_le_bytes(*len)).map_err(|_| Error::DeviceError)?;
+            let (part, after) = after.split_at_checked(len).ok_or(Error::DeviceError)?;
+            rest = after;
+            Ok(part)
+        };
+        let curve = || {
+            let number = tag >> 4;
+            Curve::ALL.into_iter().find(|curve| curve.number() == number).ok_or(Error::DeviceError)
+        };
+        let material = match tag & 0x0F {
+            BYTES => Self::Bytes(Secret::from_slice(part()?)),
+            RSA_PUBLIC => Self::RsaPublic { n: part()?.to_vec(), e: part()?.to_vec() },
+            RSA_PRIVATE => Self::RsaPrivate(Box::new(RsaPrivate {
+                n: part()?.to_vec(),
+                e: part()?.to_vec(),
+                d: Secret::from_slice(part()?),
+                p: Secret::from_slice(part()?),
+                q: Secret::from_slice(part()?),
+                dp: Secret::from_slice(part()?),
+                dq: Secret::from_slice(part()?),
+                qi: Secret::from_slice(part()?),
+            })),
+            EC_PUBLIC => Self::EcPublic { curve: curve()?, point: part()?.to_vec() },
+            EC_PRIVATE => Self::EcPrivate { curve: curve()?, scalar: Secret::from_slice(part()?) },
+            ED_PUBLIC => Self::EdPublic(part()?.to_vec()),
+            ED_PRIVATE => Self::EdPrivate(Secret::from_slice(part()?)),
+            _ => return Err(Error::DeviceError),
+        };
+        if rest.is_empty() { Ok(material) } else { Err(Error::DeviceError) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn material_is_encoded_and_decoded_unchanged() {
+        let key = Material::EcPrivate { curve: Curve::P521, scalar: Secret::from_slice(&[7; 66]) };
+        let encoded = key.encode();
+        let Material::EcPrivate { curve, scalar } = Material::decode(encoded.expose()).unwrap() else {
+            panic!("another kind of key came back");
+        };
+        assert_eq!((curve, scalar.expose()), (Curve::P521, &[7; 66][..]));
+    }
+
+    #[test]
+    fn truncated_or_longer_material_is_refused() {
+        let encoded = Material::RsaPublic { n: vec![1; 256], e: vec![1, 0, 1] }.encode();
+        let bytes = encoded.expose();
+        for len in 0..bytes.len() {
+            assert!(Material::decode(&bytes[..len]).is_err(), "{len}");
+        }
+        assert!(Material::decode(&[bytes, &[0]].concat()).is_err());
+    }
+}

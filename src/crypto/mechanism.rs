@@ -1,0 +1,182 @@
+//! What a mechanism is: one static [`Row`] in its algorithm's file, listed once in [`super::table`].
+//!
+//! The running-operation traits stand here too. They know nothing of sessions, handles, keys'
+//! attributes or the two-call rule; they turn bytes into bytes.
+
+use super::material::{Material, Pair};
+use crate::ck::params::Shape;
+use crate::ck::{CK_FLAGS, CK_KEY_TYPE, CK_MECHANISM_TYPE, Params, Result};
+use crate::secret::Secret;
+use std::any::Any;
+use std::sync::Arc;
+
+/// A key made ready for use once and used many times: an RSA key with its CRT values, a key
+/// schedule, the two inner states of an HMAC. Its type is private to the file that made it.
+pub type Context = Arc<dyn Any + Send + Sync>;
+
+/// Makes a [`Context`] of a key. Rows that can share a context name the same function, and the key
+/// keeps one context for each function.
+pub type Prepare = fn(&Material) -> Result<Context>;
+
+/// One mechanism: everything that the module knows about it.
+pub struct Row {
+    /// `CKM_...`
+    pub ckm: CK_MECHANISM_TYPE,
+    /// Key types it works on, or makes. Empty where it needs no key (digests).
+    pub key_types: &'static [CK_KEY_TYPE],
+    /// Key sizes, in the unit that `C_GetMechanismInfo` reports for this mechanism.
+    pub sizes: Sizes,
+    /// Form of its parameter.
+    pub shape: Shape,
+    /// Flags beyond those that follow from `ops` (`CKF_EC_F_P`, ...).
+    pub flags: CK_FLAGS,
+    /// How a key is made ready; `None` where no key is used.
+    pub prepare: Option<Prepare>,
+    /// What it can do.
+    pub ops: Ops,
+}
+
+/// Smallest and largest key of a mechanism (PKCS#11 3.2, `CK_MECHANISM_INFO`).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sizes {
+    /// The mechanism has no key.
+    None,
+    /// From..=to, in bits.
+    Bits(u32, u32),
+    /// From..=to, in bytes.
+    Bytes(u32, u32),
+}
+
+impl Sizes {
+    /// Whether a key of so many bits fits.
+    pub fn hold(self, bits: u32) -> bool {
+        match self {
+            Self::None => true,
+            Self::Bits(from, to) => (from..=to).contains(&bits),
+            Self::Bytes(from, to) => (from.saturating_mul(8)..=to.saturating_mul(8)).contains(&bits),
+        }
+    }
+}
+
+/// Starts a digest.
+pub type StartDigesting = fn(&Params) -> Result<Box<dyn Digesting>>;
+/// Starts a signature or a MAC with a prepared key.
+pub type StartSigning = fn(&Context, &Params) -> Result<Box<dyn Signing>>;
+/// Starts a verification with a prepared key.
+pub type StartVerifying = fn(&Context, &Params) -> Result<Box<dyn Verifying>>;
+/// Starts an encryption or a decryption with a prepared key.
+pub type StartCiphering = fn(&Context, &Params) -> Result<Box<dyn Ciphering>>;
+/// Derives key bytes from a prepared key.
+pub type DeriveKey = fn(&Context, &Params, &Recipe) -> Result<Secret>;
+
+/// The functions of a mechanism. What is `None` is not announced and not offered.
+#[derive(Clone, Copy)]
+pub struct Ops {
+    /// Starts a digest.
+    pub digest: Option<StartDigesting>,
+    /// Starts a signature or a MAC.
+    pub sign: Option<StartSigning>,
+    /// Starts a verification.
+    pub verify: Option<StartVerifying>,
+    /// Starts an encryption.
+    pub encrypt: Option<StartCiphering>,
+    /// Starts a decryption.
+    pub decrypt: Option<StartCiphering>,
+    /// Whether the encryption may wrap keys and the decryption unwrap them.
+    pub wraps: bool,
+    /// Makes a secret key.
+    pub generate: Option<fn(&Recipe) -> Result<Material>>,
+    /// Makes a key pair.
+    pub generate_pair: Option<fn(&Recipe) -> Result<Pair>>,
+    /// Derives key bytes. `Recipe::value_len` says how many are wanted, if the template does.
+    pub derive: Option<DeriveKey>,
+}
+
+impl Ops {
+    /// Nothing: the start of every row's `ops`.
+    pub const NONE: Self = Self {
+        digest: None,
+        sign: None,
+        verify: None,
+        encrypt: None,
+        decrypt: None,
+        wraps: false,
+        generate: None,
+        generate_pair: None,
+        derive: None,
+    };
+}
+
+/// What a template says about a key to be made. The algorithm checks it; nothing here is trusted.
+#[derive(Default, Debug)]
+pub struct Recipe {
+    /// `CKA_KEY_TYPE` of the key to be made.
+    pub key_type: Option<CK_KEY_TYPE>,
+    /// `CKA_VALUE_LEN`, in bytes.
+    pub value_len: Option<usize>,
+    /// `CKA_MODULUS_BITS`.
+    pub modulus_bits: Option<u32>,
+    /// `CKA_PUBLIC_EXPONENT`, big-endian.
+    pub public_exponent: Option<Vec<u8>>,
+    /// `CKA_EC_PARAMS`, DER.
+    pub ec_params: Option<Vec<u8>>,
+}
+
+/// A running digest.
+pub trait Digesting: Send {
+    /// Length of the result in bytes.
+    fn len(&self) -> usize;
+    /// Takes more input.
+    fn update(&mut self, data: &[u8]) -> Result<()>;
+    /// Writes the result into the first [`Self::len`] bytes of `out`, which is at least that long.
+    fn finish(&mut self, out: &mut [u8]) -> Result<()>;
+}
+
+/// A running signature or MAC.
+pub trait Signing: Send {
+    /// Length of the signature in bytes: exact, known before any input.
+    fn len(&self) -> usize;
+    /// Takes more input. Mechanisms that sign one short block collect it, up to their limit
+    /// (`CKR_DATA_LEN_RANGE` beyond).
+    fn update(&mut self, data: &[u8]) -> Result<()>;
+    /// Signs what came. `out` has at least [`Self::len`] bytes; answers how many were written.
+    fn finish(&mut self, out: &mut [u8]) -> Result<usize>;
+    /// Signs `data` in one go, with nothing given before: the hot path, no copy of the input.
+    fn sign(&mut self, data: &[u8], out: &mut [u8]) -> Result<usize> {
+        self.update(data)?;
+        self.finish(out)
+    }
+}
+
+/// A running verification.
+pub trait Verifying: Send {
+    /// Takes more input.
+    fn update(&mut self, data: &[u8]) -> Result<()>;
+    /// `CKR_SIGNATURE_INVALID` or `CKR_SIGNATURE_LEN_RANGE` where the signature is not good.
+    fn finish(&mut self, signature: &[u8]) -> Result<()>;
+    /// Verifies in one go.
+    fn verify(&mut self, data: &[u8], signature: &[u8]) -> Result<()> {
+        self.update(data)?;
+        self.finish(signature)
+    }
+}
+
+/// A running encryption or decryption.
+pub trait Ciphering: Send {
+    /// At most so many bytes come out of an [`Self::update`] with `input` bytes.
+    /// Exact unless [`Self::exact`] says otherwise.
+    fn update_len(&self, input: usize) -> usize;
+    /// Takes input, writes what is ready. `out` has at least `update_len(input.len())` bytes.
+    fn update(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize>;
+    /// At most so many bytes come out of [`Self::finish`].
+    fn finish_len(&self) -> usize;
+    /// Ends the operation. `out` has at least [`Self::finish_len`] bytes.
+    fn finish(&mut self, out: &mut [u8]) -> Result<usize>;
+    /// At most so many bytes come out of [`Self::whole`].
+    fn whole_len(&self, input: usize) -> usize;
+    /// Does the whole operation in one go, with nothing given before.
+    fn whole(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize>;
+    /// Whether the three lengths are exact. Where they are not (a padding is taken off), the
+    /// session keeps the result until the caller's buffer is long enough.
+    fn exact(&self) -> bool;
+}

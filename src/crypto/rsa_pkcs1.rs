@@ -1,0 +1,441 @@
+//! RSA with the paddings of PKCS#1 v1.5 (RFC 8017, 7.2 and 8.2).
+
+use super::collected::Collected;
+use super::digest::{Hash, Prehash};
+use super::mechanism::{Ciphering, Context, Ops, Row, Signing, StartSigning, StartVerifying, Verifying};
+use super::rsa::{self, Key};
+use super::rsa_unpad;
+use super::start::{first, no_params};
+use crate::ck::params::Shape;
+use crate::ck::{CK_MECHANISM_TYPE, Error, Params, Result};
+use crate::secret::Secret;
+use cryptoki_sys::*;
+use std::sync::Arc;
+use subtle::ConstantTimeEq;
+
+/// CKM_RSA_PKCS: signs the caller's bytes (a DigestInfo, mostly), and encrypts and wraps with block
+/// type 2. PKCS#11 3.2, PKCS #1 v1.5 RSA.
+pub static RSA_PKCS: Row = Row {
+    ckm: CKM_RSA_PKCS,
+    key_types: &[CKK_RSA],
+    sizes: rsa::SIZES,
+    shape: Shape::None,
+    flags: 0,
+    prepare: Some(rsa::prepare),
+    ops: Ops {
+        sign: Some(sign_raw),
+        verify: Some(verify_raw),
+        encrypt: Some(encrypt),
+        decrypt: Some(decrypt),
+        wraps: true,
+        ..Ops::NONE
+    },
+};
+
+/// CKM_SHA1_RSA_PKCS: verification only. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with SHA-1.
+pub static SHA1_RSA_PKCS: Row =
+    row(CKM_SHA1_RSA_PKCS, None, |context, params| verify(Hash::Sha1, context, params));
+/// CKM_SHA224_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with SHA-224.
+pub static SHA224_RSA_PKCS: Row = row(
+    CKM_SHA224_RSA_PKCS,
+    Some(|context, params| sign(Hash::Sha224, context, params)),
+    |context, params| verify(Hash::Sha224, context, params),
+);
+/// CKM_SHA256_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with SHA-256.
+pub static SHA256_RSA_PKCS: Row = row(
+    CKM_SHA256_RSA_PKCS,
+    Some(|context, params| sign(Hash::Sha256, context, params)),
+    |context, params| verify(Hash::Sha256, context, params),
+);
+/// CKM_SHA384_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with SHA-384.
+pub static SHA384_RSA_PKCS: Row = row(
+    CKM_SHA384_RSA_PKCS,
+    Some(|context, params| sign(Hash::Sha384, context, params)),
+    |context, params| verify(Hash::Sha384, context, params),
+);
+/// CKM_SHA512_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with SHA-512.
+pub static SHA512_RSA_PKCS: Row = row(
+    CKM_SHA512_RSA_PKCS,
+    Some(|context, params| sign(Hash::Sha512, context, params)),
+    |context, params| verify(Hash::Sha512, context, params),
+);
+
+const fn row(ckm: CK_MECHANISM_TYPE, sign: Option<StartSigning>, verify: StartVerifying) -> Row {
+    Row {
+        ckm,
+        key_types: &[CKK_RSA],
+        sizes: rsa::SIZES,
+        shape: Shape::None,
+        flags: 0,
+        prepare: Some(rsa::prepare),
+        ops: Ops { sign, verify: Some(verify), ..Ops::NONE },
+    }
+}
+
+/// A signature over a digest that is taken here.
+struct Hashed {
+    key: Arc<Key>,
+    message: Prehash,
+}
+
+/// A signature over the caller's bytes.
+struct Raw {
+    key: Arc<Key>,
+    data: Collected,
+}
+
+fn sign(hash: Hash, context: &Context, params: &Params) -> Result<Box<dyn Signing>> {
+    no_params(params)?;
+    Ok(Box::new(Hashed { key: rsa::private(context)?, message: Prehash::new(hash) }))
+}
+
+fn verify(hash: Hash, context: &Context, params: &Params) -> Result<Box<dyn Verifying>> {
+    no_params(params)?;
+    Ok(Box::new(Hashed { key: rsa::public(context)?, message: Prehash::new(hash) }))
+}
+
+fn sign_raw(context: &Context, params: &Params) -> Result<Box<dyn Signing>> {
+    no_params(params)?;
+    Ok(Box::new(Raw::new(rsa::private(context)?)))
+}
+
+fn verify_raw(context: &Context, params: &Params) -> Result<Box<dyn Verifying>> {
+    no_params(params)?;
+    Ok(Box::new(Raw::new(rsa::public(context)?)))
+}
+
+/// A signature has the length of the modulus.
+pub(super) const fn check_len(key: &Key, signature: &[u8]) -> Result<()> {
+    if signature.len() == key.len() { Ok(()) } else { Err(Error::SignatureLenRange) }
+}
+
+impl Hashed {
+    fn sign_digest(key: &Key, hash: Hash, digest: &[u8], out: &mut [u8]) -> Result<usize> {
+        key.current()?.sign(hash, digest, first(out, key.len())?)?;
+        Ok(key.len())
+    }
+
+    fn verify_digest(key: &Key, hash: Hash, digest: &[u8], signature: &[u8]) -> Result<()> {
+        check_len(key, signature)?;
+        key.current()?.verify(hash, digest, signature).map_err(|_| Error::SignatureInvalid)
+    }
+}
+
+impl Signing for Hashed {
+    fn len(&self) -> usize {
+        self.key.len()
+    }
+
+    fn update(&mut self, data: &[u8]) -> Result<()> {
+        self.message.update(data)
+    }
+
+    fn finish(&mut self, out: &mut [u8]) -> Result<usize> {
+        let hash = self.message.hash();
+        Self::sign_digest(&self.key, hash, self.message.finish()?, out)
+    }
+
+    fn sign(&mut self, data: &[u8], out: &mut [u8]) -> Result<usize> {
+        let hash = self.message.hash();
+        Self::sign_digest(&self.key, hash, self.message.of(data)?, out)
+    }
+}
+
+impl Verifying for Hashed {
+    fn update(&mut self, data: &[u8]) -> Result<()> {
+        self.message.update(data)
+    }
+
+    fn finish(&mut self, signature: &[u8]) -> Result<()> {
+        let hash = self.message.hash();
+        Self::verify_digest(&self.key, hash, self.message.finish()?, signature)
+    }
+
+    fn verify(&mut self, data: &[u8], signature: &[u8]) -> Result<()> {
+        let hash = self.message.hash();
+        Self::verify_digest(&self.key, hash, self.message.of(data)?, signature)
+    }
+}
+
+impl Raw {
+    fn new(key: Arc<Key>) -> Self {
+        let limit = key.len().saturating_sub(rsa_unpad::OVERHEAD);
+        Self { key, data: Collected::new(limit, Error::DataLenRange) }
+    }
+
+    fn check(&self, data: &[u8]) -> Result<()> {
+        let fits = data.len() <= self.key.len().saturating_sub(rsa_unpad::OVERHEAD);
+        if fits { Ok(()) } else { Err(Error::DataLenRange) }
+    }
+}
+
+impl Signing for Raw {
+    fn len(&self) -> usize {
+        self.key.len()
+    }
+
+    fn update(&mut self, data: &[u8]) -> Result<()> {
+        self.data.push(data)
+    }
+
+    fn finish(&mut self, out: &mut [u8]) -> Result<usize> {
+        let data = self.data.take();
+        Signing::sign(self, &data, out)
+    }
+
+    fn sign(&mut self, data: &[u8], out: &mut [u8]) -> Result<usize> {
+        self.check(data)?;
+        self.key.current()?.sign_raw(data, first(out, self.key.len())?)?;
+        Ok(self.key.len())
+    }
+}
+
+impl Verifying for Raw {
+    fn update(&mut self, data: &[u8]) -> Result<()> {
+        self.data.push(data)
+    }
+
+    fn finish(&mut self, signature: &[u8]) -> Result<()> {
+        let data = self.data.take();
+        Verifying::verify(self, &data, signature)
+    }
+
+    fn verify(&mut self, data: &[u8], signature: &[u8]) -> Result<()> {
+        self.check(data)?;
+        check_len(&self.key, signature)?;
+        let mut signed = vec![0; self.key.len()];
+        let len = self.key.current()?.recover(signature, &mut signed).map_err(|_| Error::SignatureInvalid)?;
+        let same = signed.get(..len).unwrap_or_default().ct_eq(data);
+        if same.into() { Ok(()) } else { Err(Error::SignatureInvalid) }
+    }
+}
+
+/// An encryption of one block, from parts or whole. The paddings share it.
+pub(super) struct Block {
+    pub(super) key: Arc<Key>,
+    pub(super) input: Collected,
+    /// Longest output.
+    pub(super) longest: usize,
+    /// Whether the output always has that length.
+    pub(super) exact: bool,
+    /// Takes the whole input, writes the output, answers its length.
+    pub(super) run: Box<Transform>,
+}
+
+/// The whole of a one-block operation: input in, output written, its length answered.
+pub(super) type Transform = dyn Fn(&Key, &[u8], &mut [u8]) -> Result<usize> + Send;
+
+impl Ciphering for Block {
+    fn update_len(&self, _input: usize) -> usize {
+        0
+    }
+
+    fn update(&mut self, input: &[u8], _out: &mut [u8]) -> Result<usize> {
+        self.input.push(input)?;
+        Ok(0)
+    }
+
+    fn finish_len(&self) -> usize {
+        self.longest
+    }
+
+    fn finish(&mut self, out: &mut [u8]) -> Result<usize> {
+        let input = self.input.take();
+        self.whole(&input, out)
+    }
+
+    fn whole_len(&self, _input: usize) -> usize {
+        self.longest
+    }
+
+    fn whole(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
+        (self.run)(&self.key, input, first(out, self.longest)?)
+    }
+
+    fn exact(&self) -> bool {
+        self.exact
+    }
+}
+
+fn encrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
+    no_params(params)?;
+    let key = rsa::public(context)?;
+    key.encrypts()?;
+    let longest = key.len();
+    let limit = longest.saturating_sub(rsa_unpad::OVERHEAD);
+    let run = move |key: &Key, data: &[u8], out: &mut [u8]| {
+        if data.len() > limit {
+            return Err(Error::DataLenRange);
+        }
+        key.current()?.encrypt(data, out)?;
+        Ok(out.len())
+    };
+    let input = Collected::new(limit, Error::DataLenRange);
+    Ok(Box::new(Block { key, input, longest, exact: true, run: Box::new(run) }))
+}
+
+fn decrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
+    no_params(params)?;
+    let key = rsa::private(context)?;
+    let longest = key.len().saturating_sub(rsa_unpad::OVERHEAD);
+    let input = Collected::new(key.len(), Error::EncryptedDataLenRange);
+    Ok(Box::new(Block { key, input, longest, exact: false, run: Box::new(open) }))
+}
+
+/// Decrypts one block. What its padding says decides nothing that can be seen here.
+fn open(key: &Key, ciphertext: &[u8], out: &mut [u8]) -> Result<usize> {
+    if ciphertext.len() != key.len() {
+        return Err(Error::EncryptedDataLenRange);
+    }
+    let mut block = Secret::zeroed(key.len());
+    if is_its_own_plaintext(key.modulus(), ciphertext) {
+        block.expose_mut().copy_from_slice(ciphertext);
+    } else {
+        key.current()?
+            .decrypt_raw(ciphertext, block.expose_mut())
+            .map_err(|_| Error::EncryptedDataInvalid)?;
+    }
+    rsa_unpad::unpad(key.rejection()?, ciphertext, block.expose(), out)
+}
+
+/// 0, 1 and n - 1, which AWS-LC refuses to exponentiate. Everybody knows their plaintexts, so nothing
+/// is given away; but they get the answer of every other wrong ciphertext.
+fn is_its_own_plaintext(n: &[u8], ciphertext: &[u8]) -> bool {
+    let Some((last, head)) = ciphertext.split_last() else { return false };
+    let small = head.iter().all(|byte| *byte == 0) && *last <= 1;
+    // n is odd, so that n - 1 differs in its last byte only.
+    let Some((n_last, n_head)) = n.split_last() else { return false };
+    small || (head == n_head && *last == n_last & 0xFE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::tests::*;
+    use crate::crypto::{Material, public_of};
+
+    fn contexts() -> (Context, Context) {
+        let private = rsa_2048();
+        let public = public_of(&private).unwrap().unwrap();
+        (context(&RSA_PKCS, &private), context(&RSA_PKCS, &public))
+    }
+
+    #[test]
+    fn sign_in_pieces_tampered_and_short_behaves() {
+        let (private, public) = contexts();
+        for row in [&SHA224_RSA_PKCS, &SHA256_RSA_PKCS, &SHA384_RSA_PKCS, &SHA512_RSA_PKCS] {
+            check_signer(row, &private, &public, &Params::None, &[5; 777]);
+        }
+        check_signer(&RSA_PKCS, &private, &public, &Params::None, &[5; 51]);
+    }
+
+    /// Signature made by OpenSSL 4.0 with the same key.
+    #[test]
+    fn sign_of_a_known_message_equals_openssl() {
+        let (private, _) = contexts();
+        let signature = signed(&SHA256_RSA_PKCS, &private, &Params::None, b"abc");
+        assert_eq!(signature, hex(RSA_2048_SHA256_ABC));
+    }
+
+    #[test]
+    fn sign_of_a_digest_info_equals_the_hashing_mechanism() {
+        let (private, _) = contexts();
+        let prefix = hex("3031300d060960864801650304020105000420");
+        let mut digest = [0; 32];
+        Hash::Sha256.digest(b"abc", &mut digest).unwrap();
+        let info = [&prefix[..], &digest].concat();
+        assert_eq!(signed(&RSA_PKCS, &private, &Params::None, &info), hex(RSA_2048_SHA256_ABC));
+    }
+
+    #[test]
+    fn verify_with_sha1_works_and_sign_with_sha1_is_not_offered() {
+        let (private, public) = contexts();
+        let mut info = hex("3021300906052b0e03021a05000414");
+        info.extend(hex("a9993e364706816aba3e25717850c26c9cd0d89d"));
+        let signature = signed(&RSA_PKCS, &private, &Params::None, &info);
+        assert_eq!(verified(&SHA1_RSA_PKCS, &public, &Params::None, b"abc", &signature), Ok(()));
+        assert!(SHA1_RSA_PKCS.ops.sign.is_none());
+    }
+
+    #[test]
+    fn sign_of_too_much_is_refused() {
+        let (private, _) = contexts();
+        let mut out = [0; 256];
+        let start = || RSA_PKCS.ops.sign.unwrap()(&private, &Params::None).unwrap();
+        assert_eq!(start().sign(&[0; 245], &mut out), Ok(256));
+        assert_eq!(start().sign(&[0; 246], &mut out), Err(Error::DataLenRange));
+        let mut parts = start();
+        parts.update(&[0; 200]).unwrap();
+        assert_eq!(parts.update(&[0; 46]), Err(Error::DataLenRange));
+    }
+
+    #[test]
+    fn sign_with_a_public_key_or_a_parameter_is_refused() {
+        let (private, public) = contexts();
+        let start = SHA256_RSA_PKCS.ops.sign.unwrap();
+        assert_eq!(start(&public, &Params::None).err(), Some(Error::KeyTypeInconsistent));
+        assert_eq!(start(&private, &Params::Iv(vec![])).err(), Some(Error::MechanismParamInvalid));
+    }
+
+    #[test]
+    fn decrypt_gives_back_what_was_encrypted() {
+        let (private, public) = contexts();
+        for len in [0, 1, 32, 245] {
+            let ciphertext = whole(RSA_PKCS.ops.encrypt, &public, &Params::None, &vec![7; len]).unwrap();
+            assert_eq!(ciphertext.len(), 256);
+            let plaintext = whole(RSA_PKCS.ops.decrypt, &private, &Params::None, &ciphertext).unwrap();
+            assert_eq!(plaintext, vec![7; len]);
+            assert_eq!(in_pieces(RSA_PKCS.ops.decrypt, &private, &Params::None, &ciphertext), Ok(plaintext));
+        }
+        let refused = whole(RSA_PKCS.ops.encrypt, &public, &Params::None, &[0; 246]);
+        assert_eq!(refused, Err(Error::DataLenRange));
+    }
+
+    /// Synthetic messages made by OpenSSL 4.0 with the same key.
+    #[test]
+    fn decrypt_of_wrong_padding_equals_openssl() {
+        let (private, _) = contexts();
+        for (ciphertext, expected) in RSA_2048_REJECTED {
+            for _ in 0..2 {
+                let message = whole(RSA_PKCS.ops.decrypt, &private, &Params::None, &hex(ciphertext)).unwrap();
+                assert_eq!(message, hex(expected));
+            }
+        }
+    }
+
+    #[test]
+    fn decrypt_of_numbers_that_are_their_own_plaintext_is_no_error() {
+        let (private, _) = contexts();
+        let Material::RsaPrivate(key) = rsa_2048() else { panic!("no private key") };
+        let mut largest = key.n.clone();
+        largest[255] -= 1;
+        let mut one = vec![0; 256];
+        one[255] = 1;
+        for ciphertext in [vec![0; 256], one, largest] {
+            whole(RSA_PKCS.ops.decrypt, &private, &Params::None, &ciphertext).unwrap();
+        }
+    }
+
+    #[test]
+    fn decrypt_of_a_wrong_length_or_number_is_refused() {
+        let (private, _) = contexts();
+        let Material::RsaPrivate(key) = rsa_2048() else { panic!("no private key") };
+        for len in [0, 255, 257] {
+            let refused = whole(RSA_PKCS.ops.decrypt, &private, &Params::None, &vec![1; len]);
+            assert_eq!(refused, Err(Error::EncryptedDataLenRange), "{len}");
+        }
+        let refused = whole(RSA_PKCS.ops.decrypt, &private, &Params::None, &key.n);
+        assert_eq!(refused, Err(Error::EncryptedDataInvalid));
+    }
+
+    #[test]
+    fn encrypt_with_a_1024_bit_key_is_refused_and_verify_is_not() {
+        let mut n = vec![0xFF; 128];
+        n[127] = 0xF1;
+        let public = context(&RSA_PKCS, &Material::RsaPublic { n, e: vec![3] });
+        let refused = whole(RSA_PKCS.ops.encrypt, &public, &Params::None, b"x");
+        assert_eq!(refused, Err(Error::KeySizeRange));
+        let answer = verified(&SHA256_RSA_PKCS, &public, &Params::None, b"x", &[1; 128]);
+        assert_eq!(answer, Err(Error::SignatureInvalid));
+    }
+}

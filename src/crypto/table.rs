@@ -1,0 +1,159 @@
+//! The table of all mechanisms: one row each, and nothing else to touch for one more.
+
+use super::mechanism::Row;
+use super::{
+    aes, aes_cbc, aes_ctr, aes_ecb, aes_gcm, digest, ec, ecdh, ecdsa, eddsa, generic_secret, hmac, rsa,
+    rsa_oaep, rsa_pkcs1, rsa_pss,
+};
+use crate::ck::CK_MECHANISM_TYPE;
+
+/// Every mechanism that works. The index of a row is its bit in a `MechanismSet`; it is never stored.
+pub static MECHANISMS: &[&Row] = &[
+    &rsa::KEY_PAIR_GEN,
+    &rsa_pkcs1::RSA_PKCS,
+    &rsa_pkcs1::SHA1_RSA_PKCS,
+    &rsa_pkcs1::SHA224_RSA_PKCS,
+    &rsa_pkcs1::SHA256_RSA_PKCS,
+    &rsa_pkcs1::SHA384_RSA_PKCS,
+    &rsa_pkcs1::SHA512_RSA_PKCS,
+    &rsa_pss::RSA_PKCS_PSS,
+    &rsa_pss::SHA224_RSA_PKCS_PSS,
+    &rsa_pss::SHA256_RSA_PKCS_PSS,
+    &rsa_pss::SHA384_RSA_PKCS_PSS,
+    &rsa_pss::SHA512_RSA_PKCS_PSS,
+    &rsa_oaep::RSA_PKCS_OAEP,
+    &ec::KEY_PAIR_GEN,
+    &ecdsa::ECDSA,
+    &ecdsa::ECDSA_SHA1,
+    &ecdsa::ECDSA_SHA224,
+    &ecdsa::ECDSA_SHA256,
+    &ecdsa::ECDSA_SHA384,
+    &ecdsa::ECDSA_SHA512,
+    &ecdh::ECDH1_DERIVE,
+    &ecdh::ECDH1_COFACTOR_DERIVE,
+    &eddsa::KEY_PAIR_GEN,
+    &eddsa::EDDSA,
+    &aes::KEY_GEN,
+    &aes_ecb::AES_ECB,
+    &aes_cbc::AES_CBC,
+    &aes_cbc::AES_CBC_PAD,
+    &aes_ctr::AES_CTR,
+    &aes_gcm::AES_GCM,
+    &digest::SHA_1,
+    &digest::SHA224,
+    &digest::SHA256,
+    &digest::SHA384,
+    &digest::SHA512,
+    &digest::SHA512_224,
+    &digest::SHA512_256,
+    &hmac::SHA_1_HMAC,
+    &hmac::SHA224_HMAC,
+    &hmac::SHA256_HMAC,
+    &hmac::SHA384_HMAC,
+    &hmac::SHA512_HMAC,
+    &generic_secret::GENERIC_SECRET_KEY_GEN,
+    &generic_secret::SHA224_KEY_GEN,
+    &generic_secret::SHA256_KEY_GEN,
+    &generic_secret::SHA384_KEY_GEN,
+    &generic_secret::SHA512_KEY_GEN,
+];
+
+/// The row of a mechanism and its index in [`MECHANISMS`]. Every `C_...Init` comes here.
+#[inline]
+pub fn find(ckm: CK_MECHANISM_TYPE) -> Option<(usize, &'static Row)> {
+    let mut place = place_of(ckm);
+    loop {
+        let index = usize::from(*INDEX.get(place)?);
+        // The end of the table marks an empty place, and there always is one.
+        let row = *MECHANISMS.get(index)?;
+        if row.ckm == ckm {
+            return Some((index, row));
+        }
+        place = (place + 1) % PLACES;
+    }
+}
+
+/// Places of the index: a power of two, four times as many as rows at least, so that few collide.
+const PLACES: usize = 1024;
+/// No row has this number.
+const EMPTY: u16 = u16::MAX;
+
+/// The rows' numbers by the hash of their mechanism, made by the compiler.
+static INDEX: [u16; PLACES] = {
+    assert!(MECHANISMS.len() * 4 <= PLACES, "the index is too small");
+    let mut places = [EMPTY; PLACES];
+    let mut index = 0;
+    while index < MECHANISMS.len() {
+        #[expect(clippy::indexing_slicing, reason = "runs in the compiler, which checks it")]
+        let mut place = place_of(MECHANISMS[index].ckm);
+        #[expect(clippy::indexing_slicing, reason = "as above")]
+        while places[place] != EMPTY {
+            place = (place + 1) % PLACES;
+        }
+        #[expect(clippy::indexing_slicing, clippy::cast_possible_truncation, reason = "as above")]
+        {
+            places[place] = index as u16;
+        }
+        index += 1;
+    }
+    places
+};
+
+/// Multiplicative hashing (Knuth, 6.4): the upper bits of the product.
+#[expect(clippy::cast_possible_truncation, reason = "the lower half of the number is what is hashed")]
+const fn place_of(ckm: CK_MECHANISM_TYPE) -> usize {
+    let product = (ckm as u32).wrapping_mul(0x9E37_79B1);
+    (product >> (u32::BITS - PLACES.trailing_zeros())) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ck::mechanism::MECHANISM_SET_CAPACITY;
+    use crate::crypto::mechanism::Sizes;
+
+    #[test]
+    fn find_knows_every_row_and_nothing_else() {
+        for (index, row) in MECHANISMS.iter().enumerate() {
+            let (found, same) = find(row.ckm).unwrap();
+            assert!(found == index && std::ptr::eq(same, *row), "{:#x} is there twice", row.ckm);
+        }
+        for ckm in [0x9999, CK_MECHANISM_TYPE::MAX, 0x8000_0000] {
+            assert!(find(ckm).is_none());
+        }
+        let known = |ckm| MECHANISMS.iter().any(|row| row.ckm == ckm);
+        assert!((0..0x5000).all(|ckm| find(ckm).is_some() == known(ckm)));
+        assert!(MECHANISMS.len() <= MECHANISM_SET_CAPACITY);
+    }
+
+    #[test]
+    fn find_probes_little() {
+        let probes = |ckm| {
+            let home = place_of(ckm);
+            let index = u16::try_from(find(ckm).unwrap().0).unwrap();
+            (0..PLACES).find(|step| INDEX[(home + step) % PLACES] == index).unwrap()
+        };
+        assert!(MECHANISMS.iter().all(|row| probes(row.ckm) <= 2));
+    }
+
+    #[test]
+    fn rows_are_whole() {
+        for row in MECHANISMS {
+            let ops = &row.ops;
+            let uses_key = ops.sign.is_some()
+                || ops.verify.is_some()
+                || ops.encrypt.is_some()
+                || ops.decrypt.is_some()
+                || ops.derive.is_some();
+            let makes_key = ops.generate.is_some() || ops.generate_pair.is_some();
+            assert_eq!(uses_key, row.prepare.is_some(), "{:#x}", row.ckm);
+            assert_eq!(uses_key || makes_key, !row.key_types.is_empty(), "{:#x}", row.ckm);
+            assert_eq!(uses_key || makes_key, row.sizes != Sizes::None, "{:#x}", row.ckm);
+            assert!(uses_key || makes_key || ops.digest.is_some(), "{:#x}", row.ckm);
+            assert!(!ops.wraps || (ops.encrypt.is_some() && ops.decrypt.is_some()), "{:#x}", row.ckm);
+            assert!(ops.sign.is_none() || ops.verify.is_some(), "{:#x}", row.ckm);
+            assert_eq!(ops.encrypt.is_some(), ops.decrypt.is_some(), "{:#x}", row.ckm);
+            assert!(!makes_key || row.key_types.len() == 1, "{:#x}", row.ckm);
+        }
+    }
+}

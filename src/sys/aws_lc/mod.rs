@@ -1,0 +1,26 @@
+//! AWS-LC: one thin safe layer over the functions of `aws-lc-sys` that the module uses, a file a family.
+//!
+//! May live here: owners of C objects, and calls with their lengths checked. May not: choosing an
+//! algorithm, a padding or a policy. No raw pointer leaves; no structure of AWS-LC is touched by field.
+//!
+//! The rules, each kept by construction:
+//! every object has one owner, which frees it; lengths are checked before C sees them, and outputs are
+//! slices of exactly the promised size; a failing call leaves AWS-LC's error queue empty; only keys that
+//! nobody changes any more are `Sync`; an RSA object of before a fork is neither used nor freed after it.
+
+pub mod lifetime;
+pub mod memory;
+
+mod error;
+mod owner;
+
+pub mod aead;
+pub mod cipher;
+pub mod digest;
+pub mod ec;
+pub mod ed25519;
+pub mod mac;
+pub mod numbers;
+pub mod rsa;
+
+pub use error::{Answer, Failure};

@@ -1,0 +1,15 @@
+//! Floor 1: what we ask of C and of the operating system. With `ffi`, the only floor with `unsafe`.
+//!
+//! Each block does one thing and says on which duty it rests. What leaves this floor is safe:
+//! no raw pointer, no C structure but those of the PKCS#11 ABI, which `ffi` shares.
+
+pub mod abi;
+pub mod aws_lc;
+pub mod clock;
+pub mod fork;
+pub mod hardware_random;
+pub mod lock;
+pub mod pages;
+pub mod params;
+pub mod process;
+pub mod shared_page;

@@ -1,0 +1,363 @@
+//! `CK_MECHANISM` and the `CK_..._PARAMS` structures -> [`Mechanism`]: one section a shape. What
+//! comes out is a copy; the caller may change its memory as soon as [`read`] has answered.
+//!
+//! Lengths are bounded, nothing else is judged here: whether a tag of 7 bits or a salt of a gigabyte
+//! makes sense is the algorithm's question.
+
+use super::abi::{
+    self, CK_AES_CTR_PARAMS, CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS, CK_MECHANISM,
+    CK_MECHANISM_TYPE, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_ULONG,
+};
+use crate::ck::params::Shape;
+use crate::ck::{Error, Mechanism, Params, Result};
+use cryptoki_sys::{CK_FALSE, CK_TRUE, CKZ_DATA_SPECIFIED};
+
+/// Longest byte string in a parameter.
+const LARGEST_FIELD: CK_ULONG = 64 * 1024;
+/// Longest additional authenticated data.
+const LARGEST_AAD: CK_ULONG = 16 * 1024 * 1024;
+/// Longest context of EdDSA (RFC 8032, 5.1).
+const LARGEST_CONTEXT: CK_ULONG = 255;
+
+/// Reads a mechanism. `shape` answers the parameter's form for a mechanism type, `None` for a
+/// mechanism that is not offered.
+///
+/// `CKR_ARGUMENTS_BAD` for NULL, `CKR_MECHANISM_INVALID` for a mechanism without a shape,
+/// `CKR_MECHANISM_PARAM_INVALID` for a parameter of another form.
+///
+/// # Safety
+/// Unless it is NULL, `mechanism` points to a readable `CK_MECHANISM`, and every pointer in it and in
+/// its parameter is NULL or leads to as many readable bytes as the length beside it says. Nobody
+/// changes any of this during the call.
+pub unsafe fn read(
+    mechanism: *const CK_MECHANISM,
+    shape: impl Fn(CK_MECHANISM_TYPE) -> Option<Shape>,
+) -> Result<Mechanism> {
+    // SAFETY: the caller vouches for `mechanism`.
+    let CK_MECHANISM { mechanism: ckm, pParameter: start, ulParameterLen: len } =
+        unsafe { abi::read(mechanism) }?;
+    let shape = shape(ckm).ok_or(Error::MechanismInvalid)?;
+    let parameter = Parameter { start: start.cast_const().cast(), len };
+    let params = match shape {
+        Shape::None => parameter.none(),
+        Shape::Iv(len) => parameter.iv(len),
+        Shape::Ctr => parameter.ctr(),
+        Shape::Gcm => parameter.gcm(),
+        Shape::Pss => parameter.pss(),
+        Shape::Oaep => parameter.oaep(),
+        Shape::Ecdh1 => parameter.ecdh1(),
+        Shape::Eddsa => parameter.eddsa(),
+    }
+    // Whatever is wrong inside a parameter has this one name.
+    .map_err(|_| Error::MechanismParamInvalid)?;
+    Ok(Mechanism { ckm, params })
+}
+
+/// `pParameter` and `ulParameterLen`. Made by [`read`] alone: its caller vouches for both, and for
+/// every pointer and length inside. All methods rest on that.
+struct Parameter {
+    start: *const u8,
+    len: CK_ULONG,
+}
+
+/// `CK_GCM_PARAMS` of PKCS#11 2.40 as many programs still have it, without `ulIvBits`.
+#[derive(Clone, Copy)]
+#[repr(C)]
+#[cfg_attr(windows, repr(packed))]
+#[expect(non_snake_case, reason = "the standard's names")]
+struct GcmParamsWithoutIvBits {
+    pIv: *mut u8,
+    ulIvLen: CK_ULONG,
+    pAAD: *mut u8,
+    ulAADLen: CK_ULONG,
+    ulTagBits: CK_ULONG,
+}
+
+impl Parameter {
+    fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    fn is<T>(&self) -> bool {
+        !self.start.is_null() && CK_ULONG::try_from(size_of::<T>()) == Ok(self.len)
+    }
+
+    /// The parameter as a structure of C, of exactly that size.
+    fn structure<T: Copy>(&self) -> Result<T> {
+        if !self.is::<T>() {
+            return Err(Error::MechanismParamInvalid);
+        }
+        // SAFETY: `len` readable bytes stand at `start`, and a T is as long. The structures that are
+        // read here are numbers and pointers, for which every pattern of bits is a value.
+        unsafe { abi::read(self.start.cast()) }
+    }
+
+    /// A byte string that a field of the parameter points to.
+    fn field(&self, start: *const u8, len: CK_ULONG, largest: CK_ULONG) -> Result<Vec<u8>> {
+        if len > largest {
+            return Err(Error::MechanismParamInvalid);
+        }
+        // SAFETY: `start` and `len` stand side by side in a parameter that the caller of `read`
+        // vouches for.
+        Ok(unsafe { abi::bytes(start, len) }?.to_vec())
+    }
+
+    /// No parameter. A pointer without a length is as good as none.
+    fn none(&self) -> Result<Params> {
+        if self.is_empty() { Ok(Params::None) } else { Err(Error::MechanismParamInvalid) }
+    }
+
+    /// An initialisation vector of exactly `len` bytes.
+    fn iv(&self, len: usize) -> Result<Params> {
+        let iv = self.field(self.start, self.len, LARGEST_FIELD)?;
+        if iv.len() == len { Ok(Params::Iv(iv)) } else { Err(Error::MechanismParamInvalid) }
+    }
+
+    /// `CK_AES_CTR_PARAMS` (PKCS#11 3.2, 6.11).
+    fn ctr(&self) -> Result<Params> {
+        let CK_AES_CTR_PARAMS { ulCounterBits: counter_bits, cb: block } = self.structure()?;
+        Ok(Params::Ctr { counter_bits, block })
+    }
+
+    /// `CK_GCM_PARAMS` (PKCS#11 3.2, 6.13.3). Callers leave `ulIvBits` zero, put bytes into it, or
+    /// have a structure without it: `ulIvLen` alone counts.
+    fn gcm(&self) -> Result<Params> {
+        let (iv, iv_len, aad, aad_len, tag_bits) = if self.is::<GcmParamsWithoutIvBits>() {
+            let gcm = self.structure::<GcmParamsWithoutIvBits>()?;
+            (gcm.pIv, gcm.ulIvLen, gcm.pAAD, gcm.ulAADLen, gcm.ulTagBits)
+        } else {
+            let gcm = self.structure::<CK_GCM_PARAMS>()?;
+            (gcm.pIv, gcm.ulIvLen, gcm.pAAD, gcm.ulAADLen, gcm.ulTagBits)
+        };
+        Ok(Params::Gcm {
+            iv: self.field(iv, iv_len, LARGEST_FIELD)?,
+            aad: self.field(aad, aad_len, LARGEST_AAD)?,
+            tag_bits,
+        })
+    }
+
+    /// `CK_RSA_PKCS_PSS_PARAMS` (PKCS#11 3.2, 6.1).
+    fn pss(&self) -> Result<Params> {
+        let CK_RSA_PKCS_PSS_PARAMS { hashAlg: hash, mgf, sLen: salt_len } = self.structure()?;
+        Ok(Params::Pss { hash, mgf, salt_len })
+    }
+
+    /// `CK_RSA_PKCS_OAEP_PARAMS` (PKCS#11 3.2, 6.1). A source of 0 says "none", and then there is none.
+    fn oaep(&self) -> Result<Params> {
+        let oaep = self.structure::<CK_RSA_PKCS_OAEP_PARAMS>()?;
+        let label = self.field(oaep.pSourceData.cast(), oaep.ulSourceDataLen, LARGEST_FIELD)?;
+        let (source, hash, mgf) = (oaep.source, oaep.hashAlg, oaep.mgf);
+        if source == CKZ_DATA_SPECIFIED || (source == 0 && label.is_empty()) {
+            Ok(Params::Oaep { hash, mgf, label })
+        } else {
+            Err(Error::MechanismParamInvalid)
+        }
+    }
+
+    /// `CK_ECDH1_DERIVE_PARAMS` (PKCS#11 3.2, 6.3).
+    fn ecdh1(&self) -> Result<Params> {
+        let ecdh = self.structure::<CK_ECDH1_DERIVE_PARAMS>()?;
+        Ok(Params::Ecdh1 {
+            kdf: ecdh.kdf,
+            shared: self.field(ecdh.pSharedData, ecdh.ulSharedDataLen, LARGEST_FIELD)?,
+            public: self.field(ecdh.pPublicData, ecdh.ulPublicDataLen, LARGEST_FIELD)?,
+        })
+    }
+
+    /// Nothing, or `CK_EDDSA_PARAMS` (PKCS#11 3.2, 6.3).
+    fn eddsa(&self) -> Result<Params> {
+        if self.is_empty() {
+            return Ok(Params::None);
+        }
+        let eddsa = self.structure::<CK_EDDSA_PARAMS>()?;
+        let prehash = match eddsa.phFlag {
+            CK_FALSE => false,
+            CK_TRUE => true,
+            _ => return Err(Error::MechanismParamInvalid),
+        };
+        let context = self.field(eddsa.pContextData, eddsa.ulContextDataLen, LARGEST_CONTEXT)?;
+        Ok(Params::Eddsa { prehash, context })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::ptr::{null, null_mut};
+
+    const CKM: CK_MECHANISM_TYPE = 42;
+
+    fn read_raw(shape: Shape, start: *const u8, len: usize) -> Result<Params> {
+        let mechanism = CK_MECHANISM {
+            mechanism: CKM,
+            pParameter: start.cast_mut().cast(),
+            ulParameterLen: CK_ULONG::try_from(len).unwrap(),
+        };
+        // SAFETY: the mechanism is our own, and the tests pass memory of their own or NULL.
+        unsafe { read(&raw const mechanism, |ckm| (ckm == CKM).then_some(shape)) }.map(|read| {
+            assert_eq!(read.ckm, CKM);
+            read.params
+        })
+    }
+
+    fn read_as<T>(shape: Shape, parameter: &T) -> Result<Params> {
+        read_raw(shape, std::ptr::from_ref(parameter).cast(), size_of::<T>())
+    }
+
+    const WRONG: Result<Params> = Err(Error::MechanismParamInvalid);
+    const ALL: [Shape; 8] = [
+        Shape::None,
+        Shape::Iv(16),
+        Shape::Ctr,
+        Shape::Gcm,
+        Shape::Pss,
+        Shape::Oaep,
+        Shape::Ecdh1,
+        Shape::Eddsa,
+    ];
+
+    #[test]
+    fn read_null_or_unknown_mechanism_is_refused() {
+        // SAFETY: NULL is refused.
+        let null = unsafe { read(null(), |_| Some(Shape::None)) };
+        assert_eq!(null.unwrap_err(), Error::ArgumentsBad);
+        let mechanism = CK_MECHANISM { mechanism: 1, pParameter: null_mut(), ulParameterLen: 0 };
+        // SAFETY: the mechanism is our own and without parameter.
+        let unknown = unsafe { read(&raw const mechanism, |_| None) };
+        assert_eq!(unknown.unwrap_err(), Error::MechanismInvalid);
+    }
+
+    #[test]
+    fn read_with_wrong_length_or_null_is_refused_for_every_shape() {
+        let memory = [0_u8; 128];
+        let optional = |shape| matches!(shape, Shape::None | Shape::Eddsa);
+        for shape in ALL {
+            assert_eq!(read_raw(shape, null(), 0).is_ok(), optional(shape), "{shape:?}");
+            assert_eq!(read_raw(shape, memory.as_ptr(), 0).is_ok(), optional(shape), "{shape:?}");
+            for len in [1, 15, 17, 23, 25, 39, 41, 47, 49, 128] {
+                assert_eq!(read_raw(shape, memory.as_ptr(), len), WRONG, "{shape:?} {len}");
+            }
+            for len in [1, 16, 24, 40, 48, isize::MAX as usize, usize::MAX] {
+                assert_eq!(read_raw(shape, null(), len), WRONG, "{shape:?} NULL {len}");
+            }
+            assert_eq!(read_raw(shape, memory.as_ptr(), usize::MAX), WRONG, "{shape:?}");
+        }
+    }
+
+    #[test]
+    fn read_iv_and_counter_copies_them() {
+        assert_eq!(read_as(Shape::Iv(16), &[7_u8; 16]), Ok(Params::Iv(vec![7; 16])));
+        let ctr = CK_AES_CTR_PARAMS { ulCounterBits: 32, cb: [9; 16] };
+        assert_eq!(read_as(Shape::Ctr, &ctr), Ok(Params::Ctr { counter_bits: 32, block: [9; 16] }));
+    }
+
+    #[test]
+    fn read_gcm_in_every_style_of_caller_takes_the_iv_len() {
+        let (mut iv, mut aad) = ([1_u8; 12], [2_u8; 5]);
+        let expected = || Params::Gcm { iv: vec![1; 12], aad: vec![2; 5], tag_bits: 128 };
+        for bits in [0, 12, 96, CK_ULONG::MAX] {
+            let gcm = CK_GCM_PARAMS {
+                pIv: iv.as_mut_ptr(),
+                ulIvLen: 12,
+                ulIvBits: bits,
+                pAAD: aad.as_mut_ptr(),
+                ulAADLen: 5,
+                ulTagBits: 128,
+            };
+            assert_eq!(read_as(Shape::Gcm, &gcm), Ok(expected()));
+        }
+        let old = GcmParamsWithoutIvBits {
+            pIv: iv.as_mut_ptr(),
+            ulIvLen: 12,
+            pAAD: aad.as_mut_ptr(),
+            ulAADLen: 5,
+            ulTagBits: 128,
+        };
+        assert_eq!(read_as(Shape::Gcm, &old), Ok(expected()));
+    }
+
+    #[test]
+    fn read_gcm_with_null_or_unbounded_fields_is_refused() {
+        let mut byte = 0_u8;
+        let good = CK_GCM_PARAMS {
+            pIv: &raw mut byte,
+            ulIvLen: 1,
+            ulIvBits: 8,
+            pAAD: null_mut(),
+            ulAADLen: 0,
+            ulTagBits: 96,
+        };
+        assert!(read_as(Shape::Gcm, &good).is_ok());
+        for wrong in [
+            CK_GCM_PARAMS { pIv: null_mut(), ..good },
+            CK_GCM_PARAMS { ulIvLen: LARGEST_FIELD + 1, ..good },
+            CK_GCM_PARAMS { ulIvLen: CK_ULONG::MAX, ..good },
+            CK_GCM_PARAMS { ulAADLen: 1, ..good },
+            CK_GCM_PARAMS { pAAD: &raw mut byte, ulAADLen: LARGEST_AAD + 1, ..good },
+        ] {
+            assert_eq!(read_as(Shape::Gcm, &wrong), WRONG);
+        }
+    }
+
+    #[test]
+    fn read_pss_copies_its_numbers() {
+        let pss = CK_RSA_PKCS_PSS_PARAMS { hashAlg: 1, mgf: 2, sLen: 3 };
+        assert_eq!(read_as(Shape::Pss, &pss), Ok(Params::Pss { hash: 1, mgf: 2, salt_len: 3 }));
+    }
+
+    #[test]
+    fn read_oaep_knows_its_sources() {
+        let mut label = *b"label";
+        let oaep = CK_RSA_PKCS_OAEP_PARAMS {
+            hashAlg: 1,
+            mgf: 2,
+            source: CKZ_DATA_SPECIFIED,
+            pSourceData: label.as_mut_ptr().cast(),
+            ulSourceDataLen: 5,
+        };
+        let with = |label: &[u8]| Ok(Params::Oaep { hash: 1, mgf: 2, label: label.to_vec() });
+        assert_eq!(read_as(Shape::Oaep, &oaep), with(b"label"));
+        let nothing = CK_RSA_PKCS_OAEP_PARAMS { pSourceData: null_mut(), ulSourceDataLen: 0, ..oaep };
+        assert_eq!(read_as(Shape::Oaep, &nothing), with(b""));
+        assert_eq!(read_as(Shape::Oaep, &CK_RSA_PKCS_OAEP_PARAMS { source: 0, ..nothing }), with(b""));
+        for wrong in [
+            CK_RSA_PKCS_OAEP_PARAMS { source: 0, ..oaep },
+            CK_RSA_PKCS_OAEP_PARAMS { source: 2, ..nothing },
+            CK_RSA_PKCS_OAEP_PARAMS { pSourceData: null_mut(), ..oaep },
+        ] {
+            assert_eq!(read_as(Shape::Oaep, &wrong), WRONG);
+        }
+    }
+
+    #[test]
+    fn read_ecdh1_copies_both_byte_strings() {
+        let (mut shared, mut public) = ([3_u8; 4], [4_u8; 65]);
+        let ecdh = CK_ECDH1_DERIVE_PARAMS {
+            kdf: 1,
+            ulSharedDataLen: 4,
+            pSharedData: shared.as_mut_ptr(),
+            ulPublicDataLen: 65,
+            pPublicData: public.as_mut_ptr(),
+        };
+        let expected = Params::Ecdh1 { kdf: 1, shared: vec![3; 4], public: vec![4; 65] };
+        assert_eq!(read_as(Shape::Ecdh1, &ecdh), Ok(expected));
+        let wrong = CK_ECDH1_DERIVE_PARAMS { pPublicData: null_mut(), ..ecdh };
+        assert_eq!(read_as(Shape::Ecdh1, &wrong), WRONG);
+        let wrong = CK_ECDH1_DERIVE_PARAMS { ulSharedDataLen: CK_ULONG::MAX, ..ecdh };
+        assert_eq!(read_as(Shape::Ecdh1, &wrong), WRONG);
+    }
+
+    #[test]
+    fn read_eddsa_takes_nothing_or_flag_and_context() {
+        let mut context = [5_u8; 256];
+        let eddsa =
+            CK_EDDSA_PARAMS { phFlag: CK_TRUE, ulContextDataLen: 255, pContextData: context.as_mut_ptr() };
+        let expected = Params::Eddsa { prehash: true, context: vec![5; 255] };
+        assert_eq!(read_as(Shape::Eddsa, &eddsa), Ok(expected));
+        for wrong in
+            [CK_EDDSA_PARAMS { phFlag: 2, ..eddsa }, CK_EDDSA_PARAMS { ulContextDataLen: 256, ..eddsa }]
+        {
+            assert_eq!(read_as(Shape::Eddsa, &wrong), WRONG);
+        }
+    }
+}
