@@ -1,0 +1,215 @@
+//! Keys between their two forms: the attributes that clients give and see, and the material that
+//! algorithms take.
+
+use super::attributes::Attributes;
+use super::facts::{KeyFacts, State};
+use super::rules::Rules;
+use super::value::Value;
+use crate::ck::{CK_ATTRIBUTE_TYPE, CK_KEY_TYPE, CK_OBJECT_CLASS, Error, Result};
+use crate::crypto::{self, Curve, Material, ec, eddsa, rsa};
+use crate::secret::Secret;
+use cryptoki_sys::*;
+use zeroize::Zeroize;
+
+/// Whether objects of this class are keys.
+pub const fn is_key_class(class: CK_OBJECT_CLASS) -> bool {
+    matches!(class, CKO_PUBLIC_KEY | CKO_PRIVATE_KEY | CKO_SECRET_KEY)
+}
+
+/// Whether a secret key may have this type.
+pub const fn is_secret_key_type(kind: u64) -> bool {
+    matches!(
+        kind,
+        CKK_AES
+            | CKK_GENERIC_SECRET
+            | CKK_SHA_1_HMAC
+            | CKK_SHA224_HMAC
+            | CKK_SHA256_HMAC
+            | CKK_SHA384_HMAC
+            | CKK_SHA512_HMAC
+    )
+}
+
+/// Whether an attribute of a private or secret key is part of its material (footnote 7).
+pub fn is_secret_attribute(
+    class: CK_OBJECT_CLASS,
+    key_type: Option<CK_KEY_TYPE>,
+    cka: CK_ATTRIBUTE_TYPE,
+) -> bool {
+    /// The footnote's number.
+    const CANNOT_BE_REVEALED: u16 = 7;
+    Rules::of(class, key_type)
+        .is_ok_and(|rules| rules.notes(cka).is_some_and(|notes| notes.has(CANNOT_BE_REVEALED)))
+}
+
+/// The facts of an object that a client brings, its size read from the numbers in the template.
+pub fn facts_of_import(attributes: &Attributes) -> Result<KeyFacts> {
+    let mut facts = KeyFacts::of(attributes);
+    facts.state = State::Active;
+    if facts.class == CKO_SECRET_KEY {
+        let value = attributes.bytes(CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
+        facts.bits = u32::try_from(value.len()).unwrap_or(u32::MAX).saturating_mul(8);
+    }
+    if facts.key_type == Some(CKK_EC) && facts.curve.is_none() {
+        return Err(Error::CurveNotSupported);
+    }
+    Ok(facts)
+}
+
+/// Takes a key's material out of a C_CreateObject template and checks it. The secret attributes
+/// leave `attributes`, wiped. `None` for objects that are no keys.
+///
+/// # Errors
+/// `CKR_ATTRIBUTE_VALUE_INVALID` and its kin where the numbers are no key.
+pub fn take_material(attributes: &mut Attributes) -> Result<Option<Material>> {
+    let class = attributes.number(CKA_CLASS).ok_or(Error::TemplateIncomplete)?;
+    if !is_key_class(class) {
+        return Ok(None);
+    }
+    let kind = attributes.number(CKA_KEY_TYPE).ok_or(Error::TemplateIncomplete)?;
+    let material = match (class, kind) {
+        (CKO_PUBLIC_KEY, CKK_RSA) => {
+            rsa::import_public(needed(attributes, CKA_MODULUS)?, needed(attributes, CKA_PUBLIC_EXPONENT)?)?
+        }
+        (CKO_PRIVATE_KEY, CKK_RSA) => take_rsa_private(attributes)?,
+        (CKO_PUBLIC_KEY, CKK_EC) => {
+            let curve = Curve::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
+            ec::import_public(curve, needed(attributes, CKA_EC_POINT)?)?
+        }
+        (CKO_PRIVATE_KEY, CKK_EC) => {
+            let curve = Curve::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
+            ec::import_private(curve, take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?.expose())?
+        }
+        (CKO_PUBLIC_KEY, CKK_EC_EDWARDS) => {
+            eddsa::check_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
+            eddsa::import_public(needed(attributes, CKA_EC_POINT)?)?
+        }
+        (CKO_PRIVATE_KEY, CKK_EC_EDWARDS) => {
+            eddsa::check_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
+            eddsa::import_private(take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?.expose())?
+        }
+        (CKO_SECRET_KEY, kind) => {
+            let value = take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
+            crypto::import_secret(kind, &value)?
+        }
+        _ => return Err(Error::AttributeValueInvalid),
+    };
+    Ok(Some(material))
+}
+
+fn take_rsa_private(attributes: &mut Attributes) -> Result<Material> {
+    let d = take(attributes, CKA_PRIVATE_EXPONENT).ok_or(Error::TemplateIncomplete)?;
+    let parts = [CKA_PRIME_1, CKA_PRIME_2, CKA_EXPONENT_1, CKA_EXPONENT_2, CKA_COEFFICIENT]
+        .map(|cka| take(attributes, cka));
+    let [p, q, dp, dq, qi] = parts.each_ref().map(|part| part.as_ref().map(Secret::expose));
+    rsa::import_private(&rsa::Import {
+        n: needed(attributes, CKA_MODULUS)?,
+        e: attributes.bytes(CKA_PUBLIC_EXPONENT),
+        d: d.expose(),
+        p,
+        q,
+        dp,
+        dq,
+        qi,
+    })
+}
+
+fn needed(attributes: &Attributes, cka: CK_ATTRIBUTE_TYPE) -> Result<&[u8]> {
+    attributes.bytes(cka).ok_or(Error::TemplateIncomplete)
+}
+
+/// Takes a secret attribute out and wipes what held it. An empty value counts as absent.
+fn take(attributes: &mut Attributes, cka: CK_ATTRIBUTE_TYPE) -> Option<Secret> {
+    let Some(Value::Bytes(mut bytes)) = attributes.remove(cka) else {
+        return None;
+    };
+    let secret = (!bytes.is_empty()).then(|| Secret::from_slice(&bytes));
+    bytes.zeroize();
+    secret
+}
+
+/// Writes what everybody may see of a key's material into its attributes.
+pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut Attributes) -> Result<()> {
+    let public_half;
+    let visible = match material {
+        Material::Bytes(secret) => {
+            let len = u64::try_from(secret.len()).map_err(|_| Error::KeySizeRange)?;
+            attributes.set(CKA_VALUE_LEN, Value::Ulong(len));
+            return Ok(());
+        }
+        Material::RsaPublic { .. } | Material::EcPublic { .. } | Material::EdPublic(_) => material,
+        _ => {
+            public_half = crypto::public_of(material)?.ok_or(Error::GeneralError)?;
+            &public_half
+        }
+    };
+    match visible {
+        Material::RsaPublic { n, e } => {
+            attributes.set(CKA_MODULUS, Value::Bytes(n.clone()));
+            attributes.set(CKA_PUBLIC_EXPONENT, Value::Bytes(e.clone()));
+            if class == CKO_PUBLIC_KEY {
+                attributes.set(CKA_MODULUS_BITS, Value::Ulong(u64::from(visible.bits())));
+            }
+        }
+        Material::EcPublic { curve, point } => {
+            attributes.set_default(CKA_EC_PARAMS, || Value::Bytes(curve.ec_params().to_vec()));
+            if class == CKO_PUBLIC_KEY {
+                attributes.set(
+                    CKA_EC_POINT,
+                    Value::Bytes(crypto::der::element(crypto::der::OCTET_STRING, &[point])),
+                );
+            }
+        }
+        Material::EdPublic(point) => {
+            attributes.set_default(CKA_EC_PARAMS, || Value::Bytes(eddsa::ed25519_ec_params().to_vec()));
+            if class == CKO_PUBLIC_KEY {
+                attributes.set(
+                    CKA_EC_POINT,
+                    Value::Bytes(crypto::der::element(crypto::der::OCTET_STRING, &[point])),
+                );
+            }
+        }
+        _ => return Err(Error::GeneralError),
+    }
+    if let Some(info) = crypto::public_key_info(visible)? {
+        attributes.set(CKA_PUBLIC_KEY_INFO, Value::Bytes(info));
+    }
+    Ok(())
+}
+
+/// The material of a public key, from the attributes that hold all of it.
+pub fn public_material(attributes: &Attributes) -> Result<Material> {
+    match attributes.number(CKA_KEY_TYPE) {
+        Some(CKK_RSA) => {
+            rsa::import_public(needed(attributes, CKA_MODULUS)?, needed(attributes, CKA_PUBLIC_EXPONENT)?)
+        }
+        Some(CKK_EC) => ec::import_public(
+            Curve::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?,
+            needed(attributes, CKA_EC_POINT)?,
+        ),
+        Some(CKK_EC_EDWARDS) => eddsa::import_public(needed(attributes, CKA_EC_POINT)?),
+        _ => Err(Error::KeyTypeInconsistent),
+    }
+}
+
+/// One secret attribute of a key, computed from its material; `None` where it has no such part.
+pub fn secret_attribute(material: &Material, cka: CK_ATTRIBUTE_TYPE) -> Option<Secret> {
+    let part = match (material, cka) {
+        (Material::Bytes(secret), CKA_VALUE) => secret,
+        (Material::EcPrivate { scalar, .. }, CKA_VALUE) => scalar,
+        (Material::EdPrivate(seed), CKA_VALUE) => seed,
+        (Material::RsaPrivate(key), CKA_PRIVATE_EXPONENT) => &key.d,
+        (Material::RsaPrivate(key), CKA_PRIME_1) => &key.p,
+        (Material::RsaPrivate(key), CKA_PRIME_2) => &key.q,
+        (Material::RsaPrivate(key), CKA_EXPONENT_1) => &key.dp,
+        (Material::RsaPrivate(key), CKA_EXPONENT_2) => &key.dq,
+        (Material::RsaPrivate(key), CKA_COEFFICIENT) => &key.qi,
+        _ => return None,
+    };
+    Some(Secret::from_slice(part.expose()))
+}
+
+/// What identifies the public key of an object, whichever half of the pair or certificate it is.
+pub fn public_identity(attributes: &Attributes) -> Option<&[u8]> {
+    attributes.bytes(CKA_PUBLIC_KEY_INFO).filter(|info| !info.is_empty())
+}
