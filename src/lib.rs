@@ -3,6 +3,7 @@
 pub mod ck;
 pub mod crypto;
 pub mod object;
+pub mod policy;
 pub mod secret;
 pub mod store;
 #[expect(unsafe_code, reason = "what we ask of C and of the operating system")]

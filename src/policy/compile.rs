@@ -1,0 +1,500 @@
+//! Documents -> [`Compiled`]: follows `extends`, merges settings towards the stricter, turns every rule
+//! into sets, and refuses what could never match, never allow or never be.
+
+use super::diagnostic::{At, Diagnostic, Place, Source, printable, suggest};
+use super::document::{Document, KeySection, RuleSection, WhenSection};
+use super::lifecycle::Exceptions;
+use super::pattern::Numbers;
+use super::record::Rows;
+use super::ruleset::*;
+use super::trial::Trial;
+use super::word::{Class, KeyType};
+use super::{read, shipped};
+use crate::ck::CK_MECHANISM_TYPE;
+use cryptoki_sys::*;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+/// Ids of the rules that stand for settings.
+pub(super) const MECHANISMS_DENY: &str = "mechanisms.deny";
+const MECHANISMS_LEGACY: &str = "mechanisms.legacy_use";
+const KEYS_STRENGTH: &str = "keys.min_strength";
+const KEYS_EXPORT: &str = "keys.export";
+
+/// So many files may belong to one policy, and so large may each be, in bytes.
+const MOST_FILES: usize = 64;
+const LARGEST_FILE: usize = 1 << 20;
+
+/// What a caller reads files with.
+type Loader<'l> = &'l dyn Fn(&str) -> Result<String, String>;
+
+/// Reads a policy with all that it extends.
+pub(super) fn compile(
+    name: &str,
+    text: &str,
+    loader: Loader<'_>,
+    rows: &[CK_MECHANISM_TYPE],
+) -> Result<Compiled, Vec<Diagnostic>> {
+    let mut files = Files { sources: Vec::new(), documents: Vec::new(), loader, diagnostics: Vec::new() };
+    files.follow(name, text.to_owned());
+    let mut compiler = Compiler { sources: &files.sources, diagnostics: files.diagnostics };
+    if !compiler.diagnostics.is_empty() {
+        return Err(compiler.diagnostics);
+    }
+    let compiled = compiler.merge(name, &files.documents, rows);
+    if compiler.diagnostics.is_empty() { Ok(compiled) } else { Err(compiler.diagnostics) }
+}
+
+struct Files<'l> {
+    sources: Vec<Source>,
+    documents: Vec<Document>,
+    loader: Loader<'l>,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Files<'_> {
+    /// Reads a file and, one after the other, those that it extends and those that they extend. Each is
+    /// read once: rules accumulate, so twice is the same as once and a circle ends by itself.
+    fn follow(&mut self, name: &str, text: String) {
+        self.read(name.to_owned(), text);
+        let mut next = 0;
+        while let Some(document) = self.documents.get(next) {
+            for extended in document.extends.clone() {
+                self.extend(next, &extended);
+            }
+            next += 1;
+        }
+    }
+
+    fn read(&mut self, name: String, text: String) {
+        let file = self.sources.len();
+        let too_large = text.len() > LARGEST_FILE;
+        self.sources.push(Source { name, text: if too_large { String::new() } else { text } });
+        let document = if too_large {
+            self.refuse(Place::new(file, 0..0), format!("larger than {LARGEST_FILE} bytes"), None);
+            Document::default()
+        } else {
+            read::read(&self.sources, file, &mut self.diagnostics)
+        };
+        self.documents.push(document);
+    }
+
+    fn extend(&mut self, from: usize, extended: &At<String>) {
+        let written = &extended.value;
+        let is_path = written.ends_with(".toml") || written.contains('/');
+        let (name, text) = if is_path {
+            if written.starts_with('/') {
+                let suggestion = "a path relative to this file".to_owned();
+                return self.refuse(extended.place, "`extends` with an absolute path", Some(suggestion));
+            }
+            let base = self.sources.get(from).map_or("", |source| source.name.as_str());
+            (beside(base, written), None)
+        } else {
+            let Some(text) = shipped::text(written) else {
+                let suggestion = suggest(written, shipped::names())
+                    .unwrap_or_else(|| "a shipped policy or a relative path that ends in .toml".to_owned());
+                let message = format!("no shipped policy is called `{written}`");
+                return self.refuse(extended.place, message, Some(suggestion));
+            };
+            // No path looks like this, so no file of the same name can stand in for a shipped policy.
+            (format!("shipped:{written}"), Some(text.to_owned()))
+        };
+        if self.sources.iter().any(|source| source.name == name) {
+            return;
+        }
+        if self.sources.len() >= MOST_FILES {
+            return self.refuse(extended.place, format!("more than {MOST_FILES} files"), None);
+        }
+        match text.map_or_else(|| (self.loader)(&name), Ok) {
+            Ok(text) => self.read(name, text),
+            Err(reason) => self.refuse(extended.place, format!("cannot read `{name}`: {reason}"), None),
+        }
+    }
+
+    fn refuse(&mut self, place: Place, message: impl Into<String>, suggestion: Option<String>) {
+        self.diagnostics.push(Diagnostic::new(&self.sources, place, message, suggestion));
+    }
+}
+
+/// The path of a file that is named in another one, with `.` and inner `..` taken out.
+fn beside(base: &str, relative: &str) -> String {
+    let folder = base.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let mut parts: Vec<&str> = Vec::new();
+    for part in folder.split('/').chain(relative.split('/')) {
+        match part {
+            "" | "." => {}
+            ".." if parts.last().is_some_and(|last| *last != "..") => {
+                parts.pop();
+            }
+            part => parts.push(part),
+        }
+    }
+    let root = if base.starts_with('/') { "/" } else { "" };
+    format!("{root}{}", parts.join("/"))
+}
+
+struct Compiler<'s> {
+    sources: &'s [Source],
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Compiler<'_> {
+    fn refuse(&mut self, place: Place, message: impl Into<String>, suggestion: Option<String>) {
+        self.diagnostics.push(Diagnostic::new(self.sources, place, message, suggestion));
+    }
+
+    fn merge(&mut self, name: &str, documents: &[Document], rows: &[CK_MECHANISM_TYPE]) -> Compiled {
+        let mut rules = Vec::new();
+        let mut ids: BTreeMap<String, Place> = BTreeMap::new();
+        for document in documents {
+            rules.extend(settings(document));
+            for section in &document.rules {
+                self.unique(section, &mut ids);
+                rules.push(self.rule(section));
+            }
+        }
+        let written: Vec<&RuleSection> = documents.iter().flat_map(|document| &document.rules).collect();
+        self.impossible(&rules, &written);
+        for rule in &mut rules {
+            rule.index(rows);
+        }
+        rules.sort_by(|left, right| left.id.cmp(&right.id));
+        let root = documents.first();
+        let tests = root.map_or(&[][..], |document| &document.tests);
+        Compiled {
+            name: root
+                .and_then(|document| document.name.clone())
+                .map_or_else(|| name.to_owned(), |name| name.value),
+            digest: digest(self.sources),
+            pin: self.pin(documents),
+            keys: keys(documents),
+            rules,
+            tests: tests.iter().filter_map(|test| self.test(test, &ids)).collect(),
+        }
+    }
+
+    fn unique(&mut self, section: &RuleSection, ids: &mut BTreeMap<String, Place>) {
+        let Some(id) = &section.id else { return };
+        match ids.get(&id.value) {
+            None => {
+                ids.insert(id.value.clone(), id.place);
+            }
+            Some(first) => {
+                let first = Diagnostic::new(self.sources, *first, "", None);
+                let suggestion = format!("the first one: {}:{}", first.file, first.line);
+                self.refuse(id.place, format!("a second rule with the id `{}`", id.value), Some(suggestion));
+            }
+        }
+    }
+
+    fn rule(&mut self, section: &RuleSection) -> Rule {
+        self.possible(section);
+        let citation: Vec<String> = [&section.source, &section.section]
+            .into_iter()
+            .flatten()
+            .map(|part| one_line(&part.value))
+            .collect();
+        let period = |period: &Option<At<u64>>| period.as_ref().map(|period| period.value);
+        Rule {
+            id: Arc::from(section.id.as_ref().map_or("", |id| id.value.as_str())),
+            why: section.why.as_ref().map(|why| Arc::from(one_line(&why.value))),
+            citation: (!citation.is_empty()).then(|| citation.join(", ")),
+            when: when(&section.when),
+            purposes: section.purpose.as_ref().map(|list| list.value.iter().map(|each| each.value).collect()),
+            allow: section.mechanisms.as_ref().map(|list| union(&list.value)),
+            deny: union(&section.deny),
+            legacy_use: union(&section.legacy_use),
+            min_bits: section
+                .min_bits
+                .iter()
+                .map(|(key_type, bits)| (key_type.value.0, narrow(*bits)))
+                .collect(),
+            min_strength: section.min_strength.as_ref().map(|bits| narrow(bits.value)),
+            curves: section.curves.as_ref().map(|list| list.value.iter().map(|each| each.value).collect()),
+            originator_seconds: period(&section.originator),
+            recipient_seconds: period(&section.recipient),
+            export: section.export.as_ref().map(|export| export.value),
+            rows: Rows::default(),
+        }
+    }
+
+    /// Refuses a rule that says nothing, can never match or contradicts itself.
+    fn possible(&mut self, section: &RuleSection) {
+        let silent = section.purpose.is_none()
+            && section.mechanisms.is_none()
+            && section.deny.is_empty()
+            && section.legacy_use.is_empty()
+            && section.min_bits.is_empty()
+            && section.min_strength.is_none()
+            && section.curves.is_none()
+            && section.originator.is_none()
+            && section.recipient.is_none()
+            && section.export.is_none();
+        if silent {
+            let suggestion = "say what it restricts: mechanisms, deny, min_bits, export, ...".to_owned();
+            self.refuse(section.place, "this rule restricts nothing", Some(suggestion));
+        }
+        if let (Some(originator), Some(recipient)) = (&section.originator, &section.recipient)
+            && recipient.value < originator.value
+        {
+            let message = "the recipient period ends before the originator period";
+            self.refuse(recipient.place, message, None);
+        }
+        if let Some(allowed) = &section.mechanisms {
+            let all = union(&allowed.value);
+            if all.is_subset(&union(&section.deny)) {
+                self.refuse(allowed.place, "this rule denies every mechanism that it allows", None);
+            }
+        }
+        self.matching(&section.when);
+        if let Some(types) = &section.when.key_type {
+            let tested = |of: &KeyType| types.value.iter().any(|each| each.value == *of);
+            for (of, _) in section.min_bits.iter().filter(|(of, _)| !tested(&of.value)) {
+                let message = "this size can never apply: `when` tests for other key types";
+                self.refuse(of.place, message, None);
+            }
+        }
+    }
+
+    /// Refuses a `when` whose classes and types no key has together.
+    fn matching(&mut self, when: &WhenSection) {
+        let (Some(classes), Some(types)) = (&when.class, &when.key_type) else { return };
+        for class in &classes.value {
+            if !types.value.iter().any(|key_type| together(class.value, key_type.value)) {
+                let message = "this can never match: no key of this class has such a type";
+                self.refuse(class.place, message, None);
+            }
+        }
+    }
+
+    /// Refuses rules that together allow nothing: an allow-list that lies outside what holds for every key
+    /// or for every key that the rule matches.
+    fn impossible(&mut self, rules: &[Rule], written: &[&RuleSection]) {
+        for section in written {
+            let (Some(allowed), Some(id)) = (&section.mechanisms, &section.id) else { continue };
+            let left = union(&allowed.value);
+            let mine = when(&section.when);
+            // Only conditions that certainly hold whenever this one does.
+            let covers = |rule: &&Rule| rule.when == When::default() || rule.when == mine;
+            for other in rules.iter().filter(|rule| *rule.id != *id.value).filter(covers) {
+                let rest: Numbers = left
+                    .iter()
+                    .filter(|ckm| other.allow.as_ref().is_none_or(|allow| allow.contains(ckm)))
+                    .filter(|ckm| !other.deny.contains(ckm))
+                    .copied()
+                    .collect();
+                if rest.is_empty() {
+                    let message = format!("together with `{}` this allows no mechanism at all", other.id);
+                    self.refuse(allowed.place, message, None);
+                }
+            }
+        }
+    }
+
+    fn pin(&mut self, documents: &[Document]) -> PinRules {
+        let pins = || documents.iter().map(|document| &document.pin);
+        let least = pins().filter_map(|pin| pin.min_length.as_ref()).max_by_key(|at| at.value);
+        let most = pins().filter_map(|pin| pin.max_length.as_ref()).min_by_key(|at| at.value);
+        if let (Some(least), Some(most)) = (least, most)
+            && most.value < least.value
+        {
+            self.refuse(most.place, format!("shorter than the `min_length` of {}", least.value), None);
+        }
+        let failures = pins().filter_map(|pin| pin.max_failures.as_ref()).map(|at| at.value).min();
+        let lockout = pins().filter_map(|pin| pin.lockout.as_ref()).map(|at| at.value).max();
+        let length = |at: Option<&At<u64>>| at.and_then(|at| usize::try_from(at.value).ok());
+        PinRules {
+            min_length: length(least).unwrap_or(4),
+            max_length: length(most).unwrap_or(255),
+            max_failures: failures.map_or(10, narrow),
+            lockout_seconds: lockout.unwrap_or(0),
+        }
+    }
+
+    fn test(&mut self, test: &super::document::TestSection, ids: &BTreeMap<String, Place>) -> Option<Trial> {
+        for id in &test.by {
+            let known = ids.contains_key(&id.value) || id.value.contains('.');
+            if !known {
+                let suggestion = suggest(&id.value, ids.keys().map(String::as_str));
+                self.refuse(id.place, format!("no rule has the id `{}`", id.value), suggestion);
+            }
+        }
+        Trial::of(test).map_err(|(place, message)| self.refuse(place, message, None)).ok()
+    }
+}
+
+/// The rules that a file's settings stand for.
+fn settings(document: &Document) -> Vec<Rule> {
+    let mut rules = Vec::new();
+    let mut add = |id: &str, rule: Rule| rules.push(Rule { id: Arc::from(id), ..rule });
+    if !document.mechanisms.deny.is_empty() {
+        add(MECHANISMS_DENY, Rule { deny: union(&document.mechanisms.deny), ..Rule::default() });
+    }
+    if !document.mechanisms.legacy_use.is_empty() {
+        let legacy_use = union(&document.mechanisms.legacy_use);
+        add(MECHANISMS_LEGACY, Rule { legacy_use, ..Rule::default() });
+    }
+    if let Some(bits) = &document.keys.min_strength {
+        add(KEYS_STRENGTH, Rule { min_strength: Some(narrow(bits.value)), ..Rule::default() });
+    }
+    if let Some(export) = &document.keys.export {
+        add(KEYS_EXPORT, Rule { export: Some(export.value), ..Rule::default() });
+    }
+    rules
+}
+
+/// The strictest of what the files say; where none says anything, what the engine holds to be right.
+fn keys(documents: &[Document]) -> KeyDefaults {
+    fn all<'d, T: Copy + 'd>(
+        documents: &'d [Document],
+        part: impl Fn(&'d KeySection) -> Option<&'d At<T>>,
+    ) -> impl Iterator<Item = T> {
+        documents.iter().filter_map(move |document| part(&document.keys)).map(|at| at.value)
+    }
+    // An exception holds where a file makes it and none forbids it.
+    let excepted = |part: fn(&Document) -> Option<&At<bool>>| {
+        let mut said = documents.iter().filter_map(part).map(|at| at.value).peekable();
+        said.peek().is_some() && said.all(|process| process)
+    };
+    KeyDefaults {
+        single_purpose: all(documents, |keys| keys.single_purpose.as_ref())
+            .max()
+            .unwrap_or(SinglePurpose::BindOnFirstUse),
+        min_strength: all(documents, |keys| keys.min_strength.as_ref()).max().map_or(0, narrow),
+        sensitive: all(documents, |keys| keys.sensitive.as_ref()).max().unwrap_or(Sensitive::Default),
+        export: all(documents, |keys| keys.export.as_ref()).min().unwrap_or(Export::AsAsked),
+        initial_state: all(documents, |keys| keys.initial_state.as_ref())
+            .max()
+            .unwrap_or(InitialState::Active),
+        exceptions: Exceptions {
+            suspended_process: excepted(|document| document.suspended_process.as_ref()),
+            compromised_process: excepted(|document| document.compromised_process.as_ref()),
+        },
+    }
+}
+
+fn when(section: &WhenSection) -> When {
+    fn values<T: Clone, U>(list: &Option<At<Vec<At<T>>>>, map: impl Fn(T) -> U) -> Option<Vec<U>> {
+        list.as_ref().map(|list| list.value.iter().map(|each| map(each.value.clone())).collect())
+    }
+    When {
+        classes: values(&section.class, |class| class.0),
+        key_types: values(&section.key_type, |key_type| key_type.0),
+        labels: values(&section.label, |label| label),
+        ids: values(&section.id, |id| id),
+        origins: values(&section.origin, |origin| origin),
+        token: section.token.as_ref().map(|token| token.value),
+        purposes: section.purpose.as_ref().map(|list| list.value.iter().map(|each| each.value).collect()),
+    }
+}
+
+fn union(lists: &[At<Numbers>]) -> Numbers {
+    lists.iter().flat_map(|list| &list.value).copied().collect()
+}
+
+/// What a person wrote, fit for one line of a log.
+fn one_line(text: &str) -> String {
+    text.trim().chars().map(|c| if c == '\n' { ' ' } else { printable(c) }).collect()
+}
+
+/// The reader has bounded these numbers far below.
+fn narrow(number: u64) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+/// Whether keys of this class can have this type.
+pub(super) fn together(class: Class, key_type: KeyType) -> bool {
+    let asymmetric = matches!(
+        key_type.0,
+        CKK_RSA
+            | CKK_DSA
+            | CKK_DH
+            | CKK_EC
+            | CKK_EC_EDWARDS
+            | CKK_EC_MONTGOMERY
+            | CKK_ML_KEM
+            | CKK_ML_DSA
+            | CKK_SLH_DSA
+            | CKK_HSS
+            | CKK_XMSS
+            | CKK_XMSSMT
+    );
+    asymmetric == (class.0 != CKO_SECRET_KEY)
+}
+
+/// See [`Ruleset::digest`].
+fn digest(sources: &[Source]) -> [u8; 32] {
+    let mut digests: Vec<[u8; 32]> =
+        sources.iter().map(|source| Sha256::digest(source.text.as_bytes()).into()).collect();
+    digests.sort_unstable();
+    let mut hash = Sha256::new_with_prefix(b"keyward policy 1");
+    for digest in digests {
+        hash.update(digest);
+    }
+    hash.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn beside_takes_dots_out() {
+        assert_eq!(beside("a/b/c.toml", "d.toml"), "a/b/d.toml");
+        assert_eq!(beside("/etc/kw/c.toml", "../x/./d.toml"), "/etc/x/d.toml");
+        assert_eq!(beside("c.toml", "../d.toml"), "../d.toml");
+        assert_eq!(beside("../../c.toml", "../d.toml"), "../../../d.toml");
+    }
+
+    fn load(files: &[(&str, &str)]) -> Result<Ruleset, Vec<Diagnostic>> {
+        let loader = |path: &str| {
+            let file = files.iter().find(|(name, _)| *name == path);
+            file.map(|(_, text)| (*text).to_owned()).ok_or_else(|| "no such file".to_owned())
+        };
+        Ruleset::load(files[0].0, files[0].1, &loader)
+    }
+
+    #[test]
+    fn load_extends_takes_the_stricter_of_each_setting() {
+        let base = "policy = 1\n[token]\npin = { min_length = 8, max_failures = 3, lockout = \"1h\" }\n\
+                    [keys]\nsingle_purpose = \"strict\"\nmin_strength = 128\nexport = \"wrapped\"\n\
+                    sensitive = \"always\"\n[suspended]\nprocess = false\n[compromised]\nprocess = true\n";
+        let child = "policy = 1\nname = \"child\"\nextends = [\"lib/base.toml\"]\n[token]\n\
+                     pin = { min_length = 4, max_failures = 5, lockout = \"15m\" }\n[keys]\n\
+                     single_purpose = \"off\"\nmin_strength = 112\nexport = \"as-asked\"\n\
+                     sensitive = \"as-asked\"\n[suspended]\nprocess = true\n";
+        let rules = load(&[("child.toml", child), ("lib/base.toml", base)]).unwrap();
+        assert_eq!(rules.name(), "child");
+        let (pin, keys) = (rules.pin(), rules.keys());
+        assert_eq!((pin.min_length, pin.max_failures, pin.lockout_seconds), (8, 3, 3600));
+        assert_eq!((keys.single_purpose, keys.min_strength), (SinglePurpose::Strict, 128));
+        assert_eq!((keys.export, keys.sensitive), (Export::Wrapped, Sensitive::Always));
+        assert!(!keys.exceptions.suspended_process && keys.exceptions.compromised_process);
+    }
+
+    #[test]
+    fn load_circle_of_extends_ends() {
+        let one = "policy = 1\nextends = [\"two.toml\"]\n";
+        let two = "policy = 1\nextends = [\"one.toml\", \"two.toml\", \"default\"]\n";
+        let rules = load(&[("one.toml", one), ("two.toml", two)]).unwrap();
+        assert_eq!(rules.keys().min_strength, 112);
+    }
+
+    #[test]
+    fn load_missing_file_is_named_where_it_is_asked_for() {
+        let errors = load(&[("a.toml", "policy = 1\nextends = [\"b.toml\"]\n")]).unwrap_err();
+        assert_eq!(errors.len(), 1);
+        assert_eq!(errors[0].message, "cannot read `b.toml`: no such file");
+        assert_eq!((errors[0].line, errors[0].column), (2, 12));
+    }
+
+    #[test]
+    fn digest_depends_on_texts_not_on_names() {
+        let a = load(&[("a.toml", "policy = 1\n")]).unwrap().digest();
+        let b = load(&[("b.toml", "policy = 1\n")]).unwrap().digest();
+        let c = load(&[("b.toml", "policy = 1\n\n")]).unwrap().digest();
+        assert_eq!(a, b);
+        assert_ne!(a, c);
+    }
+}

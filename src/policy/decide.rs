@@ -1,0 +1,333 @@
+//! The hot path: one key, one question, one answer. A few loads and compares; no lock, no allocation and
+//! no text until something is refused.
+//!
+//! [`CHECKS`] is the whole law of using a key, in order; the first refusal decides. `explain` walks the
+//! same array.
+
+use super::denial::{Denial, Reason};
+use super::entry::{Entry, Side};
+use super::judge::{by, by_setting};
+use super::lifecycle;
+use super::record::{KeyRules, Record, earlier};
+use super::ruleset::{Export, Rule};
+use super::word::Word;
+use crate::ck::CK_MECHANISM_TYPE;
+use crate::ck::date::{UtcSeconds, display_utc};
+use crate::ck::names::{key_type_name, mechanism_name};
+use crate::object::facts::{KeyFacts, Purpose, State, Window};
+
+/// What is asked.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Request {
+    /// What is to be done.
+    pub entry: Entry,
+    /// The mechanism, as an index into the table of mechanisms. Needed by every entry that works with one
+    /// (all that use or generate a key, but `DigestKey`).
+    pub mechanism: Option<usize>,
+    /// The mechanism, as the caller names it. A mechanism without an index is refused.
+    pub ckm: Option<CK_MECHANISM_TYPE>,
+    /// Whether the mechanism is a MAC.
+    pub mac: bool,
+    /// The moment.
+    pub now: UtcSeconds,
+    /// The recorded state as it is now; `facts` may be older.
+    pub state: State,
+    /// The purpose as it is bound now.
+    pub purpose: Option<Purpose>,
+}
+
+/// The answer "yes".
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[must_use]
+pub struct Verdict {
+    /// A purpose that must be bound, persistently and for both halves of a pair, before the operation
+    /// goes on.
+    pub bind: Option<Purpose>,
+}
+
+/// A question with what is looked up once for all checks.
+pub(super) struct Case<'a> {
+    pub(super) rules: &'a KeyRules,
+    pub(super) facts: &'a KeyFacts,
+    pub(super) request: &'a Request,
+    /// The purpose that the entry serves.
+    pub(super) purpose: Option<Purpose>,
+    /// The purpose that the key is bound to.
+    pub(super) bound: Option<Purpose>,
+    pub(super) record: &'a Record,
+}
+
+/// One check: its name, the law, and what to say of it where it passed.
+pub(super) struct Check {
+    pub(super) name: &'static str,
+    pub(super) run: fn(&Case<'_>) -> Result<(), Denial>,
+    pub(super) passed: fn(&Case<'_>) -> String,
+}
+
+/// The order in which a use is judged.
+pub(super) const CHECKS: &[Check] = &[
+    Check { name: "state", run: state, passed: state_passed },
+    Check { name: "period", run: period, passed: period_passed },
+    Check { name: "purpose", run: purpose, passed: purpose_passed },
+    Check { name: "mechanism", run: mechanism, passed: mechanism_passed },
+    Check { name: "strength", run: strength, passed: strength_passed },
+    Check { name: "export", run: export, passed: export_passed },
+];
+
+/// Whether the key may be used so.
+///
+/// # Errors
+/// The refusal of the first check in the list that fails.
+pub fn decide(rules: &KeyRules, facts: &KeyFacts, request: &Request) -> Result<Verdict, Denial> {
+    let case = Case::new(rules, facts, request);
+    for check in CHECKS {
+        (check.run)(&case)?;
+    }
+    Ok(Verdict { bind: case.binding() })
+}
+
+impl<'a> Case<'a> {
+    #[inline]
+    pub(super) fn new(rules: &'a KeyRules, facts: &'a KeyFacts, request: &'a Request) -> Self {
+        let purpose = request.entry.purpose(facts, request.mac);
+        let bound = request.purpose.or(facts.purpose);
+        let record = rules.record(purpose, bound);
+        Self { rules, facts, request, purpose, bound, record }
+    }
+
+    /// The purpose that this use would fix.
+    #[inline]
+    pub(super) fn binding(&self) -> Option<Purpose> {
+        if self.bound.is_none() && self.rules.binds && self.facts.key_type.is_some() {
+            self.purpose
+        } else {
+            None
+        }
+    }
+
+    /// "sign with CKM_ECDSA", for the details of refusals.
+    pub(super) fn asked(&self) -> String {
+        let word = Word::word(self.request.entry);
+        match self.request.ckm {
+            Some(ckm) => format!("{word} with {}", mechanism_name(ckm)),
+            None => word.to_owned(),
+        }
+    }
+
+    #[cold]
+    fn deny(&self, reason: Reason, because: &str) -> Denial {
+        Denial::new(reason, format!("{} refused: {because}", self.asked()))
+    }
+
+    #[cold]
+    fn deny_by(&self, reason: Reason, because: &str, picks: impl Fn(&Rule) -> bool) -> Denial {
+        by(self.deny(reason, because), &self.rules.compiled, self.record, picks)
+    }
+
+    fn state_now(&self) -> State {
+        lifecycle::activated(self.request.state, self.facts.protect, self.request.now)
+    }
+
+    /// The window of the side that is asked for, and the reasons before and after it.
+    #[inline]
+    fn window(&self) -> Option<(Window, Reason, Reason)> {
+        let (protect, process) = self.record.windows(self.facts);
+        match self.request.entry.side() {
+            Side::Originator => Some((protect, Reason::OriginatorWindowAhead, Reason::OriginatorWindowOver)),
+            Side::Recipient => Some((process, Reason::RecipientWindowAhead, Reason::RecipientWindowOver)),
+            Side::Neither => None,
+        }
+    }
+}
+
+fn state(case: &Case<'_>) -> Result<(), Denial> {
+    let now = case.state_now();
+    let exceptions = case.rules.compiled.keys.exceptions;
+    lifecycle::permits(now, case.request.entry, exceptions).map_err(|reason| {
+        let denial = case.deny(reason, &format!("the key is {}", now.word()));
+        match (reason, case.request.entry.side()) {
+            (Reason::StateSuspended, Side::Recipient) => by_setting(denial, "suspended.process"),
+            (Reason::StateCompromised, Side::Recipient) => by_setting(denial, "compromised.process"),
+            _ => denial,
+        }
+    })
+}
+
+fn state_passed(case: &Case<'_>) -> String {
+    format!("the key is {}", case.state_now().word())
+}
+
+fn period(case: &Case<'_>) -> Result<(), Denial> {
+    let now = case.request.now;
+    match case.window() {
+        Some((window, ahead, over)) if !window.holds(now) => Err(period_denied(case, window, ahead, over)),
+        _ => Ok(()),
+    }
+}
+
+#[cold]
+fn period_denied(case: &Case<'_>, window: Window, ahead: Reason, over: Reason) -> Denial {
+    let side = case.request.entry.side().word();
+    if let Some(from) = window.from.filter(|from| case.request.now < *from) {
+        return case.deny(ahead, &format!("the {side} begins at {}", display_utc(from)));
+    }
+    let ended = window.to.map(display_utc).unwrap_or_default();
+    let shortest = match over {
+        Reason::OriginatorWindowOver => {
+            earlier(case.record.originator_seconds, case.record.recipient_seconds)
+        }
+        _ => case.record.recipient_seconds,
+    };
+    // Only the rules whose period ended are the cause; a date of the object may be it instead.
+    let picks = |rule: &Rule| {
+        let theirs = match over {
+            Reason::OriginatorWindowOver => earlier(rule.originator_seconds, rule.recipient_seconds),
+            _ => rule.recipient_seconds,
+        };
+        theirs.is_some() && theirs == shortest
+    };
+    let own = match over {
+        Reason::OriginatorWindowOver => earlier(case.facts.protect.to, case.facts.process.to),
+        _ => case.facts.process.to,
+    };
+    let because = format!("the {side} ended at {ended}");
+    if own == window.to { case.deny(over, &because) } else { case.deny_by(over, &because, picks) }
+}
+
+fn period_passed(case: &Case<'_>) -> String {
+    match case.window() {
+        None => "no side of the key is used".to_owned(),
+        Some((window, ..)) => {
+            let end = window
+                .to
+                .map_or_else(|| "without an end".to_owned(), |to| format!("until {}", display_utc(to)));
+            format!("inside the window of the {}, {end}", case.request.entry.side().word())
+        }
+    }
+}
+
+fn purpose(case: &Case<'_>) -> Result<(), Denial> {
+    let Some(purpose) = case.purpose else { return Ok(()) };
+    if let Some(bound) = case.bound
+        && bound != purpose
+    {
+        let because = format!("the key's purpose is {}, this is {}", bound.word(), purpose.word());
+        return Err(case.deny(Reason::Purpose, &because));
+    }
+    if !case.record.purposes.contains(purpose) {
+        let because = format!("the purpose {} is not allowed", purpose.word());
+        let excludes = |rule: &Rule| rule.purposes.is_some_and(|allowed| !allowed.contains(purpose));
+        return Err(case.deny_by(Reason::Purpose, &because, excludes));
+    }
+    Ok(())
+}
+
+fn purpose_passed(case: &Case<'_>) -> String {
+    match (case.purpose, case.bound, case.binding()) {
+        (None, ..) => "the key is handled, not used".to_owned(),
+        (Some(purpose), Some(_), _) => format!("the key's purpose is {}", purpose.word()),
+        (Some(purpose), None, Some(_)) => format!("this use fixes the purpose: {}", purpose.word()),
+        (Some(purpose), None, None) => format!("the purpose {} is allowed", purpose.word()),
+    }
+}
+
+fn mechanism(case: &Case<'_>) -> Result<(), Denial> {
+    let entry = case.request.entry;
+    if !entry.uses_mechanism() {
+        return Ok(());
+    }
+    let Some(row) = case.request.mechanism else {
+        return match case.request.ckm {
+            // The digest that takes the key in was judged when it began.
+            None if entry == Entry::DigestKey => Ok(()),
+            None => Err(case.deny(Reason::MechanismUnknown, "no mechanism is named")),
+            Some(_) => Err(case.deny(Reason::MechanismUnknown, "the module does not have the mechanism")),
+        };
+    };
+    let rows = &case.record.rows;
+    let (allowed, denies): (_, fn(&Rule, usize) -> bool) = match entry.side() {
+        Side::Originator => (&rows.protect, |rule, row| !rule.rows.protect.contains(row)),
+        Side::Recipient => (&rows.process, |rule, row| !rule.rows.process.contains(row)),
+        Side::Neither => (&rows.make, |rule, row| !rule.rows.make.contains(row)),
+    };
+    if allowed.contains(row) {
+        return Ok(());
+    }
+    let because = match entry.side() {
+        Side::Originator if rows.process.contains(row) => {
+            "the mechanism may only process what exists already"
+        }
+        _ => "the mechanism is not allowed for this key",
+    };
+    Err(case.deny_by(Reason::Mechanism, because, |rule| denies(rule, row)))
+}
+
+fn mechanism_passed(case: &Case<'_>) -> String {
+    match case.request.ckm {
+        Some(ckm) if case.request.entry.uses_mechanism() => format!("{} is allowed", mechanism_name(ckm)),
+        _ => "no mechanism works with this key".to_owned(),
+    }
+}
+
+/// Size, strength and curve bind the originator side; a weak key may go on processing what it protected
+/// once ("legacy use", SP 800-131A Rev. 2, 1.2.3).
+fn strength(case: &Case<'_>) -> Result<(), Denial> {
+    let weakness = case.record.weakness;
+    if case.request.entry.side() != Side::Originator {
+        return Ok(());
+    }
+    let facts = case.facts;
+    if weakness.size {
+        return Err(case.deny_by(Reason::KeySize, &weak(facts), |rule| rule.weakness(facts).size));
+    }
+    if weakness.strength {
+        return Err(case.deny_by(Reason::Strength, &weak(facts), |rule| rule.weakness(facts).strength));
+    }
+    if weakness.curve {
+        let because = "its curve is not allowed";
+        return Err(case.deny_by(Reason::Curve, because, |rule| rule.weakness(facts).curve));
+    }
+    Ok(())
+}
+
+#[cold]
+fn weak(facts: &KeyFacts) -> String {
+    let name = facts.key_type.map(key_type_name).unwrap_or_default();
+    let strength = facts.key_type.and_then(|key_type| super::strength::strength_bits(key_type, facts.bits));
+    match strength {
+        Some(strength) => format!("a {name} key of {} bits has {strength} bits of security", facts.bits),
+        None => format!("the strength of a {name} key of {} bits is not known", facts.bits),
+    }
+}
+
+fn strength_passed(case: &Case<'_>) -> String {
+    match case.request.entry.side() {
+        Side::Originator => "strong enough".to_owned(),
+        Side::Recipient => "not asked of the recipient side".to_owned(),
+        Side::Neither => "not asked here".to_owned(),
+    }
+}
+
+fn export(case: &Case<'_>) -> Result<(), Denial> {
+    let rule = case.record.export;
+    let (reason, because) = match (case.request.entry, rule) {
+        (Entry::WrapTarget, Export::Never) => (Reason::Export, "the key must never leave"),
+        // With CKA_WRAP_WITH_TRUSTED the guard asks for a trusted wrapping key by PKCS#11's own rule.
+        (Entry::WrapTarget, Export::WrappedByTrusted) if !case.facts.wrap_with_trusted => {
+            (Reason::WrapWithTrusted, "the key may leave only with CKA_WRAP_WITH_TRUSTED")
+        }
+        (Entry::Reveal, Export::Never) => (Reason::Reveal, "the key must never leave"),
+        (Entry::Reveal, Export::Wrapped | Export::WrappedByTrusted) => {
+            (Reason::Reveal, "the key may leave only wrapped")
+        }
+        _ => return Ok(()),
+    };
+    Err(case.deny_by(reason, because, |each| each.export == Some(rule)))
+}
+
+fn export_passed(case: &Case<'_>) -> String {
+    match case.request.entry {
+        Entry::WrapTarget | Entry::Reveal => format!("export is {}", Word::word(case.record.export)),
+        _ => "the key does not leave".to_owned(),
+    }
+}

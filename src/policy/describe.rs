@@ -1,0 +1,98 @@
+//! A compiled policy as text, the same for the same rules: what the snapshots under `tests/policy` hold
+//! and what an officer compares.
+
+use super::ruleset::{Compiled, CurveSet, PinRules, Rule, Ruleset, When};
+use super::strength::NamedCurve;
+use super::word::{Class, KeyType, Word, duration_text};
+use crate::ck::names::mechanism_name;
+use std::fmt::{self, Write};
+
+impl Ruleset {
+    /// Everything that the policy restricts, one setting a line, rules and mechanisms sorted.
+    pub fn describe(&self) -> String {
+        let mut text = String::new();
+        // Writing to a `String` does not fail.
+        let _ = policy(&mut text, &self.compiled);
+        text
+    }
+}
+
+fn policy(out: &mut String, compiled: &Compiled) -> fmt::Result {
+    writeln!(out, "policy {}", compiled.name)?;
+    pin(out, &compiled.pin)?;
+    let keys = &compiled.keys;
+    writeln!(out, "keys single_purpose {}", keys.single_purpose.word())?;
+    writeln!(out, "keys min_strength {}", keys.min_strength)?;
+    writeln!(out, "keys sensitive {}", keys.sensitive.word())?;
+    writeln!(out, "keys export {}", keys.export.word())?;
+    writeln!(out, "keys initial_state {}", keys.initial_state.word())?;
+    writeln!(out, "suspended process {}", keys.exceptions.suspended_process)?;
+    writeln!(out, "compromised process {}", keys.exceptions.compromised_process)?;
+    for each in &compiled.rules {
+        rule(out, each)?;
+    }
+    writeln!(out, "\ntests {}", compiled.tests.len())
+}
+
+fn pin(out: &mut String, pin: &PinRules) -> fmt::Result {
+    writeln!(out, "pin length {}..={}", pin.min_length, pin.max_length)?;
+    let lockout = match pin.lockout_seconds {
+        0 => "until the SO sets a new PIN".to_owned(),
+        seconds => duration_text(seconds),
+    };
+    writeln!(out, "pin locked after {} failures, {lockout}", pin.max_failures)
+}
+
+fn rule(out: &mut String, rule: &Rule) -> fmt::Result {
+    writeln!(out, "\nrule {}", rule.id)?;
+    optional(out, "from", rule.citation.as_deref())?;
+    optional(out, "why", rule.why.as_deref())?;
+    when(out, &rule.when)?;
+    optional(out, "purpose", rule.purposes.map(|set| set.words()))?;
+    if let Some(allow) = &rule.allow {
+        list(out, "allow", allow.iter().map(|ckm| mechanism_name(*ckm)))?;
+    }
+    list(out, "deny", rule.deny.iter().map(|ckm| mechanism_name(*ckm)))?;
+    list(out, "legacy use", rule.legacy_use.iter().map(|ckm| mechanism_name(*ckm)))?;
+    let bits = |(key_type, bits): &(_, u32)| format!("{} {bits}", KeyType(*key_type).word());
+    list(out, "min_bits", rule.min_bits.iter().map(bits))?;
+    optional(out, "min_strength", rule.min_strength)?;
+    optional(out, "curves", rule.curves.map(curves))?;
+    optional(out, "originator period", rule.originator_seconds.map(duration_text))?;
+    optional(out, "recipient period", rule.recipient_seconds.map(duration_text))?;
+    optional(out, "export", rule.export.map(Word::word))
+}
+
+fn when(out: &mut String, when: &When) -> fmt::Result {
+    if *when == When::default() {
+        return writeln!(out, "  when any key");
+    }
+    let words = |list: &Option<Vec<String>>| list.clone().unwrap_or_default();
+    let classes = when.classes.iter().flatten().map(|class| Class(*class).word().to_owned());
+    list(out, "when class", classes)?;
+    let types = when.key_types.iter().flatten().map(|key_type| KeyType(*key_type).word().to_owned());
+    list(out, "when type", types)?;
+    list(out, "when label", words(&when.labels).iter().map(|label| format!("{label:?}")))?;
+    list(out, "when id", words(&when.ids).into_iter())?;
+    list(out, "when origin", when.origins.iter().flatten().map(|origin| origin.word().to_owned()))?;
+    optional(out, "when token", when.token)?;
+    optional(out, "when purpose", when.purposes.map(|set| set.words()))
+}
+
+fn curves(set: CurveSet) -> String {
+    // Aliases stand behind their curves in the list of words.
+    let named =
+        NamedCurve::WORDS.iter().filter(|(word, curve)| set.contains(*curve) && curve.word() == *word);
+    named.map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
+}
+
+fn optional(out: &mut String, name: &str, value: Option<impl fmt::Display>) -> fmt::Result {
+    value.map_or(Ok(()), |value| writeln!(out, "  {name} {value}"))
+}
+
+fn list(out: &mut String, name: &str, values: impl Iterator<Item = String>) -> fmt::Result {
+    for value in values {
+        writeln!(out, "  {name} {value}")?;
+    }
+    Ok(())
+}

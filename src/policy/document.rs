@@ -1,0 +1,118 @@
+//! What one policy file says, as written: typed, every part with its place, nothing merged yet.
+//! `read` makes it of TOML, `compile` makes a rule set of one or several.
+
+use super::diagnostic::{At, Place};
+use super::entry::Entry;
+use super::pattern::Numbers;
+use super::ruleset::{Export, InitialState, Sensitive, SinglePurpose};
+use super::strength::NamedCurve;
+use super::word::{Class, Expect, KeyType};
+use crate::object::facts::{Origin, Purpose, State};
+
+/// One file.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Document {
+    pub(super) name: Option<At<String>>,
+    pub(super) extends: Vec<At<String>>,
+    pub(super) pin: PinSection,
+    pub(super) mechanisms: MechanismSection,
+    pub(super) keys: KeySection,
+    pub(super) suspended_process: Option<At<bool>>,
+    pub(super) compromised_process: Option<At<bool>>,
+    pub(super) rules: Vec<RuleSection>,
+    pub(super) tests: Vec<TestSection>,
+}
+
+/// `[token] pin`
+#[derive(Clone, Default, Debug)]
+pub(super) struct PinSection {
+    pub(super) min_length: Option<At<u64>>,
+    pub(super) max_length: Option<At<u64>>,
+    pub(super) max_failures: Option<At<u64>>,
+    /// Seconds.
+    pub(super) lockout: Option<At<u64>>,
+}
+
+/// `[mechanisms]`
+#[derive(Clone, Default, Debug)]
+pub(super) struct MechanismSection {
+    pub(super) deny: Vec<At<Numbers>>,
+    pub(super) legacy_use: Vec<At<Numbers>>,
+}
+
+/// `[keys]`
+#[derive(Clone, Default, Debug)]
+pub(super) struct KeySection {
+    pub(super) single_purpose: Option<At<SinglePurpose>>,
+    pub(super) min_strength: Option<At<u64>>,
+    pub(super) sensitive: Option<At<Sensitive>>,
+    pub(super) export: Option<At<Export>>,
+    pub(super) initial_state: Option<At<InitialState>>,
+}
+
+/// `[[rule]]`
+#[derive(Clone, Default, Debug)]
+pub(super) struct RuleSection {
+    pub(super) place: Place,
+    pub(super) id: Option<At<String>>,
+    pub(super) when: WhenSection,
+    pub(super) why: Option<At<String>>,
+    pub(super) purpose: Option<At<Vec<At<Purpose>>>>,
+    pub(super) mechanisms: Option<At<Vec<At<Numbers>>>>,
+    pub(super) deny: Vec<At<Numbers>>,
+    pub(super) legacy_use: Vec<At<Numbers>>,
+    pub(super) min_bits: Vec<(At<KeyType>, u64)>,
+    pub(super) min_strength: Option<At<u64>>,
+    pub(super) curves: Option<At<Vec<At<NamedCurve>>>>,
+    pub(super) originator: Option<At<u64>>,
+    pub(super) recipient: Option<At<u64>>,
+    pub(super) export: Option<At<Export>>,
+    pub(super) source: Option<At<String>>,
+    pub(super) section: Option<At<String>>,
+}
+
+/// `when`: a part that is `None` is not tested.
+#[derive(Clone, Default, Debug)]
+pub(super) struct WhenSection {
+    pub(super) class: Option<At<Vec<At<Class>>>>,
+    pub(super) key_type: Option<At<Vec<At<KeyType>>>>,
+    pub(super) label: Option<At<Vec<At<String>>>>,
+    pub(super) id: Option<At<Vec<At<String>>>>,
+    pub(super) origin: Option<At<Vec<At<Origin>>>>,
+    pub(super) token: Option<At<bool>>,
+    pub(super) purpose: Option<At<Vec<At<Purpose>>>>,
+}
+
+/// `[[test]]`
+#[derive(Clone, Default, Debug)]
+pub(super) struct TestSection {
+    pub(super) place: Place,
+    pub(super) id: Option<At<String>>,
+    pub(super) key: TestKey,
+    pub(super) op: Option<At<Entry>>,
+    pub(super) mechanism: Option<At<Numbers>>,
+    pub(super) expect: Option<At<Expect>>,
+    pub(super) by: Vec<At<String>>,
+}
+
+/// `[[test]] key`
+#[derive(Clone, Default, Debug)]
+pub(super) struct TestKey {
+    pub(super) class: Option<At<Class>>,
+    pub(super) key_type: Option<At<KeyType>>,
+    pub(super) bits: Option<At<u64>>,
+    pub(super) curve: Option<At<NamedCurve>>,
+    pub(super) label: Option<At<String>>,
+    pub(super) id: Option<At<String>>,
+    pub(super) origin: Option<At<Origin>>,
+    pub(super) token: Option<At<bool>>,
+    pub(super) purpose: Option<At<Purpose>>,
+    /// The purposes that its usage attributes allow, where not all.
+    pub(super) usage: Option<At<Vec<At<Purpose>>>>,
+    pub(super) state: Option<At<State>>,
+    /// Seconds since it became active.
+    pub(super) age: Option<At<u64>>,
+    pub(super) sensitive: Option<At<bool>>,
+    pub(super) extractable: Option<At<bool>>,
+    pub(super) wrap_with_trusted: Option<At<bool>>,
+}

@@ -1,0 +1,50 @@
+//! Floor 6: the law. A policy file becomes a [`Ruleset`]; a rule set and the facts of an object become
+//! [`KeyRules`]; those and a [`Request`] become a verdict or a [`Denial`].
+//!
+//! May live here: what is allowed and why not. May not: secrets, clocks, locks, input or output. The same
+//! question always has the same answer, so a policy can be tested and replayed; `extends` reads other
+//! files only through a closure of the caller's.
+//!
+//! The way of a file: `document` (what was written, every mistake with its place) -> `compile` (several
+//! documents become one, names become sets) -> `ruleset` (what applies to one object) -> `decide` (the hot
+//! path). `explain` walks the very checks of `decide`. `docs/policy.md` describes the language.
+#![forbid(unsafe_code)]
+
+mod compile;
+mod decide;
+mod denial;
+mod describe;
+mod diagnostic;
+mod document;
+mod entry;
+mod explain;
+mod hypothesis;
+mod judge;
+mod keys;
+pub mod lifecycle;
+mod pattern;
+mod read;
+mod record;
+mod ruleset;
+mod shipped;
+pub mod strength;
+mod trial;
+mod word;
+
+pub use decide::{Request, Verdict, decide};
+pub use denial::{Denial, Reason};
+pub use diagnostic::Diagnostic;
+pub use entry::{Entry, Side, candidate_purposes};
+pub use explain::{Explanation, Outcome, Step, explain};
+pub use hypothesis::{Hypothesis, mechanism_named};
+pub use pattern::GROUPS;
+pub use record::KeyRules;
+pub use ruleset::{
+    Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose,
+};
+pub use trial::TestOutcome;
+
+#[cfg(test)]
+mod examples;
+#[cfg(test)]
+mod laws;

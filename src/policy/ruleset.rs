@@ -1,0 +1,352 @@
+//! The rules in force, and what of them applies to one object.
+//!
+//! A rule restricts; nothing in it permits. What applies to a key is the intersection of all rules that
+//! match it, so their order cannot matter. Settings of `[mechanisms]` and `[keys]` are rules that match
+//! every key, with dotted ids.
+
+use super::denial::Denial;
+use super::diagnostic::Diagnostic;
+use super::entry::candidate_purposes;
+use super::lifecycle::Exceptions;
+use super::pattern::Numbers;
+use super::record::{KeyRules, Rows};
+use super::strength::NamedCurve;
+use super::trial::Trial;
+use super::{compile, shipped};
+use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, CK_OBJECT_CLASS, MechanismSet};
+use crate::crypto::table;
+use crate::object::facts::{KeyFacts, Origin, Purpose};
+use std::sync::Arc;
+
+/// `[keys] single_purpose`, loosest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum SinglePurpose {
+    /// A key may serve several purposes, except those of the conflict pairs.
+    Off,
+    /// The first use fixes the purpose.
+    BindOnFirstUse,
+    /// A template that asks for several purposes is refused.
+    Strict,
+}
+
+/// `[keys] sensitive`, loosest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Sensitive {
+    /// As the template says; false where it says nothing.
+    AsAsked,
+    /// As the template says; true where it says nothing.
+    Default,
+    /// A template that says false is refused.
+    Always,
+}
+
+/// `export`, strictest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Export {
+    /// Never leaves.
+    Never,
+    /// Leaves wrapped by a key with `CKA_TRUSTED`.
+    WrappedByTrusted,
+    /// Leaves wrapped.
+    Wrapped,
+    /// As `CKA_EXTRACTABLE` and `CKA_SENSITIVE` say.
+    AsAsked,
+}
+
+/// `[keys] initial_state`, loosest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum InitialState {
+    /// A new key may be used at once.
+    Active,
+    /// A new key waits for its activation.
+    PreActive,
+}
+
+/// `[token] pin`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PinRules {
+    /// Fewest bytes of a PIN.
+    pub min_length: usize,
+    /// Most bytes of a PIN.
+    pub max_length: usize,
+    /// So many wrong PINs in a row lock it.
+    pub max_failures: u32,
+    /// For so many seconds; 0: until the SO sets a new one.
+    pub lockout_seconds: u64,
+}
+
+/// `[keys]`, `[suspended]`, `[compromised]`
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct KeyDefaults {
+    /// Whether a key has one purpose, and when that is fixed.
+    pub single_purpose: SinglePurpose,
+    /// Fewest bits of security on the originator side and for new keys; 0: no minimum.
+    pub min_strength: u32,
+    /// Whether secrets are sensitive.
+    pub sensitive: Sensitive,
+    /// How any key may leave.
+    pub export: Export,
+    /// The state that a new key has.
+    pub initial_state: InitialState,
+    /// What suspended and compromised keys may still process.
+    pub exceptions: Exceptions,
+}
+
+/// A set of purposes.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct PurposeSet(u8);
+
+/// Rules in force: immutable, cheap to clone, shared by all threads.
+#[derive(Clone, Debug)]
+pub struct Ruleset {
+    pub(super) compiled: Arc<Compiled>,
+    epoch: u64,
+}
+
+/// What a policy says, all its files together.
+#[derive(Clone, Debug)]
+pub(super) struct Compiled {
+    pub(super) name: String,
+    pub(super) digest: [u8; 32],
+    pub(super) pin: PinRules,
+    pub(super) keys: KeyDefaults,
+    /// Sorted by id.
+    pub(super) rules: Vec<Rule>,
+    pub(super) tests: Vec<Trial>,
+}
+
+/// One rule: when it matches, what it restricts, in whose words.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Rule {
+    pub(super) id: Arc<str>,
+    pub(super) why: Option<Arc<str>>,
+    /// Where the rule comes from: document and section, for people.
+    pub(super) citation: Option<String>,
+    pub(super) when: When,
+    pub(super) purposes: Option<PurposeSet>,
+    pub(super) allow: Option<Numbers>,
+    pub(super) deny: Numbers,
+    pub(super) legacy_use: Numbers,
+    pub(super) min_bits: Vec<(CK_KEY_TYPE, u32)>,
+    pub(super) min_strength: Option<u32>,
+    pub(super) curves: Option<CurveSet>,
+    pub(super) originator_seconds: Option<u64>,
+    pub(super) recipient_seconds: Option<u64>,
+    pub(super) export: Option<Export>,
+    pub(super) rows: Rows,
+}
+
+/// A condition; what is `None` is not tested.
+#[derive(Clone, PartialEq, Default, Debug)]
+pub(super) struct When {
+    pub(super) classes: Option<Vec<CK_OBJECT_CLASS>>,
+    pub(super) key_types: Option<Vec<CK_KEY_TYPE>>,
+    pub(super) labels: Option<Vec<String>>,
+    pub(super) ids: Option<Vec<String>>,
+    pub(super) origins: Option<Vec<Origin>>,
+    pub(super) token: Option<bool>,
+    pub(super) purposes: Option<PurposeSet>,
+}
+
+/// A set of named curves.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct CurveSet(u8);
+
+impl Ruleset {
+    /// The text of a shipped policy.
+    pub fn shipped(name: &str) -> Option<&'static str> {
+        shipped::text(name)
+    }
+
+    /// The names of the shipped policies.
+    pub fn shipped_names() -> impl Iterator<Item = &'static str> {
+        shipped::names()
+    }
+
+    /// Reads and compiles a policy. `name` stands in messages and is what relative `extends` are relative
+    /// to; `loader` reads a file by such a path.
+    ///
+    /// # Errors
+    /// Every mistake found, with its place.
+    pub fn load(
+        name: &str,
+        text: &str,
+        loader: &dyn Fn(&str) -> Result<String, String>,
+    ) -> Result<Self, Vec<Diagnostic>> {
+        let rows: Vec<CK_MECHANISM_TYPE> = table::MECHANISMS.iter().map(|row| row.ckm).collect();
+        Self::load_for(name, text, loader, &rows)
+    }
+
+    /// The same for another table of mechanisms: `rows` holds the `CKM_` of each row index.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn load_for(
+        name: &str,
+        text: &str,
+        loader: &dyn Fn(&str) -> Result<String, String>,
+        rows: &[CK_MECHANISM_TYPE],
+    ) -> Result<Self, Vec<Diagnostic>> {
+        compile::compile(name, text, loader, rows).map(Self::of)
+    }
+
+    pub(super) fn of(compiled: Compiled) -> Self {
+        Self { compiled: Arc::new(compiled), epoch: 0 }
+    }
+
+    /// The policy of a token for which nobody has installed another.
+    ///
+    /// # Errors
+    /// None, unless the shipped file is broken, which a test excludes.
+    pub fn default_preset() -> Result<Self, Vec<Diagnostic>> {
+        let text = Self::shipped(shipped::DEFAULT).unwrap_or_default();
+        Self::load(shipped::DEFAULT, text, &|path| Err(format!("{path}: nothing can be read here")))
+    }
+
+    /// The same rules as the installation with this number. Grants and audit records carry it.
+    #[must_use]
+    pub fn with_epoch(mut self, epoch: u64) -> Self {
+        self.epoch = epoch;
+        self
+    }
+
+    /// The number of the installation; 0 where nobody has set one.
+    pub const fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// SHA-256 over the digests of all files, sorted: it does not depend on where the files lie.
+    pub fn digest(&self) -> [u8; 32] {
+        self.compiled.digest
+    }
+
+    /// The name that the policy gives itself, or the name it was loaded by.
+    pub fn name(&self) -> &str {
+        &self.compiled.name
+    }
+
+    /// The rules for PINs.
+    pub fn pin(&self) -> &PinRules {
+        &self.compiled.pin
+    }
+
+    /// What holds for every key.
+    pub fn keys(&self) -> &KeyDefaults {
+        &self.compiled.keys
+    }
+
+    /// The mechanisms that no key and no digest may use, on any side, by row.
+    pub fn denied_mechanisms(&self) -> MechanismSet {
+        let denying = self.compiled.rules.iter().filter(|rule| &*rule.id == compile::MECHANISMS_DENY);
+        let left = denying.fold(MechanismSet::ALL, |left, rule| left.intersection(&rule.rows.process));
+        MechanismSet::ALL.difference(&left)
+    }
+
+    /// All that the rules say of an object. For loading: it allocates.
+    pub fn record_for(&self, facts: &KeyFacts) -> KeyRules {
+        let compiled = &self.compiled;
+        let serving = facts.purpose.map_or_else(|| candidate_purposes(facts), PurposeSet::of);
+        let open = facts.purpose.is_none()
+            && compiled
+                .rules
+                .iter()
+                .any(|rule| rule.when.purposes.is_some() && rule.when.matches_but_purpose(facts));
+        let by_purpose = open.then(|| {
+            let each = |purpose: &Purpose| compiled.record(facts, PurposeSet::of(*purpose));
+            Purpose::ALL.iter().map(each).collect()
+        });
+        let binds = match compiled.keys.single_purpose {
+            SinglePurpose::Off => super::entry::conflict(facts.usage).is_some(),
+            SinglePurpose::BindOnFirstUse | SinglePurpose::Strict => true,
+        };
+        KeyRules { base: compiled.record(facts, serving), by_purpose, binds, compiled: Arc::clone(compiled) }
+    }
+
+    /// Judges an object that is about to be made, or to become what the facts say.
+    ///
+    /// # Errors
+    /// The first refusal; the order of the checks is that of the module `judge`.
+    pub fn judge_new(&self, facts: &KeyFacts) -> Result<(), Denial> {
+        super::judge::refusals(&self.compiled, facts).into_iter().next().map_or(Ok(()), Err)
+    }
+
+    /// Judges a change of an object: what was refused before the change already does not stop it, so a
+    /// weak old key can still be renamed.
+    ///
+    /// # Errors
+    /// The first refusal that the change would bring.
+    pub fn judge_change(&self, before: &KeyFacts, after: &KeyFacts) -> Result<(), Denial> {
+        let old = super::judge::refusals(&self.compiled, before);
+        let brought =
+            |new: &Denial| !old.iter().any(|each| each.reason == new.reason && each.rules == new.rules);
+        super::judge::refusals(&self.compiled, after).into_iter().find(brought).map_or(Ok(()), Err)
+    }
+}
+
+impl PurposeSet {
+    /// None.
+    pub const EMPTY: Self = Self(0);
+    /// All seven.
+    pub const ALL: Self = Self(0b1111_1110);
+
+    /// One purpose.
+    pub const fn of(purpose: Purpose) -> Self {
+        Self(1 << purpose as u8)
+    }
+
+    /// The same set and one purpose more.
+    #[must_use]
+    pub const fn with(self, purpose: Purpose) -> Self {
+        Self(self.0 | 1 << purpose as u8)
+    }
+
+    /// Whether the purpose is in the set.
+    #[inline]
+    pub const fn contains(self, purpose: Purpose) -> bool {
+        self.0 >> purpose as u8 & 1 == 1
+    }
+
+    /// What is in both.
+    #[must_use]
+    pub const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
+    /// Whether no purpose is in the set.
+    pub const fn is_empty(self) -> bool {
+        self.0 == 0
+    }
+
+    /// How many purposes are in the set.
+    pub const fn len(self) -> usize {
+        self.0.count_ones() as usize
+    }
+
+    /// The purposes, in the order of their numbers.
+    pub fn iter(self) -> impl Iterator<Item = Purpose> {
+        Purpose::ALL.into_iter().filter(move |purpose| self.contains(*purpose))
+    }
+
+    /// The words, for people.
+    pub fn words(self) -> String {
+        self.iter().map(Purpose::word).collect::<Vec<_>>().join(", ")
+    }
+}
+
+impl FromIterator<Purpose> for PurposeSet {
+    fn from_iter<I: IntoIterator<Item = Purpose>>(purposes: I) -> Self {
+        purposes.into_iter().fold(Self::EMPTY, Self::with)
+    }
+}
+
+impl CurveSet {
+    pub(super) fn contains(self, curve: NamedCurve) -> bool {
+        self.0 >> curve as u8 & 1 == 1
+    }
+}
+
+impl FromIterator<NamedCurve> for CurveSet {
+    fn from_iter<I: IntoIterator<Item = NamedCurve>>(curves: I) -> Self {
+        curves.into_iter().fold(Self::default(), |set, curve| Self(set.0 | 1 << curve as u8))
+    }
+}

@@ -1,0 +1,243 @@
+//! The test cases that a policy file carries: `[[test]]`.
+//!
+//! They run against all mechanisms of the standard, whether or not this module has them, so a policy
+//! passes or fails by itself.
+
+use super::compile::together;
+use super::decide::{Request, decide};
+use super::denial::Denial;
+use super::diagnostic::Place;
+use super::document::{TestKey, TestSection};
+use super::entry::Entry;
+use super::ruleset::{Compiled, Ruleset};
+use super::strength::NamedCurve;
+use super::word::{Class, Expect, KeyType};
+use crate::ck::names::MECHANISMS;
+use crate::ck::text::from_hex;
+use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, CK_OBJECT_CLASS};
+use crate::crypto::Curve;
+use crate::object::facts::{KeyFacts, Origin, Purpose, State, Usage, Window};
+use cryptoki_sys::*;
+use std::sync::Arc;
+
+/// The moment at which every test case happens: any would do.
+const NOW: u64 = 2_000_000_000;
+
+/// A compiled test case.
+#[derive(Clone, Debug)]
+pub(super) struct Trial {
+    id: String,
+    facts: KeyFacts,
+    entry: Entry,
+    mechanism: Option<CK_MECHANISM_TYPE>,
+    expect: Expect,
+    by: Vec<String>,
+}
+
+/// How a test case of a policy file ended.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct TestOutcome {
+    /// The `id` of the case.
+    pub id: String,
+    /// Whether the policy did what the case expects.
+    pub passed: bool,
+    /// What it did.
+    pub detail: String,
+}
+
+impl Ruleset {
+    /// The same rules for all mechanisms of the standard, whether or not this module has them; and these
+    /// mechanisms, by their rows.
+    pub(super) fn of_the_standard(&self) -> (Self, Vec<CK_MECHANISM_TYPE>) {
+        let mut mechanisms: Vec<CK_MECHANISM_TYPE> = MECHANISMS.iter().map(|(_, number)| *number).collect();
+        mechanisms.dedup();
+        let mut compiled = Compiled::clone(&self.compiled);
+        for rule in &mut compiled.rules {
+            rule.index(&mechanisms);
+        }
+        (Self::of(compiled), mechanisms)
+    }
+
+    /// Runs the test cases of the file that was loaded. Those of the files that it extends are theirs:
+    /// what they expect to be allowed may be forbidden here.
+    pub fn run_tests(&self) -> Vec<TestOutcome> {
+        let (ruleset, mechanisms) = self.of_the_standard();
+        self.compiled.tests.iter().map(|test| test.run(&ruleset, &mechanisms)).collect()
+    }
+}
+
+impl Trial {
+    /// The case of a section, or the place of what is wrong with it.
+    pub(super) fn of(section: &TestSection) -> Result<Self, (Place, String)> {
+        let missing = |name: &str| (section.place, format!("[[test]] needs `{name}`"));
+        let entry = section.op.as_ref().ok_or_else(|| missing("ask.op"))?.value;
+        let class = section.key.class.as_ref().ok_or_else(|| missing("key.class"))?;
+        let key_type = section.key.key_type.as_ref().ok_or_else(|| missing("key.type"))?;
+        if !together(class.value, key_type.value) {
+            return Err((key_type.place, "no key of this class has such a type".to_owned()));
+        }
+        let mechanism = match &section.mechanism {
+            None if entry.uses_mechanism() && entry != Entry::DigestKey => {
+                return Err(missing("ask.mechanism"));
+            }
+            None => None,
+            Some(numbers) if numbers.value.len() == 1 => numbers.value.first().copied(),
+            Some(numbers) => return Err((numbers.place, "a test asks for one mechanism".to_owned())),
+        };
+        let expect = section.expect.as_ref().ok_or_else(|| missing("expect"))?;
+        if expect.value == Expect::Allow
+            && let Some(by) = section.by.first()
+        {
+            return Err((by.place, "nothing is allowed *by* a rule: rules only restrict".to_owned()));
+        }
+        Ok(Self {
+            id: section.id.as_ref().map(|id| id.value.clone()).ok_or_else(|| missing("id"))?,
+            facts: facts(&section.key, class.value, key_type.value, entry)?,
+            entry,
+            mechanism,
+            expect: expect.value,
+            by: section.by.iter().map(|id| id.value.clone()).collect(),
+        })
+    }
+
+    fn run(&self, ruleset: &Ruleset, mechanisms: &[CK_MECHANISM_TYPE]) -> TestOutcome {
+        let request = Request {
+            entry: self.entry,
+            mechanism: self.mechanism.and_then(|ckm| mechanisms.iter().position(|each| *each == ckm)),
+            ckm: self.mechanism,
+            mac: false,
+            now: NOW,
+            state: self.facts.state,
+            purpose: self.facts.purpose,
+        };
+        let new = matches!(self.entry, Entry::Generate | Entry::Create | Entry::Copy);
+        let judged = if new { ruleset.judge_new(&self.facts) } else { Ok(()) };
+        let answer = judged.and_then(|()| decide(&ruleset.record_for(&self.facts), &self.facts, &request));
+        let (passed, detail) = self.compare(answer.map(|_| ()));
+        TestOutcome { id: self.id.clone(), passed, detail }
+    }
+
+    fn compare(&self, answer: Result<(), Denial>) -> (bool, String) {
+        match (self.expect, answer) {
+            (Expect::Allow, Ok(())) => (true, "allowed".to_owned()),
+            (Expect::Deny, Ok(())) => (false, "allowed, expected to be denied".to_owned()),
+            (Expect::Allow, Err(denial)) => (false, format!("denied, expected to be allowed: {denial}")),
+            (Expect::Deny, Err(denial)) => {
+                let names = |id: &String| denial.rules.iter().any(|rule: &Arc<str>| **rule == **id);
+                match self.by.iter().find(|id| !names(id)) {
+                    None => (true, format!("denied: {denial}")),
+                    Some(id) => (false, format!("denied, but not by {id}: {denial}")),
+                }
+            }
+        }
+    }
+}
+
+/// The facts of the key of a test case. What it does not say is as an everyday key has it.
+pub(super) fn facts(
+    key: &TestKey,
+    class: Class,
+    key_type: KeyType,
+    entry: Entry,
+) -> Result<KeyFacts, (Place, String)> {
+    let id = match &key.id {
+        None => Vec::new(),
+        Some(id) if id.value.contains(['*', '?']) => {
+            return Err((id.place, "the id of a key has no wildcards".to_owned()));
+        }
+        Some(id) => from_hex(&id.value).ok_or_else(|| (id.place, "an odd number of digits".to_owned()))?,
+    };
+    let bits = key.bits.as_ref().map(|bits| u32::try_from(bits.value).unwrap_or(u32::MAX));
+    let named = key.curve.as_ref().map(|curve| curve.value);
+    let bits = bits.or(named.map(curve_bits)).unwrap_or_else(|| everyday_bits(key_type.0));
+    let age = key.age.as_ref().map(|age| age.value);
+    let activation = NOW.saturating_sub(age.unwrap_or(0));
+    let flag = |flag: &Option<super::diagnostic::At<bool>>, otherwise| {
+        flag.as_ref().map_or(otherwise, |flag| flag.value)
+    };
+    let mut facts = KeyFacts {
+        class: class.0,
+        key_type: Some(key_type.0),
+        bits,
+        curve: (key_type.0 == CKK_EC).then(|| named_or_sized(named, bits)).flatten(),
+        label: key.label.as_ref().map(|label| label.value.clone()).unwrap_or_default(),
+        id,
+        token: flag(&key.token, true),
+        private: class.0 != CKO_PUBLIC_KEY,
+        sensitive: flag(&key.sensitive, class.0 != CKO_PUBLIC_KEY),
+        extractable: flag(&key.extractable, false),
+        trusted: false,
+        wrap_with_trusted: flag(&key.wrap_with_trusted, false),
+        always_authenticate: false,
+        modifiable: true,
+        copyable: true,
+        destroyable: true,
+        usage: Usage::default(),
+        allowed_mechanisms: Vec::new(),
+        origin: key.origin.as_ref().map_or_else(|| everyday_origin(entry), |origin| origin.value),
+        state: key.state.as_ref().map_or(State::Active, |state| state.value),
+        purpose: key.purpose.as_ref().map(|purpose| purpose.value),
+        initial_date: activation,
+        protect: Window { from: age.map(|_| activation), to: None },
+        process: Window::default(),
+    };
+    let serves = match &key.usage {
+        Some(list) => list.value.iter().map(|each| each.value).collect(),
+        None => facts.purpose.or_else(|| entry.purpose(&facts, false)).into_iter().collect::<Vec<_>>(),
+    };
+    facts.usage =
+        serves.into_iter().fold(Usage::default(), |usage, each| usage.union(flags(facts.class, each)));
+    Ok(facts)
+}
+
+fn everyday_origin(entry: Entry) -> Origin {
+    match entry {
+        Entry::Create => Origin::Imported,
+        Entry::Copy => Origin::Copied,
+        _ => Origin::Generated,
+    }
+}
+
+/// A size of 128 bits of security.
+fn everyday_bits(key_type: CK_KEY_TYPE) -> u32 {
+    match key_type {
+        CKK_RSA | CKK_DSA | CKK_DH => 3072,
+        CKK_EC_EDWARDS | CKK_EC_MONTGOMERY => 255,
+        CKK_DES => 64,
+        CKK_DES2 => 128,
+        CKK_DES3 => 192,
+        _ => 256,
+    }
+}
+
+fn curve_bits(curve: NamedCurve) -> u32 {
+    match curve {
+        NamedCurve::P256 => 256,
+        NamedCurve::P384 => 384,
+        NamedCurve::P521 => 521,
+        NamedCurve::Ed25519 | NamedCurve::X25519 => 255,
+        NamedCurve::Ed448 | NamedCurve::X448 => 448,
+    }
+}
+
+fn named_or_sized(named: Option<NamedCurve>, bits: u32) -> Option<Curve> {
+    let bits = named.map_or(bits, curve_bits);
+    Curve::ALL.into_iter().find(|curve| curve.bits() == bits)
+}
+
+/// The usage attributes by which a key of this class serves a purpose.
+fn flags(class: CK_OBJECT_CLASS, purpose: Purpose) -> Usage {
+    let (originator, recipient) = match purpose {
+        Purpose::Sign | Purpose::Mac => (Usage::SIGN, Usage::VERIFY),
+        Purpose::Encrypt => (Usage::ENCRYPT, Usage::DECRYPT),
+        Purpose::Wrap => (Usage::WRAP, Usage::UNWRAP),
+        Purpose::Agree | Purpose::Derive => (Usage::DERIVE, Usage::DERIVE),
+        Purpose::Encapsulate => (Usage::ENCAPSULATE, Usage::DECAPSULATE),
+    };
+    match (class, purpose) {
+        (CKO_SECRET_KEY, _) => originator.union(recipient),
+        (CKO_PRIVATE_KEY, Purpose::Sign)
+        | (CKO_PUBLIC_KEY, Purpose::Encrypt | Purpose::Wrap | Purpose::Encapsulate) => originator,
+        _ => recipient,
+    }
+}
