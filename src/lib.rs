@@ -1,7 +1,9 @@
 //! keyward: a PKCS#11 3.2 provider in which every key has a life and a purpose.
 
+pub mod backend;
 pub mod ck;
 pub mod crypto;
+pub mod guard;
 pub mod object;
 pub mod policy;
 pub mod secret;

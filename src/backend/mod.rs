@@ -1,0 +1,72 @@
+//! Floor 8: homes for keys behind one trait. A backend takes an [`Authorized`] and nothing else: it
+//! cannot be called for an operation that the guard did not allow, and it judges nothing itself.
+//!
+//! ```compile_fail,E0308
+//! use keyward_pkcs11::backend::{Backend, Software};
+//! use keyward_pkcs11::guard::op::Digest;
+//! use keyward_pkcs11::ck::Mechanism;
+//! let unproven = Digest { mechanism: Mechanism::plain(0x250) };
+//! let _ = Software.digest(unproven);
+//! ```
+#![forbid(unsafe_code)]
+
+mod software;
+
+pub use software::Software;
+
+use crate::ck::{CK_MECHANISM_TYPE, Result};
+use crate::crypto::mechanism::{Ciphering, Digesting, Signing, Verifying};
+use crate::guard::op::*;
+use crate::guard::{Authorized, Fresh};
+use crate::object::Attributes;
+use crate::secret::Secret;
+
+/// A new object from a backend: attributes that the making settled, and the material.
+pub struct NewObject {
+    /// Completed attributes.
+    pub attributes: Attributes,
+    /// Its material; `None` for objects that are no keys.
+    pub fresh: Option<Fresh>,
+}
+
+/// A home for keys. No default bodies: the compiler lists what a backend has not done.
+pub trait Backend: Send + Sync {
+    /// The mechanisms it has.
+    fn mechanisms(&self) -> Vec<CK_MECHANISM_TYPE>;
+    /// C_GenerateRandom.
+    fn random(&self, out: &mut [u8]) -> Result<()>;
+    /// C_SeedRandom.
+    fn stir(&self, seed: &[u8]) -> Result<()>;
+
+    /// Starts a digest.
+    fn digest(&self, grant: Authorized<Digest>) -> Result<Box<dyn Digesting>>;
+    /// Puts the value of a secret key into a running digest.
+    fn digest_key(&self, grant: Authorized<DigestKey>, into: &mut dyn Digesting) -> Result<()>;
+    /// Starts a signature.
+    fn sign(&self, grant: Authorized<Sign>) -> Result<Box<dyn Signing>>;
+    /// Starts a verification.
+    fn verify(&self, grant: Authorized<Verify>) -> Result<Box<dyn Verifying>>;
+    /// Starts an encryption.
+    fn encrypt(&self, grant: Authorized<Encrypt>) -> Result<Box<dyn Ciphering>>;
+    /// Starts a decryption.
+    fn decrypt(&self, grant: Authorized<Decrypt>) -> Result<Box<dyn Ciphering>>;
+
+    /// Makes a secret key.
+    fn generate(&self, grant: Authorized<Generate>) -> Result<NewObject>;
+    /// Makes a key pair: public, private.
+    fn generate_pair(&self, grant: Authorized<GeneratePair>) -> Result<(NewObject, NewObject)>;
+    /// Derives a secret key.
+    fn derive(&self, grant: Authorized<Derive>) -> Result<NewObject>;
+    /// Wraps a key.
+    fn wrap(&self, grant: Authorized<Wrap>) -> Result<Vec<u8>>;
+    /// Unwraps a key.
+    fn unwrap(&self, grant: Authorized<Unwrap>) -> Result<NewObject>;
+    /// Takes in an object that a client brings.
+    fn create(&self, grant: Authorized<Create>) -> Result<NewObject>;
+    /// Copies an object.
+    fn copy(&self, grant: Authorized<Copy>) -> Result<NewObject>;
+    /// Shows a secret attribute.
+    fn reveal(&self, grant: Authorized<Reveal>) -> Result<Secret>;
+    /// Forgets what it keeps of an object. The token removes the record.
+    fn destroy(&self, grant: Authorized<Destroy>) -> Result<()>;
+}

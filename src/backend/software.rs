@@ -1,0 +1,179 @@
+//! The software backend: the rows of the mechanism table, driven by grants.
+
+use super::{Backend, NewObject};
+use crate::ck::{CK_MECHANISM_TYPE, Error, Result};
+use crate::crypto::mechanism::{Ciphering, Digesting, Recipe, Signing, Verifying};
+use crate::crypto::{self, Material, random, table};
+use crate::guard::op::*;
+use crate::guard::{Authorized, Fresh};
+use crate::object::{Attributes, Template, key};
+use crate::secret::Secret;
+use cryptoki_sys::*;
+
+/// Keys in our own store and memory. Has no state: what it works on comes with the grant.
+pub struct Software;
+
+impl Backend for Software {
+    fn mechanisms(&self) -> Vec<CK_MECHANISM_TYPE> {
+        table::MECHANISMS.iter().map(|row| row.ckm).collect()
+    }
+
+    fn random(&self, out: &mut [u8]) -> Result<()> {
+        random::fill(out)
+    }
+
+    fn stir(&self, seed: &[u8]) -> Result<()> {
+        random::stir(seed)
+    }
+
+    fn digest(&self, grant: Authorized<Digest>) -> Result<Box<dyn Digesting>> {
+        let start = grant.row()?.ops.digest.ok_or(Error::MechanismInvalid)?;
+        start(&grant.op().mechanism.params)
+    }
+
+    fn digest_key(&self, grant: Authorized<DigestKey>, into: &mut dyn Digesting) -> Result<()> {
+        into.update(grant.value()?.expose())
+    }
+
+    fn sign(&self, grant: Authorized<Sign>) -> Result<Box<dyn Signing>> {
+        let start = grant.row()?.ops.sign.ok_or(Error::MechanismInvalid)?;
+        start(&grant.context()?, &grant.op().mechanism.params)
+    }
+
+    fn verify(&self, grant: Authorized<Verify>) -> Result<Box<dyn Verifying>> {
+        let start = grant.row()?.ops.verify.ok_or(Error::MechanismInvalid)?;
+        start(&grant.context()?, &grant.op().mechanism.params)
+    }
+
+    fn encrypt(&self, grant: Authorized<Encrypt>) -> Result<Box<dyn Ciphering>> {
+        let start = grant.row()?.ops.encrypt.ok_or(Error::MechanismInvalid)?;
+        start(&grant.context()?, &grant.op().mechanism.params)
+    }
+
+    fn decrypt(&self, grant: Authorized<Decrypt>) -> Result<Box<dyn Ciphering>> {
+        let start = grant.row()?.ops.decrypt.ok_or(Error::MechanismInvalid)?;
+        start(&grant.context()?, &grant.op().mechanism.params)
+    }
+
+    fn generate(&self, grant: Authorized<Generate>) -> Result<NewObject> {
+        let make = grant.row()?.ops.generate.ok_or(Error::MechanismInvalid)?;
+        let Generate { template, .. } = grant.into_op();
+        let material = make(&recipe(&template.attributes)?)?;
+        described(template, material)
+    }
+
+    fn generate_pair(&self, grant: Authorized<GeneratePair>) -> Result<(NewObject, NewObject)> {
+        let make = grant.row()?.ops.generate_pair.ok_or(Error::MechanismInvalid)?;
+        let GeneratePair { public, private, .. } = grant.into_op();
+        let pair = make(&recipe(&public.attributes)?)?;
+        Ok((described(public, pair.public)?, described(private, pair.private)?))
+    }
+
+    fn derive(&self, grant: Authorized<Derive>) -> Result<NewObject> {
+        let derive = grant.row()?.ops.derive.ok_or(Error::MechanismInvalid)?;
+        let context = grant.context()?;
+        let Derive { mechanism, template, .. } = grant.into_op();
+        let value = derive(&context, &mechanism.params, &recipe(&template.attributes)?)?;
+        secret_key(template, value)
+    }
+
+    fn wrap(&self, grant: Authorized<Wrap>) -> Result<Vec<u8>> {
+        let start = grant.row()?.ops.encrypt.ok_or(Error::MechanismInvalid)?;
+        // Private keys travel as PKCS#8, which comes with the formats of import and export.
+        let Material::Bytes(plain) = grant.target_material()? else {
+            return Err(Error::KeyNotWrappable);
+        };
+        let mut cipher = start(&grant.context()?, &grant.op().mechanism.params)?;
+        let mut wrapped = vec![0; cipher.whole_len(plain.len())];
+        let len = cipher.whole(plain.expose(), &mut wrapped).map_err(|error| match error {
+            Error::DataLenRange => Error::KeySizeRange,
+            other => other,
+        })?;
+        wrapped.truncate(len);
+        Ok(wrapped)
+    }
+
+    fn unwrap(&self, grant: Authorized<Unwrap>) -> Result<NewObject> {
+        let start = grant.row()?.ops.decrypt.ok_or(Error::MechanismInvalid)?;
+        let context = grant.context()?;
+        let Unwrap { mechanism, wrapped, template, .. } = grant.into_op();
+        if template.class != CKO_SECRET_KEY {
+            return Err(Error::TemplateInconsistent);
+        }
+        let value = opened(&mut *start(&context, &mechanism.params)?, &wrapped)?;
+        secret_key(template, value)
+    }
+
+    fn create(&self, grant: Authorized<Create>) -> Result<NewObject> {
+        let Template { mut attributes, class, .. } = grant.into_op().template;
+        let fresh = match key::take_material(&mut attributes)? {
+            Some(material) => {
+                let fresh = Fresh::new(material);
+                fresh.describe(class, &mut attributes)?;
+                Some(fresh)
+            }
+            None => None,
+        };
+        Ok(NewObject { attributes, fresh })
+    }
+
+    fn copy(&self, grant: Authorized<Copy>) -> Result<NewObject> {
+        let fresh = grant.material()?.map(Fresh::new);
+        Ok(NewObject { attributes: grant.into_op().attributes, fresh })
+    }
+
+    fn reveal(&self, grant: Authorized<Reveal>) -> Result<Secret> {
+        grant.secret()
+    }
+
+    fn destroy(&self, grant: Authorized<Destroy>) -> Result<()> {
+        // Nothing is kept here: the record and the memory are the token's and the guard's.
+        drop(grant.into_op());
+        Ok(())
+    }
+}
+
+/// What a template says about the key to be made.
+fn recipe(attributes: &Attributes) -> Result<Recipe> {
+    let small = |cka, error: Error| {
+        attributes.number(cka).map(|number| u32::try_from(number).map_err(|_| error)).transpose()
+    };
+    Ok(Recipe {
+        key_type: attributes.number(CKA_KEY_TYPE),
+        value_len: small(CKA_VALUE_LEN, Error::AttributeValueInvalid)?.map(|len| len as usize),
+        modulus_bits: small(CKA_MODULUS_BITS, Error::KeySizeRange)?,
+        public_exponent: attributes.bytes(CKA_PUBLIC_EXPONENT).map(<[u8]>::to_vec),
+        ec_params: attributes.bytes(CKA_EC_PARAMS).map(<[u8]>::to_vec),
+    })
+}
+
+fn described(template: Template, material: Material) -> Result<NewObject> {
+    let Template { mut attributes, class, .. } = template;
+    let fresh = Fresh::new(material);
+    fresh.describe(class, &mut attributes)?;
+    Ok(NewObject { attributes, fresh: Some(fresh) })
+}
+
+/// A secret key of derived or unwrapped bytes. A length that the template names must be met.
+fn secret_key(template: Template, value: Secret) -> Result<NewObject> {
+    let kind = template.kind.ok_or(Error::TemplateIncomplete)?;
+    if let Some(len) = template.attributes.number(CKA_VALUE_LEN)
+        && len != value.len() as u64
+    {
+        return Err(Error::TemplateInconsistent);
+    }
+    described(template, crypto::import_secret(kind, &value)?)
+}
+
+/// Decrypts a wrapped key. Whatever was wrong with it, the answer is one.
+fn opened(cipher: &mut dyn Ciphering, wrapped: &[u8]) -> Result<Secret> {
+    let mut plain = Secret::zeroed(cipher.whole_len(wrapped.len()));
+    let len = cipher.whole(wrapped, plain.expose_mut()).map_err(|error| match error {
+        Error::EncryptedDataLenRange | Error::DataLenRange => Error::WrappedKeyLenRange,
+        Error::EncryptedDataInvalid | Error::AeadDecryptFailed | Error::DataInvalid => {
+            Error::WrappedKeyInvalid
+        }
+        other => other,
+    })?;
+    plain.expose().get(..len).map(Secret::from_slice).ok_or(Error::GeneralError)
+}

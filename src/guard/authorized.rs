@@ -1,0 +1,109 @@
+//! The witness. Holding an [`Authorized<O>`] is the proof that the guard allowed this one operation;
+//! it owns the operation, the operation owns its key, and a backend uses it up.
+
+use super::held::{Held, Home};
+use super::op::{Copy, DigestKey, Op, Reveal, Wrap};
+use crate::ck::{Error, Result};
+use crate::crypto::Material;
+use crate::crypto::mechanism::{Context, Row};
+use crate::object::{Purpose, key};
+use crate::secret::Secret;
+use std::sync::Arc;
+
+/// Proof that the guard allowed this one operation. Not `Clone`, not `Copy`, used up by the backend.
+///
+/// Nothing outside `guard` can make one:
+///
+/// ```compile_fail,E0624
+/// use keyward_pkcs11::guard::{Authorized, op::Digest};
+/// use keyward_pkcs11::ck::Mechanism;
+/// let forged = Authorized::new(Digest { mechanism: Mechanism::plain(0x250) }, None, Default::default());
+/// ```
+#[must_use]
+pub struct Authorized<O: Op> {
+    op: O,
+    row: Option<&'static Row>,
+    obligations: Obligations,
+}
+
+/// What must hold while the operation runs; the session sees to it.
+#[derive(Clone, Copy, Default)]
+pub struct Obligations {
+    /// The purpose that this first use binds; written before the operation begins.
+    pub bind: Option<Purpose>,
+    /// CKA_ALWAYS_AUTHENTICATE: a context-specific login must come before each use.
+    pub context_login: bool,
+}
+
+impl<O: Op> Authorized<O> {
+    pub(super) const fn new(op: O, row: Option<&'static Row>, obligations: Obligations) -> Self {
+        Self { op, row, obligations }
+    }
+
+    /// The operation.
+    pub const fn op(&self) -> &O {
+        &self.op
+    }
+
+    /// Gives the operation back; the proof is spent.
+    pub fn into_op(self) -> O {
+        self.op
+    }
+
+    /// What must hold while it runs.
+    pub const fn obligations(&self) -> Obligations {
+        self.obligations
+    }
+
+    /// The mechanism's row, found while judging.
+    pub fn row(&self) -> Result<&'static Row> {
+        self.row.ok_or(Error::MechanismInvalid)
+    }
+
+    /// The key made ready for the mechanism, prepared once and cached with the key.
+    pub fn context(&self) -> Result<Context> {
+        let prepare = self.row()?.prepare.ok_or(Error::MechanismInvalid)?;
+        self.object()?.context(prepare)
+    }
+
+    /// The object of the operation.
+    pub fn object(&self) -> Result<&Arc<Held>> {
+        // `ask` borrows from `op`, so the object lives as long as the witness.
+        self.op.ask().object.ok_or(Error::GeneralError)
+    }
+}
+
+impl Authorized<Wrap> {
+    /// The material of the key that is to be wrapped.
+    pub(crate) fn target_material(&self) -> Result<Material> {
+        self.op.target.material()
+    }
+}
+
+impl Authorized<Copy> {
+    /// The material of the object that is copied; `None` where it has none.
+    pub(crate) fn material(&self) -> Result<Option<Material>> {
+        match self.op.object.home {
+            Home::Nowhere => Ok(None),
+            _ => self.op.object.material().map(Some),
+        }
+    }
+}
+
+impl Authorized<DigestKey> {
+    /// The value that goes into the digest. `CKR_KEY_INDIGESTIBLE` where the key is no secret key.
+    pub(crate) fn value(&self) -> Result<Secret> {
+        match self.op.key.material()? {
+            Material::Bytes(value) => Ok(value),
+            _ => Err(Error::KeyIndigestible),
+        }
+    }
+}
+
+impl Authorized<Reveal> {
+    /// The secret attribute that may be seen.
+    pub(crate) fn secret(&self) -> Result<Secret> {
+        key::secret_attribute(&self.op.object.material()?, self.op.attribute)
+            .ok_or(Error::AttributeTypeInvalid)
+    }
+}

@@ -1,0 +1,48 @@
+//! The checks behind [`super::Guard::authorize`], told one by one. The law is that of [`super::order`]: the
+//! same functions in the same order. Nothing is granted, bound, written or logged.
+
+use super::op::{Ask, Makes};
+use super::order::{self, USE_CHECKS, Use};
+use super::{Caller, Guard};
+use crate::ck::names::mechanism_name;
+use crate::policy::Explanation;
+
+impl Guard {
+    /// What [`Guard::authorize`] would answer, and why: a dry run.
+    pub fn explain(&self, who: &Caller, ask: &Ask<'_>) -> Explanation {
+        let mut told = Explanation::begin();
+        told.check("login", || {
+            for object in [ask.object, ask.target].into_iter().flatten() {
+                order::visible(who, object)?;
+            }
+            Ok("the caller may see the object".to_owned())
+        });
+        let mut row = None;
+        if let Some(mechanism) = ask.mechanism {
+            told.check("module", || {
+                row = Some(order::offered(self, mechanism, ask.entry)?);
+                Ok(format!("the module has {} for this", mechanism_name(mechanism.ckm)))
+            });
+        }
+        if !matches!(ask.makes, Makes::Nothing) {
+            told.check("object", || {
+                order::may_effect(self, who, ask, row)?;
+                Ok("the object's own attributes and the session allow it".to_owned())
+            });
+        }
+        if let (Some(entry), Some(object)) = (ask.entry, ask.object) {
+            let case = Use { entry, object, mechanism: ask.mechanism, row };
+            for check in USE_CHECKS {
+                told.check(check.name, || (check.run)(&case).map(|()| check.passed.to_owned()));
+            }
+            told.policy(object.rules(), object.facts(), &case.request(self));
+        }
+        if let (Some(target), Some(wrapping)) = (ask.target, ask.object) {
+            told.check("wrapped-key", || {
+                order::may_wrap(self, target, wrapping)?;
+                Ok("the key may leave under this one".to_owned())
+            });
+        }
+        told
+    }
+}

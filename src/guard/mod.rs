@@ -1,0 +1,114 @@
+//! Floor 7: the law in force. The only code that can see a stored key, and the only code that can
+//! say yes: [`Guard::authorize`] is the choke point that every operation passes, once, when it starts.
+//!
+//! `policy` knows the rules and no keys; this floor holds the keys under the rules. They share a folder
+//! with the vault and the witness because only so can a key's material be private to all three.
+#![forbid(unsafe_code)]
+
+mod authorized;
+mod codec;
+mod explain;
+mod held;
+pub mod journal;
+pub mod op;
+mod order;
+pub mod vault;
+
+pub use authorized::{Authorized, Obligations};
+pub use held::{Fresh, Held, Kept, Life};
+pub use journal::{Journal, Sink};
+
+use crate::ck::MechanismSet;
+use crate::ck::date::UtcSeconds;
+use crate::policy::{Denial, Ruleset};
+use crate::sys::clock;
+use op::Op;
+use std::sync::Arc;
+
+/// Who asks, and in which state.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Caller {
+    /// Who is logged in to the token.
+    pub role: Role,
+    /// Whether the session may write token objects.
+    pub read_write: bool,
+}
+
+/// Login state of a token in one process (PKCS#11 3.2, 5.6).
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[repr(u8)]
+pub enum Role {
+    /// Nobody.
+    Public = 0,
+    /// The user.
+    User = 1,
+    /// The security officer.
+    SecurityOfficer = 2,
+}
+
+/// The law of one token.
+pub struct Guard {
+    rules: Arc<Ruleset>,
+    journal: Arc<Journal>,
+    clock: fn() -> UtcSeconds,
+    /// Mechanisms that nobody may use on this token, key or no key.
+    denied: MechanismSet,
+}
+
+impl Guard {
+    /// A guard under these rules.
+    pub fn new(rules: Arc<Ruleset>, journal: Arc<Journal>) -> Self {
+        let denied = rules.denied_mechanisms();
+        Self { rules, journal, clock: clock::utc_seconds, denied }
+    }
+
+    /// The same guard with another clock: how tests walk through a key's life.
+    #[must_use]
+    pub fn with_clock(self, clock: fn() -> UtcSeconds) -> Self {
+        Self { clock, ..self }
+    }
+
+    /// The rules in force.
+    pub const fn rules(&self) -> &Arc<Ruleset> {
+        &self.rules
+    }
+
+    /// The log.
+    pub const fn journal(&self) -> &Arc<Journal> {
+        &self.journal
+    }
+
+    /// Now, as the guard sees it.
+    pub fn now(&self) -> UtcSeconds {
+        (self.clock)()
+    }
+
+    /// The only way to use a key. The checks run in one order, written once in [`order`]; the first
+    /// refusal decides the return code, and leaves one line in the log.
+    ///
+    /// # Errors
+    /// [`Denial`]: the reason, the rules and the words behind it.
+    pub fn authorize<O: Op>(&self, who: &Caller, op: O) -> Result<Authorized<O>, Denial> {
+        match order::judge(self, who, &op.ask()) {
+            Ok((row, obligations)) => Ok(Authorized::new(op, row, obligations)),
+            Err(denial) => {
+                self.refused(&op.ask(), &denial);
+                Err(denial)
+            }
+        }
+    }
+
+    #[cold]
+    fn refused(&self, ask: &op::Ask<'_>, denial: &Denial) {
+        let label = ask.object.map_or("", |object| object.facts().label.as_str());
+        let uid = ask.object.map(|object| object.uid().to_string()).unwrap_or_default();
+        self.journal.line(
+            "denied",
+            format_args!(
+                "{denial} (reason {:#x}, {}, object {label:?} {uid})",
+                denial.reason.code(),
+                denial.error
+            ),
+        );
+    }
+}

@@ -1,0 +1,337 @@
+//! What can be asked of the guard: one type an operation, each owning what it is about.
+//! A grant for one cannot be spent on another.
+
+use super::held::Held;
+use crate::ck::{CK_ATTRIBUTE_TYPE, Mechanism};
+use crate::object::{Attributes, KeyFacts, State, Template};
+use crate::policy::Entry;
+use std::sync::Arc;
+
+/// An operation that the guard can judge.
+pub trait Op {
+    /// What it asks for.
+    fn ask(&self) -> Ask<'_>;
+}
+
+/// One question to the guard, in the guard's words.
+pub struct Ask<'a> {
+    /// Which entry point.
+    pub entry: Option<Entry>,
+    /// The mechanism, where there is one.
+    pub mechanism: Option<&'a Mechanism>,
+    /// The object that is used, read, changed or removed.
+    pub object: Option<&'a Arc<Held>>,
+    /// The key that is wrapped, beside the wrapping key in `object`.
+    pub target: Option<&'a Arc<Held>>,
+    /// What it makes or changes.
+    pub makes: Makes<'a>,
+}
+
+/// The effect of an operation on objects.
+pub enum Makes<'a> {
+    /// None.
+    Nothing,
+    /// New objects, with these facts.
+    Objects(Vec<KeyFacts>),
+    /// The object as it would be afterwards.
+    Changed(&'a Attributes),
+    /// Another lifecycle state.
+    Transition(State),
+    /// The object's removal.
+    Removal,
+    /// Sight of a secret attribute.
+    Sight(CK_ATTRIBUTE_TYPE),
+}
+
+const fn uses<'a>(entry: Entry, mechanism: &'a Mechanism, key: &'a Arc<Held>) -> Ask<'a> {
+    Ask {
+        entry: Some(entry),
+        mechanism: Some(mechanism),
+        object: Some(key),
+        target: None,
+        makes: Makes::Nothing,
+    }
+}
+
+macro_rules! key_uses {
+    ($($(#[$doc:meta])* $name:ident => $entry:expr;)*) => {
+        $(
+            $(#[$doc])*
+            pub struct $name {
+                /// The key.
+                pub key: Arc<Held>,
+                /// The mechanism with its parameter.
+                pub mechanism: Mechanism,
+            }
+
+            impl Op for $name {
+                fn ask(&self) -> Ask<'_> {
+                    uses($entry, &self.mechanism, &self.key)
+                }
+            }
+        )*
+    };
+}
+
+key_uses! {
+    /// C_SignInit
+    Sign => Entry::Sign;
+    /// C_VerifyInit
+    Verify => Entry::Verify;
+    /// C_EncryptInit
+    Encrypt => Entry::Encrypt;
+    /// C_DecryptInit
+    Decrypt => Entry::Decrypt;
+}
+
+/// C_DigestInit: no key, but a mechanism that the token's policy may deny.
+pub struct Digest {
+    /// The mechanism.
+    pub mechanism: Mechanism,
+}
+
+impl Op for Digest {
+    fn ask(&self) -> Ask<'_> {
+        Ask {
+            entry: None,
+            mechanism: Some(&self.mechanism),
+            object: None,
+            target: None,
+            makes: Makes::Nothing,
+        }
+    }
+}
+
+/// C_DigestKey
+pub struct DigestKey {
+    /// The secret key whose value goes into the digest.
+    pub key: Arc<Held>,
+}
+
+impl Op for DigestKey {
+    fn ask(&self) -> Ask<'_> {
+        Ask {
+            entry: Some(Entry::DigestKey),
+            mechanism: None,
+            object: Some(&self.key),
+            target: None,
+            makes: Makes::Nothing,
+        }
+    }
+}
+
+/// C_GenerateKey
+pub struct Generate {
+    /// The mechanism.
+    pub mechanism: Mechanism,
+    /// The new key's template, completed.
+    pub template: Template,
+}
+
+impl Op for Generate {
+    fn ask(&self) -> Ask<'_> {
+        Ask {
+            entry: Some(Entry::Generate),
+            mechanism: Some(&self.mechanism),
+            object: None,
+            target: None,
+            makes: Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]),
+        }
+    }
+}
+
+/// C_GenerateKeyPair
+pub struct GeneratePair {
+    /// The mechanism.
+    pub mechanism: Mechanism,
+    /// The public key's template, completed.
+    pub public: Template,
+    /// The private key's template, completed.
+    pub private: Template,
+}
+
+impl Op for GeneratePair {
+    fn ask(&self) -> Ask<'_> {
+        // The size of the pair stands in the public template only.
+        let public = KeyFacts::of(&self.public.attributes);
+        let mut private = KeyFacts::of(&self.private.attributes);
+        (private.bits, private.curve) = (public.bits, public.curve);
+        Ask {
+            entry: Some(Entry::Generate),
+            mechanism: Some(&self.mechanism),
+            object: None,
+            target: None,
+            makes: Makes::Objects(vec![public, private]),
+        }
+    }
+}
+
+/// C_CreateObject
+pub struct Create {
+    /// The template, completed, the key's secrets still in it.
+    pub template: Template,
+    /// The facts of the object, its size included.
+    pub facts: KeyFacts,
+}
+
+impl Op for Create {
+    fn ask(&self) -> Ask<'_> {
+        Ask {
+            entry: Some(Entry::Create),
+            mechanism: None,
+            object: None,
+            target: None,
+            makes: Makes::Objects(vec![self.facts.clone()]),
+        }
+    }
+}
+
+/// C_DeriveKey
+pub struct Derive {
+    /// The base key.
+    pub key: Arc<Held>,
+    /// The mechanism with its parameter.
+    pub mechanism: Mechanism,
+    /// The new key's template, completed.
+    pub template: Template,
+}
+
+impl Op for Derive {
+    fn ask(&self) -> Ask<'_> {
+        let makes = Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]);
+        Ask { makes, ..uses(Entry::Derive, &self.mechanism, &self.key) }
+    }
+}
+
+/// C_WrapKey
+pub struct Wrap {
+    /// The wrapping key.
+    pub key: Arc<Held>,
+    /// The mechanism with its parameter.
+    pub mechanism: Mechanism,
+    /// The key that is wrapped.
+    pub target: Arc<Held>,
+}
+
+impl Op for Wrap {
+    fn ask(&self) -> Ask<'_> {
+        Ask { target: Some(&self.target), ..uses(Entry::Wrap, &self.mechanism, &self.key) }
+    }
+}
+
+/// C_UnwrapKey
+pub struct Unwrap {
+    /// The unwrapping key.
+    pub key: Arc<Held>,
+    /// The mechanism with its parameter.
+    pub mechanism: Mechanism,
+    /// The wrapped key.
+    pub wrapped: Vec<u8>,
+    /// The new key's template, completed.
+    pub template: Template,
+}
+
+impl Op for Unwrap {
+    fn ask(&self) -> Ask<'_> {
+        let makes = Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]);
+        Ask { makes, ..uses(Entry::Unwrap, &self.mechanism, &self.key) }
+    }
+}
+
+/// C_CopyObject
+pub struct Copy {
+    /// The object that is copied.
+    pub object: Arc<Held>,
+    /// The copy's attributes.
+    pub attributes: Attributes,
+}
+
+impl Op for Copy {
+    fn ask(&self) -> Ask<'_> {
+        Ask {
+            entry: Some(Entry::Copy),
+            mechanism: None,
+            object: Some(&self.object),
+            target: None,
+            makes: Makes::Objects(vec![KeyFacts::of(&self.attributes)]),
+        }
+    }
+}
+
+/// C_GetAttributeValue of a secret attribute.
+pub struct Reveal {
+    /// The key.
+    pub object: Arc<Held>,
+    /// Which part of it.
+    pub attribute: CK_ATTRIBUTE_TYPE,
+}
+
+impl Op for Reveal {
+    fn ask(&self) -> Ask<'_> {
+        Ask {
+            entry: Some(Entry::Reveal),
+            mechanism: None,
+            object: Some(&self.object),
+            target: None,
+            makes: Makes::Sight(self.attribute),
+        }
+    }
+}
+
+/// C_SetAttributeValue
+pub struct Change {
+    /// The object.
+    pub object: Arc<Held>,
+    /// Its attributes afterwards.
+    pub attributes: Attributes,
+}
+
+impl Op for Change {
+    fn ask(&self) -> Ask<'_> {
+        Ask {
+            entry: Some(Entry::SetAttribute),
+            mechanism: None,
+            object: Some(&self.object),
+            target: None,
+            makes: Makes::Changed(&self.attributes),
+        }
+    }
+}
+
+/// A step in the life of a key.
+pub struct Transition {
+    /// The key.
+    pub object: Arc<Held>,
+    /// Its new state.
+    pub to: State,
+}
+
+impl Op for Transition {
+    fn ask(&self) -> Ask<'_> {
+        Ask {
+            entry: Some(Entry::SetAttribute),
+            mechanism: None,
+            object: Some(&self.object),
+            target: None,
+            makes: Makes::Transition(self.to),
+        }
+    }
+}
+
+/// C_DestroyObject
+pub struct Destroy {
+    /// The object.
+    pub object: Arc<Held>,
+}
+
+impl Op for Destroy {
+    fn ask(&self) -> Ask<'_> {
+        Ask {
+            entry: Some(Entry::Destroy),
+            mechanism: None,
+            object: Some(&self.object),
+            target: None,
+            makes: Makes::Removal,
+        }
+    }
+}

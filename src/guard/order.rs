@@ -1,0 +1,390 @@
+//! The order of the checks behind [`super::Guard::authorize`]: PKCS#11's own rules and the policy in one
+//! list. Reading this file from top to bottom is reading what keyward allows.
+
+use super::authorized::Obligations;
+use super::held::Held;
+use super::op::{Ask, Makes};
+use super::{Caller, Guard, Role};
+use crate::ck::Mechanism;
+use crate::crypto::mechanism::Row;
+use crate::crypto::table;
+use crate::object::template::changes_ask_for_trust;
+use crate::object::{Attributes, KeyFacts, State, Window};
+use crate::policy::{self, Denial, Entry, Reason, Request, lifecycle};
+use cryptoki_sys::*;
+
+type Judged = Result<(Option<&'static Row>, Obligations), Denial>;
+
+/// Judges one question.
+pub(super) fn judge(guard: &Guard, who: &Caller, ask: &Ask<'_>) -> Judged {
+    let mut obligations = Obligations::default();
+    if let Some(object) = ask.object {
+        visible(who, object)?;
+    }
+    if let Some(target) = ask.target {
+        visible(who, target)?;
+    }
+    let row = match ask.mechanism {
+        Some(mechanism) => Some(offered(guard, mechanism, ask.entry)?),
+        None => None,
+    };
+    may_effect(guard, who, ask, row)?;
+    if let (Some(entry), Some(object)) = (ask.entry, ask.object) {
+        let verdict = may_use(guard, entry, object, ask.mechanism, row)?;
+        obligations.bind = verdict;
+        obligations.context_login = object.facts().always_authenticate && entry.usage().is_some();
+    }
+    if let (Some(target), Some(wrapping)) = (ask.target, ask.object) {
+        may_wrap(guard, target, wrapping)?;
+    }
+    Ok((row, obligations))
+}
+
+/// What the operation makes, changes, removes or shows.
+pub(super) fn may_effect(
+    guard: &Guard,
+    who: &Caller,
+    ask: &Ask<'_>,
+    row: Option<&'static Row>,
+) -> Result<(), Denial> {
+    match &ask.makes {
+        Makes::Nothing => Ok(()),
+        Makes::Objects(new) => {
+            if let (Some(Entry::Copy), Some(object)) = (ask.entry, ask.object) {
+                may_copy(guard, object, new)?;
+            }
+            for facts in new {
+                may_make(guard, who, facts, row, ask.entry)?;
+            }
+            Ok(())
+        }
+        Makes::Changed(after) => may_change(guard, who, held(ask)?, after),
+        Makes::Transition(to) => may_pass(who, held(ask)?, *to),
+        Makes::Removal => may_remove(who, held(ask)?),
+        Makes::Sight(_) => may_see(held(ask)?),
+    }
+}
+
+fn held<'a>(ask: &'a Ask<'_>) -> Result<&'a Held, Denial> {
+    ask.object
+        .map(|object| &**object)
+        .ok_or_else(|| Denial::new(Reason::NotEvaluable, "the question names no object"))
+}
+
+/// Private objects exist only for the user (PKCS#11 3.2, 5.6.1).
+pub(super) fn visible(who: &Caller, object: &Held) -> Result<(), Denial> {
+    if object.facts().private && who.role != Role::User {
+        return Err(Denial::new(Reason::NotLoggedIn, "the object is private and the user is not logged in"));
+    }
+    Ok(())
+}
+
+/// The mechanism exists, does what is asked, and the token's policy has it.
+pub(super) fn offered(
+    guard: &Guard,
+    mechanism: &Mechanism,
+    entry: Option<Entry>,
+) -> Result<&'static Row, Denial> {
+    let refusal = |what| about_mechanism(Reason::MechanismUnknown, mechanism.ckm, what);
+    let (index, row) = table::find(mechanism.ckm).ok_or_else(|| refusal("is not there"))?;
+    let ops = &row.ops;
+    let does = match entry {
+        None => ops.digest.is_some(),
+        Some(Entry::Sign) => ops.sign.is_some(),
+        Some(Entry::Verify) => ops.verify.is_some(),
+        Some(Entry::Encrypt) => ops.encrypt.is_some(),
+        Some(Entry::Decrypt) => ops.decrypt.is_some(),
+        Some(Entry::Wrap) => ops.wraps && ops.encrypt.is_some(),
+        Some(Entry::Unwrap) => ops.wraps && ops.decrypt.is_some(),
+        Some(Entry::Derive) => ops.derive.is_some(),
+        Some(Entry::Generate) => ops.generate.is_some() || ops.generate_pair.is_some(),
+        Some(_) => false,
+    };
+    if !does {
+        return Err(refusal("does not do this"));
+    }
+    // A keyed mechanism is judged with its key's own record, which holds the token's rules too.
+    if matches!(entry, None | Some(Entry::Generate)) && guard.denied.contains(index) {
+        return Err(about_mechanism(Reason::Mechanism, mechanism.ckm, "is denied on this token"));
+    }
+    Ok(row)
+}
+
+/// A key is used: what PKCS#11 asks, then what the policy asks.
+fn may_use(
+    guard: &Guard,
+    entry: Entry,
+    object: &Held,
+    mechanism: Option<&Mechanism>,
+    row: Option<&'static Row>,
+) -> Result<Option<crate::object::Purpose>, Denial> {
+    let case = Use { entry, object, mechanism, row };
+    for check in USE_CHECKS {
+        (check.run)(&case)?;
+    }
+    policy::decide(object.rules(), object.facts(), &case.request(guard)).map(|verdict| verdict.bind)
+}
+
+/// One use of a key, as its checks see it.
+pub(super) struct Use<'a> {
+    pub(super) entry: Entry,
+    pub(super) object: &'a Held,
+    pub(super) mechanism: Option<&'a Mechanism>,
+    pub(super) row: Option<&'static Row>,
+}
+
+/// One check of PKCS#11's own, what it is called and what to say of it where it passed.
+pub(super) struct UseCheck {
+    pub(super) name: &'static str,
+    pub(super) run: fn(&Use<'_>) -> Result<(), Denial>,
+    pub(super) passed: &'static str,
+}
+
+/// What PKCS#11 asks of a use, in order; the policy comes after it. `explain` walks the same array.
+pub(super) const USE_CHECKS: &[UseCheck] = &[
+    UseCheck { name: "class", run: is_key, passed: "the object can be used so" },
+    UseCheck { name: "usage", run: usage, passed: "its usage attribute is true, or none is needed" },
+    UseCheck { name: "key-type", run: fitting, passed: "type and size fit the mechanism" },
+    UseCheck {
+        name: "allowed-mechanisms",
+        run: allowed,
+        passed: "CKA_ALLOWED_MECHANISMS does not forbid it",
+    },
+];
+
+impl Use<'_> {
+    /// The question to the policy.
+    pub(super) fn request(&self, guard: &Guard) -> Request {
+        let facts = self.object.facts();
+        Request {
+            entry: self.entry,
+            mechanism: self.mechanism.and_then(|used| table::find(used.ckm)).map(|(index, _)| index),
+            ckm: self.mechanism.map(|used| used.ckm),
+            mac: facts.class == CKO_SECRET_KEY,
+            now: guard.now(),
+            state: facts.state,
+            purpose: facts.purpose,
+        }
+    }
+}
+
+fn is_key(case: &Use<'_>) -> Result<(), Denial> {
+    if case.entry.usage().is_some() && !crate::object::key::is_key_class(case.object.facts().class) {
+        return Err(Denial::new(Reason::NotEvaluable, "the object is no key"));
+    }
+    Ok(())
+}
+
+fn usage(case: &Use<'_>) -> Result<(), Denial> {
+    let facts = case.object.facts();
+    match case.entry.usage() {
+        Some(usage) if !facts.usage.contains(usage) => {
+            // Binding a purpose made the attributes of all others read false: then that is the reason.
+            let purpose = case.entry.purpose(facts, facts.class == CKO_SECRET_KEY);
+            if let (Some(bound), Some(asked)) = (facts.purpose, purpose)
+                && bound != asked
+            {
+                let detail = format!("the key's purpose is {}, this is {}", bound.word(), asked.word());
+                return Err(Denial::new(Reason::Purpose, detail));
+            }
+            let name =
+                KeyFacts::usage_attribute(usage).map(crate::ck::names::attribute_name).unwrap_or_default();
+            Err(Denial::new(Reason::UsageAttribute, format!("{name} is false")))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn fitting(case: &Use<'_>) -> Result<(), Denial> {
+    match case.row {
+        Some(row) if case.entry.usage().is_some() => fits(case.object.facts(), row, case.entry),
+        _ => Ok(()),
+    }
+}
+
+fn allowed(case: &Use<'_>) -> Result<(), Denial> {
+    let allowed = &case.object.facts().allowed_mechanisms;
+    match case.row {
+        Some(row) if case.entry.usage().is_some() && !allowed.is_empty() && !allowed.contains(&row.ckm) => {
+            Err(about_mechanism(
+                Reason::AllowedMechanisms,
+                row.ckm,
+                "is not among the key's CKA_ALLOWED_MECHANISMS",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Key type, class and size fit the mechanism.
+fn fits(facts: &KeyFacts, row: &Row, entry: Entry) -> Result<(), Denial> {
+    let class = match (entry, facts.class) {
+        (_, CKO_SECRET_KEY) => true,
+        (Entry::Verify | Entry::Encrypt | Entry::Wrap, class) => class == CKO_PUBLIC_KEY,
+        (_, class) => class == CKO_PRIVATE_KEY,
+    };
+    if !class || !facts.key_type.is_some_and(|kind| row.key_types.contains(&kind)) {
+        return Err(about_mechanism(
+            Reason::MechanismKeyType,
+            row.ckm,
+            "does not work with this type of key",
+        ));
+    }
+    if !row.sizes.hold(facts.bits) {
+        return Err(about_mechanism(Reason::KeySize, row.ckm, "does not work with a key of this size"));
+    }
+    Ok(())
+}
+
+/// A new object: the session may write it, the caller may have it, the policy would bear it.
+fn may_make(
+    guard: &Guard,
+    who: &Caller,
+    facts: &KeyFacts,
+    row: Option<&'static Row>,
+    entry: Option<Entry>,
+) -> Result<(), Denial> {
+    writable(who, facts)?;
+    if facts.private && who.role != Role::User {
+        return Err(Denial::new(Reason::NotLoggedIn, "a private object needs the user's login"));
+    }
+    if facts.trusted && who.role != Role::SecurityOfficer {
+        return Err(Denial::new(Reason::AttributeReadOnly, "only the SO may set CKA_TRUSTED"));
+    }
+    if let (Some(row), Some(Entry::Generate)) = (row, entry)
+        && facts.bits > 0
+        && !row.sizes.hold(facts.bits)
+    {
+        return Err(about_mechanism(Reason::KeySize, row.ckm, "does not make a key of this size"));
+    }
+    guard.rules().judge_new(facts)
+}
+
+/// C_CopyObject: a copy may be less open than its original, never more.
+fn may_copy(guard: &Guard, object: &Held, new: &[KeyFacts]) -> Result<(), Denial> {
+    if !object.facts().copyable {
+        return Err(Denial::new(Reason::NotCopyable, "CKA_COPYABLE is false"));
+    }
+    if object.facts().private && new.iter().any(|facts| !facts.private) {
+        return Err(Denial::new(Reason::TemplateConflict, "a copy of a private object stays private"));
+    }
+    new.iter().try_for_each(|after| stays_over(guard, object.facts(), after))
+}
+
+/// A window that is over stays over: neither a change nor a copy revives a key.
+fn stays_over(guard: &Guard, before: &KeyFacts, after: &KeyFacts) -> Result<(), Denial> {
+    let now = guard.now();
+    let over = |window: Window| window.to.filter(|end| *end <= now);
+    let reopened = |before: Window, after: Window| {
+        over(before).is_some_and(|end| after.to.is_none_or(|new_end| new_end > end))
+    };
+    if reopened(before.protect, after.protect) {
+        return Err(Denial::new(Reason::OriginatorWindowOver, "a period that is over cannot be prolonged"));
+    }
+    if reopened(before.process, after.process) {
+        return Err(Denial::new(Reason::RecipientWindowOver, "a period that is over cannot be prolonged"));
+    }
+    Ok(())
+}
+
+fn writable(who: &Caller, facts: &KeyFacts) -> Result<(), Denial> {
+    if facts.token && !who.read_write {
+        return Err(Denial::new(Reason::ReadOnlySession, "the session is read-only"));
+    }
+    Ok(())
+}
+
+/// C_SetAttributeValue.
+fn may_change(guard: &Guard, who: &Caller, object: &Held, after: &Attributes) -> Result<(), Denial> {
+    writable(who, object.facts())?;
+    if !object.facts().modifiable {
+        return Err(Denial::new(Reason::NotModifiable, "CKA_MODIFIABLE is false"));
+    }
+    if changes_ask_for_trust(object.attributes(), after) && who.role != Role::SecurityOfficer {
+        return Err(Denial::new(Reason::AttributeReadOnly, "only the SO may set CKA_TRUSTED"));
+    }
+    let facts = KeyFacts::of(after);
+    // A key that is past its life keeps what it was: changing its uses or windows cannot revive it.
+    if matches!(facts.state, State::Compromised | State::Destroyed | State::DestroyedCompromised)
+        && crate::object::key::is_key_class(facts.class)
+        && (facts.usage != object.facts().usage
+            || facts.protect != object.facts().protect
+            || facts.process != object.facts().process)
+    {
+        return Err(Denial::new(Reason::StateCompromised, "the key's life is over; its uses cannot change"));
+    }
+    stays_over(guard, object.facts(), &facts)?;
+    guard.rules().judge_change(object.facts(), &facts)
+}
+
+/// A step in the life of a key, by the transition table.
+fn may_pass(who: &Caller, object: &Held, to: State) -> Result<(), Denial> {
+    writable(who, object.facts())?;
+    if !crate::object::key::is_key_class(object.facts().class) {
+        return Err(Denial::new(Reason::NotEvaluable, "the object is no key"));
+    }
+    // The way through the table is no way around CKA_DESTROYABLE.
+    let ends = matches!(to, State::Destroyed | State::DestroyedCompromised);
+    if ends && !object.facts().destroyable {
+        return Err(Denial::new(Reason::NotDestroyable, "CKA_DESTROYABLE is false"));
+    }
+    lifecycle::transition(object.facts().state, to)
+}
+
+/// C_DestroyObject.
+fn may_remove(who: &Caller, object: &Held) -> Result<(), Denial> {
+    writable(who, object.facts())?;
+    if !object.facts().destroyable {
+        return Err(Denial::new(Reason::NotDestroyable, "CKA_DESTROYABLE is false"));
+    }
+    Ok(())
+}
+
+/// A secret attribute is to be shown.
+fn may_see(object: &Held) -> Result<(), Denial> {
+    if object.facts().sensitive || !object.facts().extractable {
+        return Err(Denial::new(Reason::Sensitive, "the key is sensitive or cannot be extracted"));
+    }
+    Ok(())
+}
+
+/// The key that is wrapped.
+pub(super) fn may_wrap(guard: &Guard, target: &Held, wrapping: &Held) -> Result<(), Denial> {
+    let facts = target.facts();
+    if !facts.extractable {
+        return Err(Denial::new(Reason::Unextractable, "CKA_EXTRACTABLE is false"));
+    }
+    if facts.wrap_with_trusted && !wrapping.facts().trusted {
+        return Err(Denial::new(
+            Reason::WrapWithTrusted,
+            "CKA_WRAP_WITH_TRUSTED is true and the wrapping key is not trusted",
+        ));
+    }
+    let strength = |facts: &KeyFacts| {
+        facts
+            .key_type
+            .and_then(|kind| policy::strength::strength_bits(kind, facts.bits))
+            .map_or(0, |bits| bits.min(256))
+    };
+    if strength(wrapping.facts()) < strength(facts) {
+        return Err(Denial::new(
+            Reason::WrapKeyTooWeak,
+            "the wrapping key is weaker than the key it would wrap",
+        ));
+    }
+    let request = Request {
+        entry: Entry::WrapTarget,
+        mechanism: None,
+        ckm: None,
+        mac: facts.class == CKO_SECRET_KEY,
+        now: guard.now(),
+        state: facts.state,
+        purpose: facts.purpose,
+    };
+    policy::decide(target.rules(), facts, &request).map(|_| ())
+}
+
+#[cold]
+fn about_mechanism(reason: Reason, ckm: crate::ck::CK_MECHANISM_TYPE, what: &str) -> Denial {
+    Denial::new(reason, format!("{} {what}", crate::ck::names::mechanism_name(ckm)))
+}
