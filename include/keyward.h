@@ -1,0 +1,84 @@
+/*
+ * keyward.h: what keyward adds to PKCS#11 3.2, for C and C++.
+ *
+ * Stands alone, and may come before or after any pkcs11.h: it declares no type and no function, and
+ * every name begins with CKA_KEYWARD_ or KEYWARD_. The numbers never change; new ones may be added,
+ * and KEYWARD_VENDOR_TABLE_VERSION grows with them.
+ *
+ * The attributes are read with C_GetAttributeValue and searched with C_FindObjects. "ulong" is a
+ * CK_ULONG, "time" a CK_ULONG of seconds since 1970-01-01 00:00:00 UTC.
+ */
+#ifndef KEYWARD_H
+#define KEYWARD_H
+
+#define KEYWARD_VENDOR_TABLE_VERSION 1UL
+
+/* Attributes: CKA_VENDOR_DEFINED | "KW" | number. */
+
+/* ulong: lifecycle state, one of KEYWARD_STATE_. */
+#define CKA_KEYWARD_STATE                      0xCB570001UL
+/* ulong: the one purpose of the key, one of KEYWARD_PURPOSE_; 0 while it is not bound yet. */
+#define CKA_KEYWARD_PURPOSE                    0xCB570002UL
+/* time: when the object came into being. */
+#define CKA_KEYWARD_INITIAL_DATE               0xCB570003UL
+/* time: start of the originator window (KMIP Activation Date). */
+#define CKA_KEYWARD_ACTIVATION_DATE            0xCB570004UL
+/* time: start of the recipient window (KMIP Process Start Date). */
+#define CKA_KEYWARD_PROCESS_START_DATE         0xCB570005UL
+/* time: end of the originator window, exclusive (KMIP Protect Stop Date). */
+#define CKA_KEYWARD_PROTECT_STOP_DATE          0xCB570006UL
+/* time: end of the recipient window, exclusive (KMIP Deactivation Date). */
+#define CKA_KEYWARD_DEACTIVATION_DATE          0xCB570007UL
+/* time: when the key's material was destroyed. */
+#define CKA_KEYWARD_DESTROY_DATE               0xCB570008UL
+/* time: when the compromise is believed to have happened. */
+#define CKA_KEYWARD_COMPROMISE_OCCURRENCE_DATE 0xCB570009UL
+/* time: when the key was declared compromised. */
+#define CKA_KEYWARD_COMPROMISE_DATE            0xCB57000AUL
+/* ulong: reason of the last revocation, one of KEYWARD_REVOCATION_. */
+#define CKA_KEYWARD_REVOCATION_REASON          0xCB57000BUL
+/* UTF-8: the words that came with it. */
+#define CKA_KEYWARD_REVOCATION_MESSAGE         0xCB57000CUL
+/* ulong: where the key came from, one of KEYWARD_ORIGIN_. */
+#define CKA_KEYWARD_ORIGIN                     0xCB57000DUL
+/* UTF-8: history of transitions, one line each. */
+#define CKA_KEYWARD_HISTORY                    0xCB57000EUL
+/* 16 bytes: identity shared by the two halves of a pair. */
+#define CKA_KEYWARD_PAIR                       0xCB57000FUL
+/* ulong: the purposes that a template asked for, as a bit set. */
+
+/* Lifecycle states: NIST SP 800-57 Part 1, section 7; numbers of KMIP 2.1, 11.54, and 7. */
+#define KEYWARD_STATE_PRE_ACTIVE               1UL
+#define KEYWARD_STATE_ACTIVE                   2UL
+#define KEYWARD_STATE_DEACTIVATED              3UL
+#define KEYWARD_STATE_COMPROMISED              4UL
+#define KEYWARD_STATE_DESTROYED                5UL
+#define KEYWARD_STATE_DESTROYED_COMPROMISED    6UL
+#define KEYWARD_STATE_SUSPENDED                7UL
+
+/* Purposes: NIST SP 800-57 Part 1, section 5.2. */
+#define KEYWARD_PURPOSE_SIGN                   1UL
+#define KEYWARD_PURPOSE_MAC                    2UL
+#define KEYWARD_PURPOSE_ENCRYPT                3UL
+#define KEYWARD_PURPOSE_WRAP                   4UL
+#define KEYWARD_PURPOSE_AGREE                  5UL
+#define KEYWARD_PURPOSE_DERIVE                 6UL
+#define KEYWARD_PURPOSE_ENCAPSULATE            7UL
+
+/* Where a key came from. */
+#define KEYWARD_ORIGIN_GENERATED               1UL
+#define KEYWARD_ORIGIN_IMPORTED                2UL
+#define KEYWARD_ORIGIN_UNWRAPPED               3UL
+#define KEYWARD_ORIGIN_DERIVED                 4UL
+#define KEYWARD_ORIGIN_COPIED                  5UL
+
+/* Reasons of a revocation: numbers of KMIP 2.1, 11.47. */
+#define KEYWARD_REVOCATION_UNSPECIFIED             1UL
+#define KEYWARD_REVOCATION_KEY_COMPROMISE          2UL
+#define KEYWARD_REVOCATION_CA_COMPROMISE           3UL
+#define KEYWARD_REVOCATION_AFFILIATION_CHANGED     4UL
+#define KEYWARD_REVOCATION_SUPERSEDED              5UL
+#define KEYWARD_REVOCATION_CESSATION_OF_OPERATION  6UL
+#define KEYWARD_REVOCATION_PRIVILEGE_WITHDRAWN     7UL
+
+#endif /* KEYWARD_H */

@@ -1,0 +1,51 @@
+//! Message digesting functions (PKCS#11 3.2, 5.12).
+
+use super::Module;
+use crate::ck::{Mechanism, ObjectHandle, Result, SessionHandle};
+use crate::guard::op::{Digest, DigestKey};
+use crate::session::{Output, Running, operation};
+
+/// C_DigestInit. No mechanism cancels.
+pub fn digest_init(m: &Module, s: SessionHandle, mechanism: Option<Mechanism>) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    let Some(mechanism) = mechanism else {
+        operations.digest = None;
+        return Ok(());
+    };
+    operation::idle(&operations.digest)?;
+    let grant = session.authorize(Digest { mechanism })?;
+    operations.digest = Some(Running::keyless(session.backend().digest(grant)?));
+    Ok(())
+}
+
+/// C_Digest.
+pub fn digest(m: &Module, s: SessionHandle, data: &[u8], out: Output<'_>) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    operation::finish(&mut operations.digest, true, |running| running.give(data, out))
+}
+
+/// C_DigestUpdate.
+pub fn digest_update(m: &Module, s: SessionHandle, part: &[u8]) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    operation::update(&mut operations.digest, |running| running.take(part))
+}
+
+/// C_DigestKey.
+pub fn digest_key(m: &Module, s: SessionHandle, key: ObjectHandle) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    operation::update(&mut operations.digest, |running| {
+        let grant = session.authorize(DigestKey { key: session.key(key)? })?;
+        running.take_key(session.backend(), grant)
+    })
+}
+
+/// C_DigestFinal.
+pub fn digest_final(m: &Module, s: SessionHandle, out: Output<'_>) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    operation::finish(&mut operations.digest, false, |running| running.give(&[], out))
+}

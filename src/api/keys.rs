@@ -1,0 +1,148 @@
+//! Key management functions (PKCS#11 3.2, 5.18).
+
+use super::Module;
+use super::object::one;
+use crate::ck::raw::RawAttribute;
+use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, Error, Mechanism, ObjectHandle, Result, SessionHandle};
+use crate::crypto::table;
+use crate::guard::op::{Derive, Generate, GeneratePair, Unwrap, Wrap};
+use crate::object::template::Making;
+use crate::object::{Attributes, Origin, State, Template, Value};
+use crate::session::Output;
+use crate::token::{Birth, Parent};
+use cryptoki_sys::*;
+
+/// The key type that a generation mechanism makes, where it makes but one.
+fn made_by(ckm: CK_MECHANISM_TYPE) -> Option<CK_KEY_TYPE> {
+    let (_, row) = table::find(ckm)?;
+    match row.key_types {
+        [only] => Some(*only),
+        _ => None,
+    }
+}
+
+fn template(
+    making: Making,
+    raw: &[RawAttribute],
+    class: Option<u64>,
+    kind: Option<CK_KEY_TYPE>,
+) -> Result<Template> {
+    let mut template = Template::judge(making, Attributes::from_raw(raw)?, class, kind)?;
+    template.complete();
+    Ok(template)
+}
+
+/// C_GenerateKey.
+pub fn generate_key(
+    m: &Module,
+    s: SessionHandle,
+    mechanism: Mechanism,
+    raw: Vec<RawAttribute>,
+) -> Result<ObjectHandle> {
+    let session = m.session(s)?;
+    let ckm = mechanism.ckm;
+    if table::find(ckm).is_none_or(|(_, row)| row.ops.generate.is_none()) {
+        return Err(Error::MechanismInvalid);
+    }
+    let mut template = template(Making::Generate, &raw, Some(CKO_SECRET_KEY), made_by(ckm))?;
+    begin(&mut template);
+    let grant = session.authorize(Generate { mechanism, template })?;
+    let new = session.backend().generate(grant)?;
+    one(session.token().adopt(vec![new], generated(ckm, s))?)
+}
+
+/// C_GenerateKeyPair: the public key, then the private one.
+pub fn generate_key_pair(
+    m: &Module,
+    s: SessionHandle,
+    mechanism: Mechanism,
+    public: Vec<RawAttribute>,
+    private: Vec<RawAttribute>,
+) -> Result<(ObjectHandle, ObjectHandle)> {
+    let session = m.session(s)?;
+    let ckm = mechanism.ckm;
+    if table::find(ckm).is_none_or(|(_, row)| row.ops.generate_pair.is_none()) {
+        return Err(Error::MechanismInvalid);
+    }
+    let mut public = template(Making::Generate, &public, Some(CKO_PUBLIC_KEY), made_by(ckm))?;
+    let mut private = template(Making::Generate, &private, Some(CKO_PRIVATE_KEY), made_by(ckm))?;
+    begin(&mut public);
+    begin(&mut private);
+    let grant = session.authorize(GeneratePair { mechanism, public, private })?;
+    let (public, private) = session.backend().generate_pair(grant)?;
+    match session.token().adopt(vec![public, private], generated(ckm, s))?.as_slice() {
+        [public, private] => Ok((*public, *private)),
+        _ => Err(Error::GeneralError),
+    }
+}
+
+const fn generated(ckm: CK_MECHANISM_TYPE, session: SessionHandle) -> Birth {
+    Birth { origin: Origin::Generated, mechanism: Some(ckm), session, parent: None }
+}
+
+/// A key that is to be made is judged as an active key: the token gives it its first state.
+fn begin(template: &mut Template) {
+    use crate::ck::vendor::CKA_KEYWARD_STATE;
+    template.attributes.set_default(CKA_KEYWARD_STATE, || Value::Ulong(State::Active as u64));
+}
+
+/// C_DeriveKey.
+pub fn derive_key(
+    m: &Module,
+    s: SessionHandle,
+    mechanism: Mechanism,
+    base: ObjectHandle,
+    raw: Vec<RawAttribute>,
+) -> Result<ObjectHandle> {
+    let session = m.session(s)?;
+    let key = session.key(base)?;
+    let mut template = template(Making::Derive, &raw, Some(CKO_SECRET_KEY), Some(CKK_GENERIC_SECRET))
+        .or_else(|error| match error {
+            // The template names another type of key; without a name it is a generic secret.
+            Error::TemplateInconsistent => self::template(Making::Derive, &raw, Some(CKO_SECRET_KEY), None),
+            other => Err(other),
+        })?;
+    begin(&mut template);
+    let parent = Parent::of(key.attributes());
+    let grant = session.authorize(Derive { key, mechanism, template })?;
+    let new = session.backend().derive(grant)?;
+    let birth = Birth { origin: Origin::Derived, mechanism: None, session: s, parent: Some(parent) };
+    one(session.token().adopt(vec![new], birth)?)
+}
+
+/// C_WrapKey.
+pub fn wrap_key(
+    m: &Module,
+    s: SessionHandle,
+    mechanism: Mechanism,
+    wrapping: ObjectHandle,
+    key: ObjectHandle,
+    out: Output<'_>,
+) -> Result<()> {
+    let session = m.session(s)?;
+    let wrapping = session.key(wrapping).map_err(|_| Error::WrappingKeyHandleInvalid)?;
+    let target = session.key(key)?;
+    let grant = session.authorize(Wrap { key: wrapping, mechanism, target })?;
+    let wrapped = session.backend().wrap(grant)?;
+    out.put(&wrapped).map(|_| ())
+}
+
+/// C_UnwrapKey.
+pub fn unwrap_key(
+    m: &Module,
+    s: SessionHandle,
+    mechanism: Mechanism,
+    unwrapping: ObjectHandle,
+    wrapped: &[u8],
+    raw: Vec<RawAttribute>,
+) -> Result<ObjectHandle> {
+    let session = m.session(s)?;
+    let key = session.key(unwrapping).map_err(|_| Error::UnwrappingKeyHandleInvalid)?;
+    let mut template = template(Making::Unwrap, &raw, None, None)?;
+    begin(&mut template);
+    let grant = session.authorize(Unwrap { key, mechanism, wrapped: wrapped.to_vec(), template })?;
+    let new = session.backend().unwrap(grant)?;
+    let parent = Parent { always_sensitive: false, never_extractable: false };
+    let birth = Birth { origin: Origin::Unwrapped, mechanism: None, session: s, parent: Some(parent) };
+    one(session.token().adopt(vec![new], birth)?)
+}

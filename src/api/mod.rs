@@ -1,0 +1,90 @@
+//! Floor 11: the C API in Rust's words, one function for each `C_` function. No pointers, no lengths:
+//! what comes in is a slice, what goes out an [`Output`](crate::session::Output) or a value.
+//!
+//! Everything is a function of `&Module`; a process may have many. The one that C sees is `ffi`'s.
+#![forbid(unsafe_code)]
+
+pub mod decrypt;
+pub mod digest;
+pub mod encrypt;
+pub mod general;
+pub mod keys;
+pub mod object;
+pub mod random;
+pub mod session;
+pub mod sign;
+pub mod slot;
+pub mod verify;
+
+use crate::ck::{Error, Result, SessionHandle};
+use crate::guard::{Journal, Sink};
+use crate::policy::Ruleset;
+use crate::session::Session;
+use crate::store::StoreError;
+use crate::token::handles::Table;
+use crate::token::{Configuration, Slots};
+use std::sync::Arc;
+
+/// Everything between C_Initialize and C_Finalize.
+pub struct Module {
+    slots: Slots,
+    sessions: Table<Arc<Session>>,
+}
+
+impl Module {
+    /// C_Initialize. `configuration` is the text of `pReserved`, such as `store='/srv/keys'`.
+    ///
+    /// # Errors
+    /// `CKR_GENERAL_ERROR` where the configuration cannot be read, or what the store answers. The first
+    /// line of the log says what is missing and where it was looked for.
+    pub fn open(configuration: Option<&str>) -> Result<Self> {
+        #[expect(clippy::disallowed_methods, reason = "the one place where the environment is read")]
+        let environment = |name: &str| std::env::var_os(name);
+        match Configuration::read(&environment, configuration) {
+            Ok(configuration) => Self::with(&configuration),
+            Err(error) => {
+                let sink = if environment("KEYWARD_LOG").is_some_and(|value| value == "stderr") {
+                    Sink::Stderr
+                } else {
+                    Sink::Silent
+                };
+                Journal::new(sink).line("start", format_args!("{error}"));
+                Err(Error::GeneralError)
+            }
+        }
+    }
+
+    /// A module with this configuration. What stands against it goes to the log.
+    pub fn with(configuration: &Configuration) -> Result<Self> {
+        Self::start(configuration).map_err(|error| {
+            Journal::new(configuration.log.clone()).line("start", format_args!("{error}"));
+            Error::from(error)
+        })
+    }
+
+    /// The same, for who can hear the whole reason.
+    ///
+    /// # Errors
+    /// What the store answers; [`StoreError::Unusable`] for rules that cannot be read.
+    pub fn start(configuration: &Configuration) -> core::result::Result<Self, StoreError> {
+        let journal = Arc::new(Journal::new(configuration.log.clone()));
+        let rules = Ruleset::default_preset().map_err(|problems| {
+            let reason = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+            StoreError::Unusable { path: configuration.store.display().to_string(), reason }
+        })?;
+        let slots = Slots::open(configuration, journal, Arc::new(rules))?;
+        Ok(Self { slots, sessions: Table::default() })
+    }
+
+    /// The slots.
+    pub const fn slots(&self) -> &Slots {
+        &self.slots
+    }
+
+    /// A session, with its token's view brought up to what every process has written.
+    pub(crate) fn session(&self, handle: SessionHandle) -> Result<Arc<Session>> {
+        let session = self.sessions.with(handle.0, Arc::clone).ok_or(Error::SessionHandleInvalid)?;
+        session.token().refresh()?;
+        Ok(session)
+    }
+}

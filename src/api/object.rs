@@ -1,0 +1,176 @@
+//! Object management (PKCS#11 3.2, 5.7).
+
+use super::Module;
+use crate::ck::raw::{AttributeSlot, RawAttribute};
+use crate::ck::vendor::CKA_KEYWARD_STATE;
+use crate::ck::{CK_ULONG, CK_UNAVAILABLE_INFORMATION, Error, ObjectHandle, Result, SessionHandle};
+use crate::guard::Held;
+use crate::guard::op::{Change, Copy, Create, Destroy, Reveal, Transition};
+use crate::object::template::{self, Making};
+use crate::object::{Attributes, Origin, State, Template, key};
+use crate::session::Session;
+use crate::session::operation::idle;
+use crate::token::{Birth, Grounds};
+use std::sync::Arc;
+
+/// C_CreateObject.
+pub fn create_object(m: &Module, s: SessionHandle, template: Vec<RawAttribute>) -> Result<ObjectHandle> {
+    let session = m.session(s)?;
+    let mut template = Template::judge(Making::Create, Attributes::from_raw(&template)?, None, None)?;
+    template.complete();
+    let facts = key::facts_of_import(&template.attributes)?;
+    let grant = session.authorize(Create { template, facts })?;
+    let new = session.backend().create(grant)?;
+    let birth = Birth { origin: Origin::Imported, mechanism: None, session: s, parent: None };
+    one(session.token().adopt(vec![new], birth)?)
+}
+
+/// C_CopyObject.
+pub fn copy_object(
+    m: &Module,
+    s: SessionHandle,
+    object: ObjectHandle,
+    template: Vec<RawAttribute>,
+) -> Result<ObjectHandle> {
+    let session = m.session(s)?;
+    let object = session.object(object)?;
+    let attributes = template::copy(object.attributes(), &Attributes::from_raw(&template)?)?;
+    let grant = session.authorize(Copy { object, attributes })?;
+    let new = session.backend().copy(grant)?;
+    let birth = Birth { origin: Origin::Copied, mechanism: None, session: s, parent: None };
+    one(session.token().adopt(vec![new], birth)?)
+}
+
+/// C_DestroyObject.
+pub fn destroy_object(m: &Module, s: SessionHandle, object: ObjectHandle) -> Result<()> {
+    let session = m.session(s)?;
+    let held = session.object(object)?;
+    let grant = session.authorize(Destroy { object: held })?;
+    session.token().destroy(object, grant, &Grounds::default())
+}
+
+/// C_GetObjectSize, in bytes: what the attributes take.
+pub fn object_size(m: &Module, s: SessionHandle, object: ObjectHandle) -> Result<u64> {
+    let session = m.session(s)?;
+    Ok(session.object(object)?.attributes().encode().len() as u64)
+}
+
+/// C_GetAttributeValue. Every slot's `len` is written, whatever the others say (5.7.5); of several
+/// errors, the last is answered.
+pub fn attribute_values(
+    m: &Module,
+    s: SessionHandle,
+    object: ObjectHandle,
+    slots: &mut [AttributeSlot<'_>],
+) -> Result<()> {
+    let session = m.session(s)?;
+    let object = session.object(object)?;
+    let mut answer = Ok(());
+    for slot in slots {
+        if let Err(error) = show(&session, &object, slot) {
+            answer = Err(error);
+        }
+    }
+    answer
+}
+
+fn show(session: &Session, object: &Arc<Held>, slot: &mut AttributeSlot<'_>) -> Result<()> {
+    let facts = object.facts();
+    let value = if key::is_secret_attribute(facts.class, facts.key_type, slot.cka) {
+        let asked = Reveal { object: Arc::clone(object), attribute: slot.cka };
+        let revealed = session.authorize(asked).and_then(|grant| session.backend().reveal(grant));
+        revealed.map(|secret| zeroize::Zeroizing::new(secret.expose().to_vec()))
+    } else {
+        let value = object.attributes().value(slot.cka).and_then(crate::object::Value::to_caller);
+        value.map(zeroize::Zeroizing::new).ok_or(Error::AttributeTypeInvalid)
+    };
+    let value = match value {
+        Ok(value) => value,
+        Err(error) => {
+            *slot.len = CK_UNAVAILABLE_INFORMATION;
+            // A refusal of the law, whatever its own code, is told as the function tells it.
+            return Err(match error {
+                Error::AttributeTypeInvalid => Error::AttributeTypeInvalid,
+                Error::DeviceError => Error::DeviceError,
+                _ => Error::AttributeSensitive,
+            });
+        }
+    };
+    let Some(buffer) = slot.buffer.as_deref_mut() else {
+        *slot.len = value.len() as CK_ULONG;
+        return Ok(());
+    };
+    match buffer.get_mut(..value.len()) {
+        Some(room) => {
+            room.copy_from_slice(&value);
+            *slot.len = value.len() as CK_ULONG;
+            Ok(())
+        }
+        None => {
+            *slot.len = CK_UNAVAILABLE_INFORMATION;
+            Err(Error::BufferTooSmall)
+        }
+    }
+}
+
+/// C_SetAttributeValue. A new lifecycle state is a step in the key's life and stands alone.
+pub fn set_attribute_values(
+    m: &Module,
+    s: SessionHandle,
+    object: ObjectHandle,
+    template: Vec<RawAttribute>,
+) -> Result<()> {
+    let session = m.session(s)?;
+    let held = session.object(object)?;
+    let changes = Attributes::from_raw(&template)?;
+    if let Some(number) = changes.number(CKA_KEYWARD_STATE) {
+        if changes.len() > 1 {
+            return Err(Error::TemplateInconsistent);
+        }
+        let to = State::from_number(number).ok_or(Error::AttributeValueInvalid)?;
+        let grant = session.authorize(Transition { object: held, to })?;
+        return session.token().pass(object, grant, &Grounds::default());
+    }
+    let attributes = template::modify(held.attributes(), &changes)?;
+    let grant = session.authorize(Change { object: held, attributes })?;
+    session.token().change(object, grant)
+}
+
+/// C_FindObjectsInit.
+pub fn find_init(m: &Module, s: SessionHandle, template: Vec<RawAttribute>) -> Result<()> {
+    let session = m.session(s)?;
+    idle(&session.operations().find)?;
+    let mut found = match Attributes::from_raw(&template) {
+        Ok(template) => session.token().find(&template)?,
+        // No object has such an attribute, so none matches: clients ask for each other's vendor attributes.
+        Err(Error::AttributeTypeInvalid) => Vec::new(),
+        Err(error) => return Err(error),
+    };
+    found.reverse();
+    let mut operations = session.operations();
+    idle(&operations.find)?;
+    operations.find = Some(found);
+    Ok(())
+}
+
+/// C_FindObjects: at most `max` handles. `max` is the caller's number, not one to allocate by.
+pub fn find(m: &Module, s: SessionHandle, max: usize) -> Result<Vec<ObjectHandle>> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    let left = operations.find.as_mut().ok_or(Error::OperationNotInitialized)?;
+    let rest = left.len().saturating_sub(max);
+    let mut found = left.split_off(rest);
+    found.reverse();
+    Ok(found)
+}
+
+/// C_FindObjectsFinal.
+pub fn find_final(m: &Module, s: SessionHandle) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    operations.find.take().map(drop).ok_or(Error::OperationNotInitialized)
+}
+
+pub(super) fn one(handles: Vec<ObjectHandle>) -> Result<ObjectHandle> {
+    handles.into_iter().next().ok_or(Error::GeneralError)
+}

@@ -1,0 +1,172 @@
+//! Session management and parallel functions (PKCS#11 3.2, 5.6 and 5.20).
+
+use super::Module;
+use crate::ck::{CK_FLAGS, CK_ULONG, CK_USER_TYPE, Error, Result, SessionHandle, SlotId};
+use crate::guard::Role;
+use crate::secret::Pin;
+use crate::session::Session;
+use crate::token::{Slot, Token};
+use cryptoki_sys::*;
+use std::sync::Arc;
+
+/// `CK_SESSION_INFO`.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct SessionInfo {
+    /// The session's slot.
+    pub slot: SlotId,
+    /// `CKS_RO_PUBLIC_SESSION`, ...
+    pub state: CK_STATE,
+    /// `CKF_SERIAL_SESSION`, `CKF_RW_SESSION`.
+    pub flags: CK_FLAGS,
+    /// `ulDeviceError`
+    pub device_error: CK_ULONG,
+}
+
+/// C_OpenSession.
+///
+/// # Errors
+/// `CKR_SESSION_PARALLEL_NOT_SUPPORTED` without CKF_SERIAL_SESSION, `CKR_TOKEN_NOT_RECOGNIZED` for a
+/// token that is not initialised, `CKR_SESSION_READ_WRITE_SO_EXISTS` for a read-only session while
+/// the SO is logged in.
+pub fn open_session(m: &Module, slot: SlotId, flags: CK_FLAGS) -> Result<SessionHandle> {
+    if flags & CKF_SERIAL_SESSION == 0 {
+        return Err(Error::SessionParallelNotSupported);
+    }
+    if flags & CKF_ASYNC_SESSION != 0 {
+        return Err(Error::SessionAsyncNotSupported);
+    }
+    let Slot::Token(token) = m.slots().slot(slot)? else {
+        return Err(Error::TokenNotRecognized);
+    };
+    let read_write = flags & CKF_RW_SESSION != 0;
+    if !read_write && token.role() == Role::SecurityOfficer {
+        return Err(Error::SessionReadWriteSoExists);
+    }
+    let make = |handle| Arc::new(Session::new(SessionHandle(handle), token, read_write));
+    m.sessions.insert(make).map(SessionHandle).map_err(|_| Error::SessionCount)
+}
+
+/// C_CloseSession. Its objects go with it; with a token's last session goes the login.
+pub fn close_session(m: &Module, s: SessionHandle) -> Result<()> {
+    let session = m.sessions.with(s.0, Arc::clone).ok_or(Error::SessionHandleInvalid)?;
+    if !m.sessions.remove(s.0) {
+        return Err(Error::SessionHandleInvalid);
+    }
+    session.token().drop_session_objects(s);
+    if m.sessions_of(session.token()).is_empty() {
+        session.token().close_login();
+    }
+    Ok(())
+}
+
+/// C_CloseAllSessions.
+pub fn close_all_sessions(m: &Module, slot: SlotId) -> Result<()> {
+    let Slot::Token(token) = m.slots().slot(slot)? else {
+        return Ok(());
+    };
+    for session in m.sessions_of(&token) {
+        if m.sessions.remove(session.handle().0) {
+            token.drop_session_objects(session.handle());
+        }
+    }
+    token.close_login();
+    Ok(())
+}
+
+/// C_GetSessionInfo. `CKR_SESSION_HANDLE_INVALID` where there is no such session: the edge asks this when
+/// arguments are bad, because an invalid session is the error to be told first (5.1).
+pub fn session_info(m: &Module, s: SessionHandle) -> Result<SessionInfo> {
+    let session = m.sessions.with(s.0, Arc::clone).ok_or(Error::SessionHandleInvalid)?;
+    let write = if session.is_read_write() { CKF_RW_SESSION } else { 0 };
+    Ok(SessionInfo {
+        slot: session.token().slot(),
+        state: session.state(),
+        flags: CKF_SERIAL_SESSION | write,
+        device_error: session.device_error().into(),
+    })
+}
+
+/// C_Login. No PIN means a protected authentication path, which this token does not have.
+///
+/// # Errors
+/// `CKR_SESSION_READ_ONLY_EXISTS` for the SO while a read-only session is open,
+/// `CKR_OPERATION_NOT_INITIALIZED` for CKU_CONTEXT_SPECIFIC where no operation waits for it, and those
+/// of [`Token::login`].
+pub fn login(m: &Module, s: SessionHandle, user: CK_USER_TYPE, pin: Option<Pin>) -> Result<()> {
+    let session = m.session(s)?;
+    let role = match user {
+        CKU_USER => Role::User,
+        CKU_SO => Role::SecurityOfficer,
+        CKU_CONTEXT_SPECIFIC => return session.confirm(&pin.ok_or(Error::ArgumentsBad)?),
+        _ => return Err(Error::UserTypeInvalid),
+    };
+    let pin = pin.ok_or(Error::ArgumentsBad)?;
+    let token = session.token();
+    if role == Role::SecurityOfficer && m.sessions_of(token).iter().any(|session| !session.is_read_write()) {
+        return Err(Error::SessionReadOnlyExists);
+    }
+    token.login(role, &pin)
+}
+
+/// C_LoginUser with a name: named users are not there yet.
+pub fn login_user(
+    m: &Module,
+    s: SessionHandle,
+    user: CK_USER_TYPE,
+    pin: Option<Pin>,
+    username: &[u8],
+) -> Result<()> {
+    if username.is_empty() {
+        return login(m, s, user, pin);
+    }
+    m.session(s)?;
+    Err(Error::FunctionNotSupported)
+}
+
+/// C_Logout.
+pub fn logout(m: &Module, s: SessionHandle) -> Result<()> {
+    m.session(s)?.token().logout()
+}
+
+/// C_SessionCancel (5.6.10): ends the operations that the flags name.
+pub fn session_cancel(m: &Module, s: SessionHandle, flags: CK_FLAGS) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    let named = |flag| flags & flag != 0;
+    if named(CKF_FIND_OBJECTS) {
+        operations.find = None;
+    }
+    if named(CKF_DIGEST) {
+        operations.digest = None;
+    }
+    if named(CKF_SIGN) {
+        operations.sign = None;
+    }
+    if named(CKF_VERIFY) {
+        operations.verify = None;
+    }
+    if named(CKF_ENCRYPT) {
+        operations.encrypt = None;
+    }
+    if named(CKF_DECRYPT) {
+        operations.decrypt = None;
+    }
+    Ok(())
+}
+
+/// C_GetFunctionStatus: a legacy function.
+pub fn function_status(_m: &Module, _s: SessionHandle) -> Result<()> {
+    Err(Error::FunctionNotParallel)
+}
+
+/// C_CancelFunction: a legacy function.
+pub fn cancel_function(_m: &Module, _s: SessionHandle) -> Result<()> {
+    Err(Error::FunctionNotParallel)
+}
+
+impl Module {
+    /// The open sessions with a token.
+    pub(super) fn sessions_of(&self, token: &Arc<Token>) -> Vec<Arc<Session>> {
+        self.sessions.collect(|_, session| Arc::ptr_eq(session.token(), token).then(|| Arc::clone(session)))
+    }
+}

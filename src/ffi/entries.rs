@@ -1,0 +1,311 @@
+//! The table of all functions of PKCS#11 3.2: one row each, and everything that C sees is made from
+//! it. [`table`](super::table) explains the kinds of arguments.
+//!
+//! A row says which safe function of [`api`] does the work and how its arguments are read, and
+//! nothing else. Functions that only later versions know stand in their own block.
+#![expect(non_snake_case, reason = "the standard's names")]
+
+use super::arguments::{LabelPointer, MechanismPointer, PinInput};
+use super::borrow::{
+    Found, Input, List, OutputPlace, Place, Room, object_handle, session_handle, slot_id, ulong,
+};
+use super::initialize::{C_Finalize, C_Initialize};
+use super::interface::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
+use super::template::Template;
+use super::{enter, info, panic_probe};
+use crate::api;
+use crate::ck::{Error, ObjectHandle};
+use crate::sys::abi::{
+    CK_ATTRIBUTE, CK_BBOOL, CK_BYTE, CK_FLAGS, CK_FUNCTION_LIST, CK_FUNCTION_LIST_3_0, CK_FUNCTION_LIST_3_2,
+    CK_INFO, CK_MECHANISM, CK_MECHANISM_INFO, CK_MECHANISM_TYPE, CK_NOTIFY, CK_OBJECT_HANDLE, CK_RV,
+    CK_SESSION_HANDLE, CK_SESSION_INFO, CK_SLOT_ID, CK_SLOT_INFO, CK_TOKEN_INFO, CK_ULONG, CK_UTF8CHAR,
+    CK_VERSION,
+};
+use cryptoki_sys::{CK_ASYNC_DATA, CK_FALSE, CK_SESSION_VALIDATION_FLAGS_TYPE};
+use std::ffi::c_void;
+use std::sync::LazyLock;
+
+/// The functions that answer `CKR_FUNCTION_NOT_SUPPORTED`, in the order of the function list.
+pub fn not_supported() -> &'static [&'static str] {
+    static NAMES: LazyLock<Vec<&str>> =
+        LazyLock::new(|| FUNCTIONS.iter().filter(|(_, is_there)| !is_there).map(|(name, _)| *name).collect());
+    &NAMES
+}
+
+/// What a handle of ours is to C.
+fn handle(object: ObjectHandle) -> CK_OBJECT_HANDLE {
+    ulong(object.0)
+}
+
+// A pointer to bytes, and a pointer to a parameter, of the functions that are not there yet.
+type Bytes = *mut CK_BYTE;
+type Parameter = *mut c_void;
+
+cryptoki! {
+    v2_40 {
+        // 5.4 General-purpose functions
+        apart C_Initialize();
+        apart C_Finalize();
+        fn C_GetInfo(info: Place CK_INFO) => |m| info.fill(|| Ok(info::library(&api::general::info(m))));
+        apart C_GetFunctionList();
+
+        // 5.5 Slot and token management functions
+        fn C_GetSlotList(token_present: Boolean, slots: List CK_SLOT_ID) => |m| slots.fill(|| {
+            let slots = api::slot::slots(m, token_present)?;
+            Ok(slots.into_iter().map(|slot| ulong(slot.0)).collect())
+        });
+        fn C_GetSlotInfo(slot: Slot, info: Place CK_SLOT_INFO) => |m|
+            info.fill(|| api::slot::slot_info(m, slot).map(|info| info::slot(&info)));
+        fn C_GetTokenInfo(slot: Slot, info: Place CK_TOKEN_INFO) => |m|
+            info.fill(|| api::slot::token_info(m, slot).map(|info| info::token(&info)));
+        fn C_GetMechanismList(slot: Slot, mechanisms: List CK_MECHANISM_TYPE) => |m|
+            mechanisms.fill(|| api::slot::mechanisms(m, slot));
+        fn C_GetMechanismInfo(slot: Slot, ckm: Number, info: Place CK_MECHANISM_INFO) => |m|
+            info.fill(|| api::slot::mechanism_info(m, slot, ckm).map(info::mechanism));
+        fn C_InitToken(slot: Slot, pin: Pin, label: Label) => |m| {
+            let label = label.read()?;
+            api::slot::init_token(m, slot, pin.read()?, &label)
+        };
+        fn C_InitPIN(session: Session, pin: Pin) => |m| api::slot::init_pin(m, session, pin.read()?);
+        fn C_SetPIN(session: Session, old: Pin, new: Pin) => |m|
+            api::slot::set_pin(m, session, old.read()?, new.read()?);
+        later C_WaitForSlotEvent(CK_FLAGS, *mut CK_SLOT_ID, *mut c_void);
+
+        // 5.6 Session management functions
+        fn C_OpenSession(
+            slot: Slot, flags: Number, application: Unused *mut c_void, notify: Unused CK_NOTIFY,
+            session: Place CK_SESSION_HANDLE
+        ) => |m| session.fill(|| api::session::open_session(m, slot, flags).map(|session| ulong(session.0)));
+        fn C_CloseSession(session: Session) => |m| api::session::close_session(m, session);
+        fn C_CloseAllSessions(slot: Slot) => |m| api::session::close_all_sessions(m, slot);
+        fn C_GetSessionInfo(session: Session, info: Place CK_SESSION_INFO) => |m|
+            info.fill(|| api::session::session_info(m, session).map(info::session));
+        later C_GetOperationState(CK_SESSION_HANDLE, Bytes, *mut CK_ULONG);
+        later C_SetOperationState(CK_SESSION_HANDLE, Bytes, CK_ULONG, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE);
+        fn C_Login(session: Session, user: Number, pin: Pin) => |m|
+            api::session::login(m, session, user, pin.read()?);
+        fn C_Logout(session: Session) => |m| api::session::logout(m, session);
+
+        // 5.7 Object management functions
+        fn C_CreateObject(session: Session, template: Attributes, object: Place CK_OBJECT_HANDLE) => |m|
+            object.fill(|| api::object::create_object(m, session, template.read()?).map(handle));
+        fn C_CopyObject(
+            session: Session, object: Object, template: Attributes, copy: Place CK_OBJECT_HANDLE
+        ) => |m| copy.fill(|| api::object::copy_object(m, session, object, template.read()?).map(handle));
+        fn C_DestroyObject(session: Session, object: Object) => |m|
+            api::object::destroy_object(m, session, object);
+        fn C_GetObjectSize(session: Session, object: Object, size: Place CK_ULONG) => |m|
+            size.fill(|| api::object::object_size(m, session, object).map(ulong));
+        fn C_GetAttributeValue(session: Session, object: Object, template: Attributes) => |m|
+            template.fill(|slots| api::object::attribute_values(m, session, object, slots));
+        fn C_SetAttributeValue(session: Session, object: Object, template: Attributes) => |m|
+            api::object::set_attribute_values(m, session, object, template.read()?);
+        fn C_FindObjectsInit(session: Session, template: Attributes) => |m|
+            api::object::find_init(m, session, template.read()?);
+        fn C_FindObjects(session: Session, found: Found) => |m|
+            found.fill(|max| api::object::find(m, session, max));
+        fn C_FindObjectsFinal(session: Session) => |m| api::object::find_final(m, session);
+
+        // 5.8 Encryption functions
+        fn C_EncryptInit(session: Session, mechanism: Mechanism, key: Object) => |m|
+            api::encrypt::encrypt_init(m, session, mechanism.optional()?, key);
+        fn C_Encrypt(session: Session, data: Bytes, encrypted: Output) => |m|
+            encrypted.fill_from(&data, |data, out| api::encrypt::encrypt(m, session, data, out));
+        fn C_EncryptUpdate(session: Session, part: Bytes, encrypted: Output) => |m|
+            encrypted.fill_from(&part, |part, out| api::encrypt::encrypt_update(m, session, part, out));
+        fn C_EncryptFinal(session: Session, last: Output) => |m|
+            last.fill(|out| api::encrypt::encrypt_final(m, session, out));
+
+        // 5.10 Decryption functions
+        fn C_DecryptInit(session: Session, mechanism: Mechanism, key: Object) => |m|
+            api::decrypt::decrypt_init(m, session, mechanism.optional()?, key);
+        fn C_Decrypt(session: Session, encrypted: Bytes, data: Output) => |m|
+            data.fill_from(&encrypted, |encrypted, out| api::decrypt::decrypt(m, session, encrypted, out));
+        fn C_DecryptUpdate(session: Session, encrypted: Bytes, part: Output) => |m|
+            part.fill_from(&encrypted, |encrypted, out| {
+                api::decrypt::decrypt_update(m, session, encrypted, out)
+            });
+        fn C_DecryptFinal(session: Session, last: Output) => |m|
+            last.fill(|out| api::decrypt::decrypt_final(m, session, out));
+
+        // 5.12 Message digesting functions
+        fn C_DigestInit(session: Session, mechanism: Mechanism) => |m|
+            api::digest::digest_init(m, session, mechanism.optional()?);
+        fn C_Digest(session: Session, data: Bytes, digest: Output) => |m|
+            digest.fill_from(&data, |data, out| api::digest::digest(m, session, data, out));
+        fn C_DigestUpdate(session: Session, part: Bytes) => |m|
+            api::digest::digest_update(m, session, part.bytes()?);
+        fn C_DigestKey(session: Session, key: Object) => |m| api::digest::digest_key(m, session, key);
+        fn C_DigestFinal(session: Session, digest: Output) => |m|
+            digest.fill(|out| api::digest::digest_final(m, session, out));
+
+        // 5.13 Signing and MACing functions
+        fn C_SignInit(session: Session, mechanism: Mechanism, key: Object) => |m|
+            api::sign::sign_init(m, session, mechanism.optional()?, key);
+        fn C_Sign(session: Session, data: Bytes, signature: Output) => |m|
+            signature.fill_from(&data, |data, out| api::sign::sign(m, session, data, out));
+        fn C_SignUpdate(session: Session, part: Bytes) => |m|
+            api::sign::sign_update(m, session, part.bytes()?);
+        fn C_SignFinal(session: Session, signature: Output) => |m|
+            signature.fill(|out| api::sign::sign_final(m, session, out));
+        later C_SignRecoverInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
+        later C_SignRecover(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
+
+        // 5.15 Functions for verifying signatures and MACs
+        fn C_VerifyInit(session: Session, mechanism: Mechanism, key: Object) => |m|
+            api::verify::verify_init(m, session, mechanism.optional()?, key);
+        fn C_Verify(session: Session, data: Bytes, signature: Bytes) => |m|
+            api::verify::verify(m, session, data.bytes()?, signature.bytes()?);
+        fn C_VerifyUpdate(session: Session, part: Bytes) => |m|
+            api::verify::verify_update(m, session, part.bytes()?);
+        fn C_VerifyFinal(session: Session, signature: Bytes) => |m|
+            api::verify::verify_final(m, session, signature.bytes()?);
+        later C_VerifyRecoverInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
+        later C_VerifyRecover(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
+
+        // 5.17 Dual-function cryptographic functions
+        later C_DigestEncryptUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
+        later C_DecryptDigestUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
+        later C_SignEncryptUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
+        later C_DecryptVerifyUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
+
+        // 5.18 Key management functions
+        fn C_GenerateKey(
+            session: Session, mechanism: Mechanism, template: Attributes, key: Place CK_OBJECT_HANDLE
+        ) => |m| key.fill(|| {
+            api::keys::generate_key(m, session, mechanism.required()?, template.read()?).map(handle)
+        });
+        fn C_GenerateKeyPair(
+            session: Session, mechanism: Mechanism, public: Attributes, private: Attributes,
+            public_key: Place CK_OBJECT_HANDLE, private_key: Place CK_OBJECT_HANDLE
+        ) => |m| {
+            public_key.check()?;
+            private_key.fill(|| {
+                let (public, private) = (public.read()?, private.read()?);
+                let mechanism = mechanism.required()?;
+                let pair = api::keys::generate_key_pair(m, session, mechanism, public, private)?;
+                public_key.put(handle(pair.0));
+                Ok(handle(pair.1))
+            })
+        };
+        fn C_WrapKey(
+            session: Session, mechanism: Mechanism, wrapping: Object, key: Object, wrapped: Output
+        ) => |m| {
+            let mechanism = mechanism.required()?;
+            wrapped.fill(|out| api::keys::wrap_key(m, session, mechanism, wrapping, key, out))
+        };
+        fn C_UnwrapKey(
+            session: Session, mechanism: Mechanism, unwrapping: Object, wrapped: Bytes,
+            template: Attributes, key: Place CK_OBJECT_HANDLE
+        ) => |m| key.fill(|| {
+            let (mechanism, template) = (mechanism.required()?, template.read()?);
+            api::keys::unwrap_key(m, session, mechanism, unwrapping, wrapped.bytes()?, template).map(handle)
+        });
+        fn C_DeriveKey(
+            session: Session, mechanism: Mechanism, base: Object, template: Attributes,
+            key: Place CK_OBJECT_HANDLE
+        ) => |m| key.fill(|| {
+            let (mechanism, template) = (mechanism.required()?, template.read()?);
+            api::keys::derive_key(m, session, mechanism, base, template).map(handle)
+        });
+
+        // 5.19 Random number generation functions
+        fn C_SeedRandom(session: Session, seed: Bytes) => |m| {
+            let seed = seed.bytes()?;
+            panic_probe(seed);
+            api::random::seed_random(m, session, seed)
+        };
+        fn C_GenerateRandom(session: Session, random: Buffer) => |m|
+            api::random::generate_random(m, session, random.bytes_mut()?);
+
+        // 5.20 Parallel function management functions
+        fn C_GetFunctionStatus(session: Session) => |m| api::session::function_status(m, session);
+        fn C_CancelFunction(session: Session) => |m| api::session::cancel_function(m, session);
+    }
+
+    v3_0 {
+        // 5.4 General-purpose functions
+        apart C_GetInterfaceList();
+        apart C_GetInterface();
+
+        // 5.6 Session management functions
+        fn C_LoginUser(session: Session, user: Number, pin: Pin, username: Bytes) => |m|
+            api::session::login_user(m, session, user, pin.read()?, username.bytes()?);
+        fn C_SessionCancel(session: Session, flags: Number) => |m|
+            api::session::session_cancel(m, session, flags);
+
+        // 5.9 Message-based encryption functions
+        later C_MessageEncryptInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
+        later C_EncryptMessage(
+            CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, CK_ULONG, Bytes, *mut CK_ULONG,
+        );
+        later C_EncryptMessageBegin(CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG);
+        later C_EncryptMessageNext(
+            CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, *mut CK_ULONG, CK_FLAGS,
+        );
+        later C_MessageEncryptFinal(CK_SESSION_HANDLE);
+
+        // 5.11 Message-based decryption functions
+        later C_MessageDecryptInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
+        later C_DecryptMessage(
+            CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, CK_ULONG, Bytes, *mut CK_ULONG,
+        );
+        later C_DecryptMessageBegin(CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG);
+        later C_DecryptMessageNext(
+            CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, *mut CK_ULONG, CK_FLAGS,
+        );
+        later C_MessageDecryptFinal(CK_SESSION_HANDLE);
+
+        // 5.14 Message-based signing and MACing functions
+        later C_MessageSignInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
+        later C_SignMessage(CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
+        later C_SignMessageBegin(CK_SESSION_HANDLE, Parameter, CK_ULONG);
+        later C_SignMessageNext(
+            CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, *mut CK_ULONG,
+        );
+        later C_MessageSignFinal(CK_SESSION_HANDLE);
+
+        // 5.16 Message-based functions for verifying signatures and MACs
+        later C_MessageVerifyInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
+        later C_VerifyMessage(CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, CK_ULONG);
+        later C_VerifyMessageBegin(CK_SESSION_HANDLE, Parameter, CK_ULONG);
+        later C_VerifyMessageNext(CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, CK_ULONG);
+        later C_MessageVerifyFinal(CK_SESSION_HANDLE);
+    }
+
+    v3_2 {
+        // 5.15 Functions for verifying signatures and MACs
+        later C_VerifySignatureInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, Bytes, CK_ULONG);
+        later C_VerifySignature(CK_SESSION_HANDLE, Bytes, CK_ULONG);
+        later C_VerifySignatureUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG);
+        later C_VerifySignatureFinal(CK_SESSION_HANDLE);
+
+        // 5.18 Key management functions
+        later C_EncapsulateKey(
+            CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, *mut CK_ATTRIBUTE, CK_ULONG, Bytes,
+            *mut CK_ULONG, *mut CK_OBJECT_HANDLE,
+        );
+        later C_DecapsulateKey(
+            CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, *mut CK_ATTRIBUTE, CK_ULONG, Bytes,
+            CK_ULONG, *mut CK_OBJECT_HANDLE,
+        );
+        later C_WrapKeyAuthenticated(
+            CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE, Bytes, CK_ULONG, Bytes,
+            *mut CK_ULONG,
+        );
+        later C_UnwrapKeyAuthenticated(
+            CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, Bytes, CK_ULONG, *mut CK_ATTRIBUTE,
+            CK_ULONG, Bytes, CK_ULONG, *mut CK_OBJECT_HANDLE,
+        );
+
+        // 5.6 Session management functions
+        later C_GetSessionValidationFlags(
+            CK_SESSION_HANDLE, CK_SESSION_VALIDATION_FLAGS_TYPE, *mut CK_FLAGS,
+        );
+
+        // 5.21 Asynchronous function management functions
+        later C_AsyncComplete(CK_SESSION_HANDLE, *mut CK_UTF8CHAR, *mut CK_ASYNC_DATA);
+        later C_AsyncGetID(CK_SESSION_HANDLE, *mut CK_UTF8CHAR, *mut CK_ULONG);
+        later C_AsyncJoin(CK_SESSION_HANDLE, *mut CK_UTF8CHAR, CK_ULONG, Bytes, CK_ULONG);
+    }
+}

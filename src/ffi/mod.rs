@@ -1,0 +1,136 @@
+//! Floor 12: the inbound C edge, and with `sys` the only floor with `unsafe`.
+//!
+//! May live here: what turns C's words into Rust's and back. May not: anything that decides about a
+//! key, a session or a token. [`entries`] is the table of all functions; [`borrow`], [`template`]
+//! and [`arguments`] are the argument types it is written in; [`initialize`] and [`interface`] hold
+//! the functions that need no module.
+//!
+//! The one process-wide static of the crate stands here. Every function that needs a module goes
+//! through [`enter`], and every function at all through [`fence`].
+
+// First: its macros are in scope for what follows.
+#[macro_use]
+mod table;
+
+pub mod arguments;
+pub mod borrow;
+pub mod entries;
+pub mod info;
+pub mod initialize;
+pub mod interface;
+pub mod template;
+
+pub use entries::not_supported;
+
+use crate::api::{self, Module};
+use crate::ck::{Error, Result, SessionHandle};
+use crate::sys::abi::CK_RV;
+use arc_swap::ArcSwapOption;
+use cryptoki_sys::{CKR_GENERAL_ERROR, CKR_OK};
+use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// The module that C sees, between C_Initialize and C_Finalize. A running call keeps the module it
+/// began with, so C_Finalize never pulls it from under another thread. A forked child keeps it too.
+static MODULE: ArcSwapOption<Module> = ArcSwapOption::const_empty();
+
+/// Runs the body of a C function on the module. `session` is the handle the function was called
+/// with, if it takes one. `CKR_CRYPTOKI_NOT_INITIALIZED` without a module, or after the library has
+/// ended.
+pub(crate) fn enter(session: Option<SessionHandle>, work: impl FnOnce(&Module) -> Result<()>) -> CK_RV {
+    fence(|| {
+        if library_has_ended() {
+            return Err(Error::CryptokiNotInitialized);
+        }
+        let module = MODULE.load();
+        let module = module.as_deref().ok_or(Error::CryptokiNotInitialized)?;
+        work(module).map_err(|error| session_error_first(module, session, error))
+    })
+}
+
+/// The panic fence: the only place that catches, and the only one where an error becomes a `CK_RV`.
+/// A panic answers `CKR_GENERAL_ERROR` and nothing on stderr.
+pub(crate) fn fence(work: impl FnOnce() -> Result<()>) -> CK_RV {
+    let outer = BEHIND_FENCE.replace(true);
+    // A panic leaves no half-changed state behind that this closure could see again: `work` is
+    // consumed, and what is behind the module's locks is the module's to distrust.
+    let outcome = catch_unwind(AssertUnwindSafe(work));
+    BEHIND_FENCE.set(outer);
+    match outcome {
+        Ok(Ok(())) => CKR_OK,
+        Ok(Err(error)) => error.code(),
+        Err(payload) => {
+            // Dropping a payload runs foreign code that may panic again, outside the fence.
+            std::mem::forget(payload);
+            CKR_GENERAL_ERROR
+        }
+    }
+}
+
+/// "Error codes from 5.1.2 (a session handle's) take precedence over error codes from 5.1.6"
+/// (PKCS#11 3.2, 5.1.7), and arguments are read before the session is looked for. So a call that
+/// failed over its arguments asks once more whether there is such a session: on the error path only.
+fn session_error_first(module: &Module, session: Option<SessionHandle>, error: Error) -> Error {
+    let of_arguments = matches!(
+        error,
+        Error::ArgumentsBad
+            | Error::AttributeValueInvalid
+            | Error::MechanismInvalid
+            | Error::MechanismParamInvalid
+            | Error::PinLenRange
+    );
+    let Some(session) = session.filter(|_| of_arguments) else {
+        return error;
+    };
+    match api::session::session_info(module, session) {
+        Err(first @ (Error::SessionHandleInvalid | Error::SessionClosed | Error::DeviceRemoved)) => first,
+        _ => error,
+    }
+}
+
+/// Whether the process is past the library's destructors: a destructor of another library, or a
+/// handler of `atexit`, may still call.
+fn library_has_ended() -> bool {
+    crate::sys::aws_lc::lifetime::ended()
+}
+
+thread_local! {
+    /// Whether this thread is inside a call from C.
+    static BEHIND_FENCE: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Keeps panics that the fence catches off the host's stderr. All others, where the host is a Rust
+/// program that shares our standard library, go to the hook that was there before.
+fn silence_caught_panics() {
+    static DONE: AtomicBool = AtomicBool::new(false);
+    // A hook cannot be set while this thread unwinds; the next C_Initialize will do it.
+    if std::thread::panicking() || DONE.swap(true, Ordering::AcqRel) {
+        return;
+    }
+    let before = take_hook();
+    set_hook(Box::new(move |panic| {
+        if !BEHIND_FENCE.get() {
+            before(panic);
+        }
+    }));
+}
+
+/// A seed for C_SeedRandom that panics behind the fence. Test builds only.
+#[cfg(feature = "panic-probe")]
+const PANIC_PROBE: &[u8; 16] = b"KEYWARD-PANIC!!!";
+
+#[cfg(feature = "panic-probe")]
+#[expect(clippy::panic, reason = "to prove that the fence holds")]
+fn panic_probe(seed: &[u8]) {
+    if seed == PANIC_PROBE {
+        panic!("the panic probe");
+    }
+}
+
+#[cfg(not(feature = "panic-probe"))]
+#[inline(always)]
+fn panic_probe(_seed: &[u8]) {}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Floor 10: sessions, their operations and the two-call output rule.
+//!
+//! A session's state (`CKS_...`) is computed from the token's login and the session's own right to
+//! write; nothing here must be kept in step with a login elsewhere.
+#![forbid(unsafe_code)]
+
+pub mod operation;
+pub mod output;
+
+pub use operation::{Operations, Running};
+pub use output::{Filled, Output};
+
+use crate::backend::Backend;
+use crate::ck::{Error, ObjectHandle, Result, SessionHandle};
+use crate::guard::op::Op;
+use crate::guard::{Authorized, Held, Role};
+use crate::object::key;
+use crate::policy::Denial;
+use crate::secret::Pin;
+use crate::sys::lock::{Guard, Mutex};
+use crate::token::Token;
+use cryptoki_sys::*;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// One session (PKCS#11 3.2, 5.6).
+pub struct Session {
+    handle: SessionHandle,
+    token: Arc<Token>,
+    read_write: bool,
+    operations: Mutex<Operations>,
+    /// Reason code of the last refusal: `ulDeviceError`.
+    device_error: AtomicU32,
+}
+
+impl Session {
+    /// A new session with a token.
+    pub fn new(handle: SessionHandle, token: Arc<Token>, read_write: bool) -> Self {
+        Self {
+            handle,
+            token,
+            read_write,
+            operations: Mutex::new(Operations::default()),
+            device_error: AtomicU32::new(0),
+        }
+    }
+
+    /// Its handle.
+    pub const fn handle(&self) -> SessionHandle {
+        self.handle
+    }
+
+    /// Its token.
+    pub const fn token(&self) -> &Arc<Token> {
+        &self.token
+    }
+
+    /// Where its token's keys are used.
+    pub fn backend(&self) -> &dyn Backend {
+        self.token.backend()
+    }
+
+    /// Whether it may write token objects.
+    pub const fn is_read_write(&self) -> bool {
+        self.read_write
+    }
+
+    /// `CKS_...`, computed.
+    pub fn state(&self) -> CK_STATE {
+        match (self.token.role(), self.read_write) {
+            (Role::Public, false) => CKS_RO_PUBLIC_SESSION,
+            (Role::Public, true) => CKS_RW_PUBLIC_SESSION,
+            (Role::User, false) => CKS_RO_USER_FUNCTIONS,
+            (Role::User, true) => CKS_RW_USER_FUNCTIONS,
+            (Role::SecurityOfficer, _) => CKS_RW_SO_FUNCTIONS,
+        }
+    }
+
+    /// Reason code of the last refusal.
+    pub fn device_error(&self) -> u32 {
+        self.device_error.load(Ordering::Relaxed)
+    }
+
+    /// Asks the law, in the name of this session. A refusal leaves its reason in `ulDeviceError`.
+    pub fn authorize<O: Op>(&self, op: O) -> Result<Authorized<O>> {
+        self.ask(op).map_err(|denial| denial.error)
+    }
+
+    /// The same, for who can hear the whole reason.
+    pub fn ask<O: Op>(&self, op: O) -> core::result::Result<Authorized<O>, Denial> {
+        self.token.authorize(self.read_write, op).inspect_err(|denial| {
+            self.device_error.store(denial.reason.code(), Ordering::Relaxed);
+        })
+    }
+
+    /// The object of a handle. `CKR_OBJECT_HANDLE_INVALID` where there is none that can be seen.
+    pub fn object(&self, handle: ObjectHandle) -> Result<Arc<Held>> {
+        self.token.object(handle).ok_or(Error::ObjectHandleInvalid)
+    }
+
+    /// The key of a handle. `CKR_KEY_HANDLE_INVALID` where there is none.
+    pub fn key(&self, handle: ObjectHandle) -> Result<Arc<Held>> {
+        self.token
+            .object(handle)
+            .filter(|held| key::is_key_class(held.facts().class))
+            .ok_or(Error::KeyHandleInvalid)
+    }
+
+    /// The session's operations, for as long as the answer lives. In a forked child, what another thread
+    /// of the parent was in the middle of is gone.
+    pub fn operations(&self) -> Guard<'_, Operations> {
+        let mut operations = self.operations.lock();
+        if operations.was_torn() {
+            // Not dropped: another thread of the parent may have been half-way through it.
+            std::mem::forget(std::mem::take(&mut *operations));
+        }
+        operations
+    }
+
+    /// C_Login with CKU_CONTEXT_SPECIFIC: allows the one use that waits for it.
+    pub fn confirm(&self, pin: &Pin) -> Result<()> {
+        if !self.operations().waits_for_login() {
+            return Err(Error::OperationNotInitialized);
+        }
+        // The PIN is checked without the session's lock: it takes a while.
+        self.token.confirm(pin)?;
+        self.operations().login_came();
+        Ok(())
+    }
+}

@@ -1,0 +1,260 @@
+//! The state machine of an operation, once for all kinds:
+//!
+//! ```text
+//! idle --start--> running --update--> running (parts) --final--> idle
+//!                    |  length query, buffer too small: stays       any other end: idle
+//! ```
+//!
+//! What must hold while an operation runs is seen to here: a login still due, a key whose life ended.
+
+use super::output::{Filled, Output};
+use crate::backend::Backend;
+use crate::ck::{Error, ObjectHandle, Result};
+use crate::crypto::mechanism::{Ciphering, Digesting, Signing, Verifying};
+use crate::guard::op::DigestKey;
+use crate::guard::{Authorized, Life, Obligations};
+use crate::secret::Secret;
+use std::sync::Arc;
+
+/// The operations of one session: one of each kind at most.
+#[derive(Default)]
+pub struct Operations {
+    /// C_DigestInit ..
+    pub digest: Option<Running<Box<dyn Digesting>>>,
+    /// C_SignInit ..
+    pub sign: Option<Running<Box<dyn Signing>>>,
+    /// C_VerifyInit ..
+    pub verify: Option<Running<Box<dyn Verifying>>>,
+    /// C_EncryptInit ..
+    pub encrypt: Option<Running<Box<dyn Ciphering>>>,
+    /// C_DecryptInit ..
+    pub decrypt: Option<Running<Box<dyn Ciphering>>>,
+    /// C_FindObjectsInit ..: what is still to be handed out, last first.
+    pub find: Option<Vec<ObjectHandle>>,
+}
+
+/// One running operation.
+pub struct Running<T> {
+    work: T,
+    /// The call that gave input in parts, if any did.
+    parts: bool,
+    /// A context-specific login must come before the key is used.
+    login_due: bool,
+    /// Ends the operation when the key's life does.
+    life: Option<Arc<Life>>,
+    /// A result that did not fit the caller's buffer, and the call that it belongs to.
+    pending: Option<(Call, Secret)>,
+}
+
+/// The calls that can give a result whose length is not known before.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Call {
+    Whole,
+    Update,
+    Final,
+}
+
+impl<T> Running<T> {
+    /// An operation without a key.
+    pub const fn keyless(work: T) -> Self {
+        Self { work, parts: false, login_due: false, life: None, pending: None }
+    }
+
+    /// An operation with a key, under the obligations of its grant.
+    pub const fn keyed(work: T, life: Arc<Life>, obligations: Obligations) -> Self {
+        Self { work, parts: false, login_due: obligations.context_login, life: Some(life), pending: None }
+    }
+
+    fn may_go_on(&self) -> Result<()> {
+        if self.login_due {
+            return Err(Error::UserNotLoggedIn);
+        }
+        match &self.life {
+            Some(life) if life.is_stopped() => Err(Error::KeyFunctionNotPermitted),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Operations {
+    /// Whether an operation waits for a context-specific login.
+    pub fn waits_for_login(&self) -> bool {
+        fn due<T>(running: &Option<Running<T>>) -> bool {
+            running.as_ref().is_some_and(|running| running.login_due)
+        }
+        due(&self.sign) || due(&self.verify) || due(&self.encrypt) || due(&self.decrypt)
+    }
+
+    /// It came.
+    pub fn login_came(&mut self) {
+        fn came<T>(running: &mut Option<Running<T>>) {
+            if let Some(running) = running {
+                running.login_due = false;
+            }
+        }
+        came(&mut self.sign);
+        came(&mut self.verify);
+        came(&mut self.encrypt);
+        came(&mut self.decrypt);
+    }
+}
+
+/// `CKR_OPERATION_ACTIVE` where an operation of this kind runs.
+pub fn idle<T>(slot: &Option<T>) -> Result<()> {
+    if slot.is_some() { Err(Error::OperationActive) } else { Ok(()) }
+}
+
+/// Gives input in parts. The operation ends on any error but a short buffer.
+pub fn update<T, R>(
+    slot: &mut Option<Running<T>>,
+    step: impl FnOnce(&mut Running<T>) -> Result<R>,
+) -> Result<R> {
+    let running = slot.as_mut().ok_or(Error::OperationNotInitialized)?;
+    let outcome = running.may_go_on().and_then(|()| step(running));
+    match outcome {
+        Ok(_) => running.parts = true,
+        Err(Error::BufferTooSmall) => {}
+        Err(_) => *slot = None,
+    }
+    outcome
+}
+
+/// Ends the operation, unless the caller only asked for a length or brought a short buffer.
+/// `whole` says that the call brings all input at once, which it may not after parts.
+pub fn finish<T>(
+    slot: &mut Option<Running<T>>,
+    whole: bool,
+    step: impl FnOnce(&mut Running<T>) -> Result<Filled>,
+) -> Result<()> {
+    let running = slot.as_mut().ok_or(Error::OperationNotInitialized)?;
+    let outcome = match running.may_go_on() {
+        Ok(()) if whole && running.parts => Err(Error::OperationActive),
+        Ok(()) => step(running),
+        Err(error) => Err(error),
+    };
+    match outcome {
+        Ok(Filled::Asked) => Ok(()),
+        Err(Error::BufferTooSmall) => Err(Error::BufferTooSmall),
+        Ok(Filled::Done) => {
+            *slot = None;
+            Ok(())
+        }
+        Err(error) => {
+            *slot = None;
+            Err(error)
+        }
+    }
+}
+
+impl Running<Box<dyn Digesting>> {
+    /// C_DigestUpdate
+    pub fn take(&mut self, part: &[u8]) -> Result<()> {
+        self.work.update(part)
+    }
+
+    /// C_DigestKey
+    pub fn take_key(&mut self, backend: &dyn Backend, grant: Authorized<DigestKey>) -> Result<()> {
+        backend.digest_key(grant, &mut *self.work)
+    }
+
+    /// C_Digest, C_DigestFinal
+    pub fn give(&mut self, last: &[u8], out: Output<'_>) -> Result<Filled> {
+        let len = self.work.len();
+        out.fill(len, |room| {
+            self.work.update(last)?;
+            self.work.finish(room)?;
+            Ok(len)
+        })
+    }
+}
+
+impl Running<Box<dyn Signing>> {
+    /// C_SignUpdate
+    pub fn take(&mut self, part: &[u8]) -> Result<()> {
+        self.work.update(part)
+    }
+
+    /// C_Sign
+    pub fn whole(&mut self, data: &[u8], out: Output<'_>) -> Result<Filled> {
+        out.fill(self.work.len(), |room| self.work.sign(data, room))
+    }
+
+    /// C_SignFinal
+    pub fn give(&mut self, out: Output<'_>) -> Result<Filled> {
+        out.fill(self.work.len(), |room| self.work.finish(room))
+    }
+}
+
+impl Running<Box<dyn Verifying>> {
+    /// C_VerifyUpdate
+    pub fn take(&mut self, part: &[u8]) -> Result<()> {
+        self.work.update(part)
+    }
+
+    /// C_Verify
+    pub fn whole(&mut self, data: &[u8], signature: &[u8]) -> Result<Filled> {
+        self.work.verify(data, signature).map(|()| Filled::Done)
+    }
+
+    /// C_VerifyFinal
+    pub fn judge(&mut self, signature: &[u8]) -> Result<Filled> {
+        self.work.finish(signature).map(|()| Filled::Done)
+    }
+}
+
+impl Running<Box<dyn Ciphering>> {
+    /// C_Encrypt, C_Decrypt
+    pub fn whole(&mut self, input: &[u8], out: Output<'_>) -> Result<Filled> {
+        let most = self.work.whole_len(input.len());
+        self.give(Call::Whole, most, out, |work, room| work.whole(input, room))
+    }
+
+    /// C_EncryptUpdate, C_DecryptUpdate
+    pub fn part(&mut self, input: &[u8], out: Output<'_>) -> Result<Filled> {
+        let most = self.work.update_len(input.len());
+        self.give(Call::Update, most, out, |work, room| work.update(input, room))
+    }
+
+    /// C_EncryptFinal, C_DecryptFinal
+    pub fn last(&mut self, out: Output<'_>) -> Result<Filled> {
+        let most = self.work.finish_len();
+        self.give(Call::Final, most, out, |work, room| work.finish(room))
+    }
+
+    /// Where the length is exact, or the buffer surely long enough, the work writes straight into it.
+    /// Else (a padding is taken off) the result is made first, and kept if it does not fit: the caller
+    /// is told the true length and comes again.
+    fn give(
+        &mut self,
+        call: Call,
+        most: usize,
+        out: Output<'_>,
+        work: impl FnOnce(&mut dyn Ciphering, &mut [u8]) -> Result<usize>,
+    ) -> Result<Filled> {
+        if let Some((of, _)) = &self.pending
+            && *of != call
+        {
+            return Err(Error::OperationActive);
+        }
+        if let Some((_, ready)) = self.pending.take() {
+            return self.hand_out(call, ready, out);
+        }
+        match out.capacity() {
+            Some(room) if !self.work.exact() && room < most => {
+                let mut ready = Secret::zeroed(most);
+                let len = work(&mut *self.work, ready.expose_mut())?;
+                let ready = Secret::from_slice(ready.expose().get(..len).ok_or(Error::GeneralError)?);
+                self.hand_out(call, ready, out)
+            }
+            _ => out.fill(most, |room| work(&mut *self.work, room)),
+        }
+    }
+
+    fn hand_out(&mut self, call: Call, ready: Secret, out: Output<'_>) -> Result<Filled> {
+        let outcome = out.put(ready.expose());
+        if outcome != Ok(Filled::Done) {
+            self.pending = Some((call, ready));
+        }
+        outcome
+    }
+}

@@ -1,0 +1,195 @@
+//! Who may log in: PINs, their rules, failed attempts. What a login opens is the vault.
+
+use super::Token;
+use crate::ck::date::UtcSeconds;
+use crate::ck::{Error, Result};
+use crate::guard::Role;
+use crate::guard::vault::Vault;
+use crate::policy::PinRules;
+use crate::secret::Pin;
+use crate::store::{StoreError, TokenRecord, UserRecord};
+use std::sync::Arc;
+
+/// Longest PIN that is taken, in bytes.
+pub const PIN_MAX: usize = 255;
+
+/// Name of a role's row among the users.
+pub(super) const fn user_name(role: Role) -> &'static str {
+    match role {
+        Role::SecurityOfficer => "so",
+        Role::User | Role::Public => "user",
+    }
+}
+
+/// Failed attempts of one user, as the store keeps them.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct Attempts {
+    /// Since the last good login.
+    pub failures: u32,
+    /// When the last failure was.
+    pub last: UtcSeconds,
+}
+
+impl Attempts {
+    fn encode(self) -> [u8; 12] {
+        let mut bytes = [0; 12];
+        let (failures, last) = bytes.split_at_mut(4);
+        failures.copy_from_slice(&self.failures.to_le_bytes());
+        last.copy_from_slice(&self.last.to_le_bytes());
+        bytes
+    }
+
+    /// Attempts that were tampered with count as the last one allowed.
+    pub(super) fn read(vault: &Vault, user: &UserRecord, rules: &PinRules) -> Self {
+        let decode = |bytes: &[u8]| {
+            let (failures, last) = bytes.split_first_chunk::<4>()?;
+            Some(Self {
+                failures: u32::from_le_bytes(*failures),
+                last: UtcSeconds::from_le_bytes(last.try_into().ok()?),
+            })
+        };
+        vault
+            .checked(&format!("attempts {}", user.name), &user.attempts)
+            .and_then(decode)
+            .unwrap_or(Self { failures: rules.max_failures.saturating_sub(1), last: 0 })
+    }
+
+    fn write(self, vault: &Vault, user: &mut UserRecord) {
+        user.attempts = vault.authenticate(&format!("attempts {}", user.name), &self.encode());
+    }
+
+    /// Whether no attempt is taken now.
+    pub fn locked(self, rules: &PinRules, now: UtcSeconds) -> bool {
+        if rules.max_failures == 0 || self.failures < rules.max_failures {
+            return false;
+        }
+        // A clock that was set back does not open the lock.
+        rules.lockout_seconds == 0 || now < self.last.saturating_add(rules.lockout_seconds)
+    }
+}
+
+/// Checks a new PIN by the policy's rules.
+pub(super) fn acceptable(pin: &Pin, rules: &PinRules) -> Result<()> {
+    let len = pin.expose().len();
+    if len < rules.min_length || len > PIN_MAX.min(rules.max_length) {
+        return Err(Error::PinLenRange);
+    }
+    Ok(())
+}
+
+/// A user row for a PIN.
+pub(super) fn user(vault: &Vault, role: Role, pin: &Pin) -> Result<UserRecord> {
+    let name = user_name(role).to_owned();
+    let credential = vault.credential(&name, pin, super::PIN_COST)?;
+    let mut user = UserRecord { name, credential, attempts: Vec::new() };
+    Attempts::default().write(vault, &mut user);
+    Ok(user)
+}
+
+impl Token {
+    /// Opens the vault with a PIN, counting failures for every process.
+    ///
+    /// # Errors
+    /// `CKR_PIN_INCORRECT`, `CKR_PIN_LOCKED`, `CKR_USER_PIN_NOT_INITIALIZED`.
+    pub(super) fn verify_pin(&self, role: Role, pin: &Pin) -> Result<Arc<Vault>> {
+        let closed = self.closed_vault();
+        let record = self.store.token(&self.serial)?.ok_or(Error::TokenNotRecognized)?;
+        let name = user_name(role);
+        let user = record.users.iter().find(|user| user.name == name).ok_or(Error::UserPinNotInitialized)?;
+        let rules = self.guard.rules().pin();
+        let now = self.guard.now();
+        let attempts = Attempts::read(&closed, user, rules);
+        if attempts.locked(rules, now) {
+            return Err(Error::PinLocked);
+        }
+        match closed.open(user, pin) {
+            Ok(vault) => {
+                if attempts.failures > 0 {
+                    self.record_attempt(name, |_| Attempts::default())?;
+                }
+                Ok(Arc::new(vault))
+            }
+            Err(Error::PinIncorrect) => {
+                let failed = |before: Attempts| {
+                    // After a lockout has run out, one failure locks again.
+                    let failures = before.failures.saturating_add(1).min(rules.max_failures.max(1));
+                    Attempts { failures, last: now }
+                };
+                self.record_attempt(name, failed)?;
+                self.guard
+                    .journal()
+                    .line("login", format_args!("wrong PIN for {name} of token {}", self.serial));
+                Err(Error::PinIncorrect)
+            }
+            Err(other) => Err(other),
+        }
+    }
+
+    fn record_attempt(&self, name: &str, next: impl Fn(Attempts) -> Attempts) -> Result<()> {
+        let closed = self.closed_vault();
+        let rules = self.guard.rules().pin();
+        self.store.transact(&mut |tx| {
+            let mut record = tx.token(&self.serial)?.ok_or(StoreError::Aborted(Error::TokenNotRecognized))?;
+            if let Some(user) = record.users.iter_mut().find(|user| user.name == name) {
+                next(Attempts::read(&closed, user, rules)).write(&closed, user);
+            }
+            tx.put_token(&record)
+        })?;
+        self.refresh()
+    }
+
+    /// C_SetPIN: the same token key under another PIN.
+    pub fn change_pin(&self, role: Role, old: &Pin, new: &Pin) -> Result<()> {
+        let vault = self.verify_pin(role, old)?;
+        acceptable(new, self.guard.rules().pin())?;
+        self.put_user(&vault, user(&vault, role, new)?)
+    }
+
+    /// C_InitPIN: the SO, logged in, gives the user a PIN.
+    pub fn set_user_pin(&self, pin: &Pin) -> Result<()> {
+        let login = self.login.load();
+        if login.role != Role::SecurityOfficer {
+            return Err(Error::UserNotLoggedIn);
+        }
+        acceptable(pin, self.guard.rules().pin())?;
+        self.put_user(&login.vault, user(&login.vault, Role::User, pin)?)
+    }
+
+    fn put_user(&self, vault: &Vault, user: UserRecord) -> Result<()> {
+        self.store.transact(&mut |tx| {
+            let mut record = tx.token(&self.serial)?.ok_or(StoreError::Aborted(Error::TokenNotRecognized))?;
+            let accumulator = vault.check_token(&record).map_err(StoreError::Aborted)?;
+            record.users.retain(|other| other.name != user.name);
+            record.users.push(user.clone());
+            reseal(vault, &mut record, &accumulator)?;
+            tx.put_token(&record)
+        })?;
+        self.refresh()
+    }
+}
+
+/// Seals a token record anew after a change.
+pub(super) fn reseal(
+    vault: &Vault,
+    record: &mut TokenRecord,
+    accumulator: &[u8; 32],
+) -> core::result::Result<(), StoreError> {
+    record.users.sort_by(|one, other| one.name.cmp(&other.name));
+    record.seal = vault.seal_token(record, accumulator).map_err(StoreError::Aborted)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_opens_by_time_and_not_by_a_clock_set_back() {
+        let rules = PinRules { min_length: 4, max_length: 255, max_failures: 3, lockout_seconds: 60 };
+        let attempts = Attempts { failures: 3, last: 1000 };
+        assert!(attempts.locked(&rules, 1000) && attempts.locked(&rules, 10));
+        assert!(!attempts.locked(&rules, 1060));
+        assert!(!Attempts { failures: 2, last: 1000 }.locked(&rules, 1000));
+        assert!(attempts.locked(&PinRules { lockout_seconds: 0, ..rules }, u64::MAX));
+    }
+}

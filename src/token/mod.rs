@@ -1,0 +1,234 @@
+//! Floor 9: a token is a store, a guard, a backend and a login. Objects by handle, what it takes to
+//! make, change and remove them, and the one place that asks the guard.
+#![forbid(unsafe_code)]
+
+pub mod config;
+mod examine;
+pub mod handles;
+mod information;
+mod life;
+mod login;
+mod making;
+mod objects;
+mod slots;
+
+pub use config::{Configuration, ConfigurationError};
+pub use examine::Damage;
+pub use information::TokenInformation;
+pub use life::Grounds;
+pub use login::PIN_MAX;
+pub use making::{Birth, Parent};
+pub use slots::{Slot, Slots};
+
+use crate::backend::Backend;
+use crate::ck::{Error, ObjectHandle, Result, SessionHandle, SlotId};
+use crate::crypto::seal::PinCost;
+use crate::guard::vault::{StoreKeys, Vault, is_vouched};
+use crate::guard::{Authorized, Caller, Guard, Role, op::Op};
+use crate::object::{KeyFacts, State};
+use crate::policy::{Denial, Reason};
+use crate::secret::Pin;
+use crate::store::{Store, TokenRecord};
+use crate::sys::lock::Mutex;
+use arc_swap::ArcSwap;
+use information::Header;
+use objects::Objects;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+
+/// What a PIN costs whoever guesses.
+pub(crate) const PIN_COST: PinCost = PinCost::RECOMMENDED;
+
+/// One initialised token.
+pub struct Token {
+    serial: String,
+    slot: SlotId,
+    store: Arc<dyn Store>,
+    keys: Arc<StoreKeys>,
+    guard: Guard,
+    backend: Box<dyn Backend>,
+    login: ArcSwap<Login>,
+    objects: Objects,
+    /// The token's row as last read: C_GetTokenInfo never touches the disk.
+    record: ArcSwap<TokenRecord>,
+    /// The store's generation at which the cache was true.
+    seen: AtomicU64,
+    /// The token's version up to which changes were taken in.
+    seen_version: Mutex<u64>,
+    /// Held while a session object is bound to its purpose.
+    binding: Mutex<()>,
+}
+
+/// Who is logged in, and what that opened.
+struct Login {
+    role: Role,
+    vault: Arc<Vault>,
+}
+
+/// Whether running operations with a key of these facts go on.
+const fn runs_on(facts: &KeyFacts) -> bool {
+    matches!(facts.state, State::Active | State::Deactivated | State::PreActive)
+}
+
+impl Token {
+    fn new(
+        record: TokenRecord,
+        slot: SlotId,
+        store: Arc<dyn Store>,
+        keys: Arc<StoreKeys>,
+        guard: Guard,
+        backend: Box<dyn Backend>,
+    ) -> Self {
+        let vault = Arc::new(Vault::closed(record.serial.clone(), Arc::clone(&keys)));
+        Self {
+            serial: record.serial.clone(),
+            slot,
+            store,
+            keys,
+            guard,
+            backend,
+            login: ArcSwap::from_pointee(Login { role: Role::Public, vault }),
+            objects: Objects::default(),
+            seen: AtomicU64::new(u64::MAX),
+            seen_version: Mutex::new(record.version),
+            binding: Mutex::new(()),
+            record: ArcSwap::from_pointee(record),
+        }
+    }
+
+    /// 16 hexadecimal digits.
+    pub fn serial(&self) -> &str {
+        &self.serial
+    }
+
+    /// The slot it stands in, for good.
+    pub const fn slot(&self) -> SlotId {
+        self.slot
+    }
+
+    /// Where its keys are used.
+    pub fn backend(&self) -> &dyn Backend {
+        &*self.backend
+    }
+
+    /// Its law.
+    pub const fn guard(&self) -> &Guard {
+        &self.guard
+    }
+
+    /// Who is logged in.
+    pub fn role(&self) -> Role {
+        self.login.load().role
+    }
+
+    fn closed_vault(&self) -> Vault {
+        Vault::closed(self.serial.clone(), Arc::clone(&self.keys))
+    }
+
+    fn take_record(&self, record: TokenRecord) {
+        self.record.store(Arc::new(record));
+    }
+
+    /// Asks the guard. The only call of [`Guard::authorize`] there is: whoever wants to use a key on
+    /// this token comes through here, and comes back with the proof or with the reason.
+    ///
+    /// A purpose that this use binds is written, for every process, before the proof is handed out.
+    pub fn authorize<O: Op>(&self, read_write: bool, op: O) -> core::result::Result<Authorized<O>, Denial> {
+        let caller = Caller { role: self.role(), read_write };
+        let grant = self.guard.authorize(&caller, op)?;
+        if let Some(purpose) = grant.obligations().bind {
+            let object = grant.object().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
+            self.bind(object, purpose)?;
+        }
+        Ok(grant)
+    }
+
+    /// C_Login. Checks the PIN, then everything the token's key vouches for.
+    ///
+    /// # Errors
+    /// `CKR_USER_ALREADY_LOGGED_IN`, `CKR_USER_ANOTHER_ALREADY_LOGGED_IN`, those of the PIN, and
+    /// `CKR_DEVICE_ERROR` where the store was tampered with.
+    pub fn login(&self, role: Role, pin: &Pin) -> Result<()> {
+        match self.role() {
+            Role::Public => {}
+            there if there == role => return Err(Error::UserAlreadyLoggedIn),
+            _ => return Err(Error::UserAnotherAlreadyLoggedIn),
+        }
+        let vault = self.verify_pin(role, pin)?;
+        self.audit_store(&vault)?;
+        self.login.store(Arc::new(Login { role, vault }));
+        self.refresh()
+    }
+
+    /// Checks a PIN again, for a key that wants it before each use.
+    pub fn confirm(&self, pin: &Pin) -> Result<()> {
+        if self.role() != Role::User {
+            return Err(Error::UserNotLoggedIn);
+        }
+        self.verify_pin(Role::User, pin).map(|_| ())
+    }
+
+    /// Every record that the token's key vouches for is there, in its last version, and no other.
+    fn audit_store(&self, vault: &Vault) -> Result<()> {
+        let tampered = |what: &str| {
+            self.guard.journal().line("damage", format_args!("token {}: {what}", self.serial));
+            Error::DeviceError
+        };
+        // A writer may come between the two reads; then the versions differ and the reads are repeated.
+        for _ in 0..100 {
+            let record = self.store.token(&self.serial)?.ok_or(Error::TokenNotRecognized)?;
+            let census = self.store.census(&self.serial)?;
+            let after = self.store.token(&self.serial)?.ok_or(Error::TokenNotRecognized)?;
+            if after.version != record.version {
+                continue;
+            }
+            let vouched = vault
+                .check_token(&record)
+                .map_err(|_| tampered("its header or users are not what was written"))?;
+            let mut sum = [0; 32];
+            for each in census.iter().filter(|each| is_vouched(each.version)) {
+                objects::add(&mut sum, &vault.share(each.uid, each.version)?);
+            }
+            if sum != vouched {
+                return Err(tampered("records are missing, were put in, or are older than they should be"));
+            }
+            return Ok(());
+        }
+        Err(Error::FunctionFailed)
+    }
+
+    /// C_Logout: private objects go, and with them every running use of them.
+    pub fn logout(&self) -> Result<()> {
+        if self.role() == Role::Public {
+            return Err(Error::UserNotLoggedIn);
+        }
+        self.close_login();
+        Ok(())
+    }
+
+    /// What C_Logout and the end of the last session do.
+    pub fn close_login(&self) {
+        self.login.store(Arc::new(Login { role: Role::Public, vault: Arc::new(self.closed_vault()) }));
+        self.objects.drop_where(|entry| entry.held.facts().private);
+    }
+
+    /// The session objects of a session that ends.
+    pub fn drop_session_objects(&self, session: SessionHandle) {
+        self.objects.drop_owned(session);
+    }
+
+    /// Forgets everything this process knew, if the token was initialised anew, here or elsewhere.
+    fn notice_new_incarnation(&self, record: &TokenRecord) {
+        let vault = self.closed_vault();
+        let of = |record: &TokenRecord| Header::open(&vault, record).map(|header| header.incarnation).ok();
+        if of(record) != of(&self.record.load()) {
+            self.close_login();
+            self.objects.drop_where(|_| true);
+        }
+    }
+
+    /// Whether the handle is that of a session object.
+    pub fn is_session_object(&self, handle: ObjectHandle) -> bool {
+        self.objects.table.with(handle.0, |entry| entry.owner.is_some()) == Some(true)
+    }
+}

@@ -1,0 +1,441 @@
+//! The objects of a token: handles, the cache of what the store holds, the search, and the
+//! transactions that write.
+//!
+//! The store is the truth. An object is loaded when it is first asked for; what other processes change
+//! is noticed by the store's generation and reloaded, never served stale.
+
+use super::Token;
+use super::handles::Table;
+use crate::ck::{Error, ObjectHandle, Result, SessionHandle};
+use crate::guard::vault::{INDEXED, Plain, Vault, indexed_value, is_vouched};
+use crate::guard::{Held, Kept, Role};
+use crate::object::{Attributes, find, key};
+use crate::store::{Query, Record, StoreError, TokenRecord, Transaction, Uid};
+use crate::sys::lock::Mutex;
+use cryptoki_sys::{CKA_CLASS, CKA_PRIVATE, CKA_TOKEN};
+use std::collections::HashMap;
+use std::sync::Arc;
+
+/// One object under its handle.
+pub(super) struct Entry {
+    pub(super) held: Arc<Held>,
+    /// The session that a session object dies with; `None` for token objects.
+    pub(super) owner: Option<SessionHandle>,
+}
+
+/// Objects of one token in this process.
+#[derive(Default)]
+pub(super) struct Objects {
+    pub(super) table: Table<Entry>,
+    /// Handles of the token objects that were loaded.
+    by_uid: Mutex<HashMap<Uid, ObjectHandle>>,
+    /// Handles of the session objects: few, and asked for by every search and every end of a session.
+    in_memory: Mutex<Vec<ObjectHandle>>,
+}
+
+impl Objects {
+    pub(super) fn held(&self, handle: ObjectHandle) -> Option<Arc<Held>> {
+        self.table.with(handle.0, |entry| Arc::clone(&entry.held))
+    }
+
+    /// The handle under which a token object stands, if it was loaded.
+    fn handle(&self, uid: Uid) -> Option<ObjectHandle> {
+        self.uids().get(&uid).copied()
+    }
+
+    /// The map of handles. After a fork in the middle of a change it is rebuilt from the table.
+    fn uids(&self) -> crate::sys::lock::Guard<'_, HashMap<Uid, ObjectHandle>> {
+        let mut map = self.by_uid.lock();
+        if map.was_torn() {
+            let rebuilt = self.table.collect(|handle, entry| {
+                entry.owner.is_none().then(|| (entry.held.uid(), ObjectHandle(handle)))
+            });
+            *map = rebuilt.into_iter().collect();
+        }
+        map
+    }
+
+    /// Puts a token object in, or a newer version of one that is there.
+    pub(super) fn put(&self, held: Arc<Held>) -> Result<ObjectHandle> {
+        let mut map = self.uids();
+        let uid = held.uid();
+        if let Some(handle) = map.get(&uid).copied() {
+            let older = self.table.with(handle.0, |entry| entry.held.version() < held.version());
+            if older == Some(true) {
+                self.table.replace(handle.0, Entry { held, owner: None });
+            }
+            return Ok(handle);
+        }
+        let handle = ObjectHandle(self.table.insert(|_| Entry { held, owner: None })?);
+        map.insert(uid, handle);
+        Ok(handle)
+    }
+
+    pub(super) fn put_session_object(&self, held: Arc<Held>, owner: SessionHandle) -> Result<ObjectHandle> {
+        let mut in_memory = self.in_memory();
+        let handle = self.table.insert(|_| Entry { held, owner: Some(owner) }).map(ObjectHandle)?;
+        in_memory.push(handle);
+        Ok(handle)
+    }
+
+    fn in_memory(&self) -> crate::sys::lock::Guard<'_, Vec<ObjectHandle>> {
+        let mut list = self.in_memory.lock();
+        if list.was_torn() {
+            *list = self.table.collect(|handle, entry| entry.owner.is_some().then_some(ObjectHandle(handle)));
+        }
+        list
+    }
+
+    /// The session objects for which `wanted` holds.
+    fn session_objects(&self, wanted: impl Fn(&Entry) -> bool) -> Vec<ObjectHandle> {
+        let list = self.in_memory();
+        list.iter().copied().filter(|handle| self.table.with(handle.0, &wanted) == Some(true)).collect()
+    }
+
+    /// Drops the session objects of a session.
+    pub(super) fn drop_owned(&self, owner: SessionHandle) {
+        for handle in self.session_objects(|entry| entry.owner == Some(owner)) {
+            self.drop_handle(handle);
+        }
+    }
+
+    /// Takes a token object out: it was destroyed, or is no longer visible.
+    pub(super) fn drop_uid(&self, uid: Uid) {
+        if let Some(handle) = self.uids().remove(&uid) {
+            self.drop_handle(handle);
+        }
+    }
+
+    pub(super) fn drop_handle(&self, handle: ObjectHandle) {
+        let there = self.table.with(handle.0, |entry| (Arc::clone(entry.held.life()), entry.owner.is_some()));
+        if let Some((life, in_memory)) = there {
+            life.stop();
+            if in_memory {
+                self.in_memory().retain(|other| *other != handle);
+            }
+        }
+        self.table.remove(handle.0);
+    }
+
+    /// Drops every object for which `goes` holds.
+    pub(super) fn drop_where(&self, goes: impl Fn(&Entry) -> bool) {
+        let gone = self.table.collect(|handle, entry| {
+            goes(entry).then(|| (ObjectHandle(handle), entry.held.uid(), entry.owner))
+        });
+        for (handle, uid, owner) in gone {
+            if owner.is_none() {
+                self.uids().remove(&uid);
+            }
+            self.drop_handle(handle);
+        }
+    }
+}
+
+impl Token {
+    /// Brings the cache up to what the store holds, if anything changed. One load when nothing did.
+    pub fn refresh(&self) -> Result<()> {
+        use crate::store::Generation;
+        let generation = self.store.generation();
+        if let Generation::Settled(number) = generation
+            && number == self.seen.load(std::sync::atomic::Ordering::Acquire)
+        {
+            return Ok(());
+        }
+        self.catch_up(generation)
+    }
+
+    #[cold]
+    fn catch_up(&self, generation: crate::store::Generation) -> Result<()> {
+        use std::sync::atomic::Ordering;
+        let mut seen_version = self.seen_version.lock();
+        if seen_version.was_torn() {
+            // Another process's child cannot know how far its parent came: from the start, then.
+            *seen_version = 0;
+        }
+        let record = self.store.token(&self.serial)?.ok_or(Error::TokenNotRecognized)?;
+        let version = record.version;
+        self.notice_new_incarnation(&record);
+        if record.version != *seen_version {
+            for change in self.store.changes(&self.serial, *seen_version)? {
+                self.changed_elsewhere(change.uid, change.version, change.deleted)?;
+            }
+        }
+        self.take_record(record);
+        *seen_version = version;
+        if let crate::store::Generation::Settled(number) = generation {
+            self.seen.store(number, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    fn changed_elsewhere(&self, uid: Uid, version: u64, deleted: bool) -> Result<()> {
+        let Some(handle) = self.objects.handle(uid) else {
+            return Ok(());
+        };
+        if deleted {
+            self.objects.drop_uid(uid);
+            return Ok(());
+        }
+        let Some(held) = self.objects.held(handle) else {
+            return Ok(());
+        };
+        if held.version() >= version {
+            return Ok(());
+        }
+        match self.load(uid, Some(&held)) {
+            Ok(Some(newer)) => {
+                if !super::runs_on(newer.facts()) {
+                    newer.life().stop();
+                }
+                self.objects.put(newer).map(|_| ())
+            }
+            // Gone, invisible or damaged: in no case may the old one be used on.
+            Ok(None) => {
+                self.objects.drop_uid(uid);
+                Ok(())
+            }
+            Err(error) => {
+                self.objects.drop_uid(uid);
+                self.guard
+                    .journal()
+                    .line("damage", format_args!("object {uid} of token {}: {error}", self.serial));
+                Ok(())
+            }
+        }
+    }
+
+    /// Loads an object from the store; `None` where it is gone or not visible.
+    fn load(&self, uid: Uid, older: Option<&Arc<Held>>) -> Result<Option<Arc<Held>>> {
+        let Some(record) = self.store.record(&self.serial, uid)? else {
+            return Ok(None);
+        };
+        let login = self.login.load();
+        if record.deleted || record.private && login.role != Role::User {
+            return Ok(None);
+        }
+        // A row that went back behind what this process has already seen was put there by somebody.
+        if older.is_some_and(|older| record.version < older.version()) {
+            return Err(Error::DeviceError);
+        }
+        let life = older.filter(|older| !older.life().is_stopped()).map(|older| Arc::clone(older.life()));
+        let held = Held::load(record, &login.vault, self.guard.rules(), life)?;
+        Ok(Some(Arc::new(held)))
+    }
+
+    /// The handle of a token object, loading it if need be.
+    pub(super) fn handle_of(&self, uid: Uid) -> Result<ObjectHandle> {
+        match self.objects.handle(uid) {
+            Some(handle) => Ok(handle),
+            None => self.objects.put(self.load(uid, None)?.ok_or(Error::ObjectHandleInvalid)?),
+        }
+    }
+
+    /// An object by handle, as it is now.
+    pub fn object(&self, handle: ObjectHandle) -> Option<Arc<Held>> {
+        self.objects.held(handle).filter(|held| !held.facts().private || self.role() == Role::User)
+    }
+
+    /// A tombstone or a living object straight from the store, by identity.
+    pub fn record(&self, uid: Uid) -> Result<Option<Attributes>> {
+        let login = self.login.load();
+        match self.store.record(&self.serial, uid)? {
+            Some(record) if record.attributes.is_empty() => Ok(None),
+            Some(record) => login.vault.open_attributes(&record).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// Identities of what was destroyed and left a tombstone.
+    pub fn tombstones(&self) -> Result<Vec<Uid>> {
+        let changes = self.store.changes(&self.serial, 0)?;
+        Ok(changes.into_iter().filter(|change| change.deleted).map(|change| change.uid).collect())
+    }
+
+    /// C_FindObjects: handles of every visible object that matches.
+    pub fn find(&self, template: &Attributes) -> Result<Vec<ObjectHandle>> {
+        let visible = |held: &Held| !held.facts().private || self.role() == Role::User;
+        let mut found = Vec::new();
+        let token = template.value(CKA_TOKEN);
+        if token != Some(&crate::object::Value::Bool(false)) {
+            for uid in self.store.find(&self.serial, &self.query(template)?)? {
+                let handle = match self.objects.handle(uid) {
+                    Some(handle) => handle,
+                    None => match self.load(uid, None) {
+                        Ok(Some(held)) => self.objects.put(held)?,
+                        Ok(None) => continue,
+                        Err(error) => {
+                            let journal = self.guard.journal();
+                            journal.line(
+                                "damage",
+                                format_args!("object {uid} of token {}: {error}", self.serial),
+                            );
+                            continue;
+                        }
+                    },
+                };
+                let matches = self.objects.table.with(handle.0, |entry| {
+                    visible(&entry.held) && find::matches(entry.held.attributes(), template)
+                });
+                found.extend((matches == Some(true)).then_some(handle));
+            }
+        }
+        if token != Some(&crate::object::Value::Bool(true)) {
+            found.extend(self.objects.session_objects(|entry| {
+                visible(&entry.held) && find::matches(entry.held.attributes(), template)
+            }));
+        }
+        Ok(found)
+    }
+
+    fn query(&self, template: &Attributes) -> Result<Query> {
+        let login = self.login.load();
+        let mut query = Query {
+            class: template.number(CKA_CLASS),
+            private: login.role == Role::User
+                && template.value(CKA_PRIVATE) != Some(&crate::object::Value::Bool(false)),
+            index: Vec::new(),
+        };
+        for kind in INDEXED {
+            if let Some(value) = indexed_value(template, kind) {
+                query.index.push((kind, login.vault.search(kind, &value)?));
+            }
+        }
+        Ok(query)
+    }
+
+    /// The identities of a key and of the other half of its pair, if that is on the token.
+    pub(super) fn pair_of(&self, held: &Held) -> Result<Vec<Uid>> {
+        let mut uids = vec![held.uid()];
+        if let Some(identity) = key::public_identity(held.attributes()) {
+            let login = self.login.load();
+            let digests = login.vault.search(crate::store::IndexKind::PublicKey, identity)?;
+            let query = Query {
+                class: None,
+                private: true,
+                index: vec![(crate::store::IndexKind::PublicKey, digests)],
+            };
+            for uid in self.store.find(&self.serial, &query)? {
+                let is_key = |record: &Record| key::is_key_class(record.class);
+                if uid != held.uid() && self.store.record(&self.serial, uid)?.as_ref().is_some_and(is_key) {
+                    uids.push(uid);
+                }
+            }
+        }
+        Ok(uids)
+    }
+
+    /// Runs `work` in one write transaction and brings the cache up to its result.
+    pub(super) fn write<R>(&self, mut work: impl FnMut(&mut Writer<'_>) -> Result<R>) -> Result<R> {
+        let login = self.login.load_full();
+        let mut result = None;
+        self.store.transact(&mut |tx| {
+            let mut writer = Writer::begin(tx, &self.serial, &login.vault)?;
+            result = Some(work(&mut writer).map_err(StoreError::Aborted)?);
+            writer.end()
+        })?;
+        self.refresh()?;
+        result.ok_or(Error::GeneralError)
+    }
+}
+
+/// One write transaction on one token: keeps the token's version, accumulator and seal in step with
+/// the records that are written.
+pub(super) struct Writer<'t> {
+    tx: &'t mut dyn Transaction,
+    serial: &'t str,
+    vault: &'t Arc<Vault>,
+    token: TokenRecord,
+    accumulator: Option<[u8; 32]>,
+    version: u64,
+}
+
+impl<'t> Writer<'t> {
+    fn begin(
+        tx: &'t mut dyn Transaction,
+        serial: &'t str,
+        vault: &'t Arc<Vault>,
+    ) -> core::result::Result<Self, StoreError> {
+        let token = tx.token(serial)?.ok_or(StoreError::Aborted(Error::TokenNotRecognized))?;
+        let (accumulator, version) = if vault.is_open() {
+            let accumulator = vault.check_token(&token).map_err(StoreError::Aborted)?;
+            (Some(accumulator), (token.version + 2) & !1)
+        } else {
+            (None, (token.version + 1) | 1)
+        };
+        Ok(Self { tx, serial, vault, token, accumulator, version })
+    }
+
+    fn end(mut self) -> core::result::Result<(), StoreError> {
+        self.token.version = self.version;
+        if let Some(accumulator) = self.accumulator {
+            super::login::reseal(self.vault, &mut self.token, &accumulator)?;
+        }
+        self.tx.put_token(&self.token)
+    }
+
+    /// The attributes of an object as they are now, inside the transaction.
+    pub(super) fn attributes(&mut self, uid: Uid) -> Result<Option<(Record, Attributes)>> {
+        match self.tx.record(self.serial, uid)? {
+            Some(record) if !record.deleted => {
+                let attributes = self.vault.open_attributes(&record)?;
+                Ok(Some((record, attributes)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// An object as it is now, loaded inside the transaction.
+    pub(super) fn held(&mut self, uid: Uid, rules: &crate::policy::Ruleset) -> Result<Option<Held>> {
+        match self.tx.record(self.serial, uid)? {
+            Some(record) if !record.deleted => Held::load(record, self.vault, rules, None).map(Some),
+            _ => Ok(None),
+        }
+    }
+
+    /// Writes an object, new or changed.
+    pub(super) fn put(&mut self, uid: Uid, attributes: &Attributes, kept: &Kept) -> Result<()> {
+        self.replace_share(uid, true)?;
+        let plain = Plain { uid, version: self.version, attributes, material: kept.encoded() };
+        let record = self.vault.seal_record(&plain)?;
+        Ok(self.tx.put_record(self.serial, &record)?)
+    }
+
+    /// Writes a key's tombstone: its attributes stay, its material does not.
+    pub(super) fn bury(&mut self, uid: Uid, attributes: &Attributes) -> Result<()> {
+        self.replace_share(uid, false)?;
+        let plain = Plain { uid, version: self.version, attributes, material: None };
+        let record = self.vault.seal_tombstone(&plain)?;
+        Ok(self.tx.put_record(self.serial, &record)?)
+    }
+
+    /// Removes an object that leaves nothing but the fact.
+    pub(super) fn remove(&mut self, record: &Record) -> Result<()> {
+        self.replace_share(record.uid, false)?;
+        let removal = self.vault.seal_removal(record, self.version)?;
+        Ok(self.tx.put_record(self.serial, &removal)?)
+    }
+
+    /// Takes the old version out of the accumulator and puts the new one in.
+    fn replace_share(&mut self, uid: Uid, stays: bool) -> Result<()> {
+        let old =
+            self.tx.record(self.serial, uid)?.filter(|record| !record.deleted && is_vouched(record.version));
+        let Some(accumulator) = self.accumulator.as_mut() else {
+            // What the token's key vouches for cannot be changed without it.
+            return if old.is_some() { Err(Error::UserNotLoggedIn) } else { Ok(()) };
+        };
+        if let Some(old) = old {
+            add(accumulator, &self.vault.share(uid, old.version)?);
+        }
+        if stays {
+            add(accumulator, &self.vault.share(uid, self.version)?);
+        }
+        Ok(())
+    }
+}
+
+/// Adds to the accumulator, or takes away: both are the same exclusive or.
+pub(super) fn add(accumulator: &mut [u8; 32], share: &[u8; 32]) {
+    for (sum, part) in accumulator.iter_mut().zip(share) {
+        *sum ^= part;
+    }
+}
