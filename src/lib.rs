@@ -1,5 +1,6 @@
 //! keyward: a PKCS#11 3.2 provider in which every key has a life and a purpose.
 
+pub mod admin;
 pub mod api;
 pub mod backend;
 pub mod ck;

@@ -1,0 +1,309 @@
+//! What may be written behind `keyward`.
+
+use clap::{Args, Parser, Subcommand};
+use keyward_pkcs11::admin::{Revocation, Selector, moment};
+use keyward_pkcs11::ck::text::from_hex;
+use std::path::PathBuf;
+
+/// Looks after the tokens, the keys and the policies of keyward, a PKCS#11 module.
+///
+/// Exit codes: 0 done, 1 refused or failed, 2 not understood.
+#[derive(Parser)]
+#[command(name = "keyward", version, propagate_version = true, max_term_width = 100)]
+pub(crate) struct Arguments {
+    /// Folder of the token store, instead of the configured one
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) store: Option<PathBuf>,
+    /// Write lists and facts as JSON
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Lists tokens, and makes them
+    #[command(subcommand)]
+    Token(Token),
+    /// Lists keys, shows them, and takes them through their life
+    #[command(subcommand)]
+    Key(Key),
+    /// Checks policy files, prints the shipped ones, and explains decisions
+    #[command(subcommand)]
+    Policy(Policy),
+    /// Says what is wrong with the store and what can be saved
+    Doctor(Doctor),
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Token {
+    /// Lists the tokens of the store
+    List {
+        /// Count this token's objects, with its user's PIN
+        #[arg(long, value_name = "NAME")]
+        token: Option<String>,
+        #[command(flatten)]
+        pin: PinSource,
+    },
+    /// Makes a token and sets the PINs of its security officer (SO) and its user
+    Init {
+        /// Label of the new token
+        label: String,
+        /// Erase the token of this label and make it anew; its SO PIN must be given
+        #[arg(long)]
+        again: bool,
+        /// Do not ask before erasing
+        #[arg(long, short = 'y')]
+        yes: bool,
+        /// Read the SO PIN from the first line of a file
+        #[arg(long, value_name = "FILE", conflicts_with = "so_pin_fd")]
+        so_pin_file: Option<PathBuf>,
+        /// Read the SO PIN from an open file descriptor, up to the end of a line
+        #[arg(long, value_name = "N")]
+        so_pin_fd: Option<u32>,
+        #[command(flatten)]
+        pin: PinSource,
+    },
+}
+
+/// Where a user's PIN comes from. Without a word it is asked for on the terminal.
+#[derive(Args, Clone)]
+pub(crate) struct PinSource {
+    /// Read the user's PIN from the first line of a file
+    #[arg(long = "pin-file", value_name = "FILE", conflicts_with = "fd")]
+    pub(crate) file: Option<PathBuf>,
+    /// Read the user's PIN from an open file descriptor, up to the end of a line
+    #[arg(long = "pin-fd", value_name = "N")]
+    pub(crate) fd: Option<u32>,
+}
+
+/// Which token, and its PIN.
+#[derive(Args)]
+pub(crate) struct Login {
+    /// The token, by its label or its serial number; may be left out where there is but one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) token: Option<String>,
+    #[command(flatten)]
+    pub(crate) pin: PinSource,
+}
+
+/// Which key: its label, its CKA_ID or its CKA_UNIQUE_ID. Both halves of a pair are one key.
+#[derive(Args)]
+#[group(id = "which", required = true, multiple = false)]
+pub(crate) struct Which {
+    /// The key's label
+    #[arg(group = "which")]
+    label: Option<String>,
+    /// The key's CKA_ID, in hexadecimal
+    #[arg(long, group = "which", value_name = "HEX", value_parser = hexadecimal)]
+    id: Option<Bytes>,
+    /// The CKA_UNIQUE_ID of the key, or of one half of the pair
+    #[arg(long, group = "which", value_name = "UUID")]
+    uid: Option<String>,
+}
+
+/// Bytes that were written in hexadecimal. (A bare vector would mean "many values" to clap.)
+#[derive(Clone)]
+pub(crate) struct Bytes(Vec<u8>);
+
+impl Which {
+    pub(crate) fn selector(self) -> Selector {
+        match (self.label, self.id, self.uid) {
+            (_, Some(Bytes(id)), _) => Selector::Id(id),
+            (_, _, Some(uid)) => Selector::Uid(uid.to_ascii_lowercase()),
+            (label, ..) => Selector::Label(label.unwrap_or_default()),
+        }
+    }
+}
+
+/// Why a key's state is changed; kept in its history.
+#[derive(Args)]
+pub(crate) struct Why {
+    /// unspecified, key-compromise, ca-compromise, affiliation-changed, superseded,
+    /// cessation-of-operation or privilege-withdrawn
+    #[arg(long, value_name = "WORD")]
+    pub(crate) reason: Option<Revocation>,
+    /// The reason in your own words
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) message: String,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Key {
+    /// Lists the keys of a token
+    List {
+        /// List what destroyed keys left, too
+        #[arg(long)]
+        all: bool,
+        /// Do not log in: list public objects only
+        #[arg(long)]
+        public: bool,
+        #[command(flatten)]
+        login: Login,
+    },
+    /// Shows everything about a key: dates, history, rules, attributes
+    Show {
+        #[command(flatten)]
+        which: Which,
+        #[command(flatten)]
+        login: Login,
+    },
+    /// Stops a key for a while, both halves of a pair; `activate` ends it
+    Suspend(Step),
+    /// Puts a key in force that waits for it, or that was suspended
+    Activate(Step),
+    /// Ends a key's time of protecting; it goes on processing what it protected
+    Deactivate(Step),
+    /// Declares a key compromised, both halves of a pair; there is no way back
+    Compromise {
+        /// When it happened, as far as is known: 2026-11-22 or 2026-11-22T10:00:00Z
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        occurred: Option<u64>,
+        #[command(flatten)]
+        step: Step,
+    },
+    /// Erases a key, both halves of a pair; what stays is the record that it was
+    Destroy {
+        /// Only this half of the pair
+        #[arg(long, value_name = "HALF", value_parser = ["private", "public"])]
+        only: Option<String>,
+        /// Do not ask before destroying
+        #[arg(long, short = 'y')]
+        yes: bool,
+        #[command(flatten)]
+        step: Step,
+    },
+}
+
+#[derive(Args)]
+pub(crate) struct Step {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    #[command(flatten)]
+    pub(crate) login: Login,
+    #[command(flatten)]
+    pub(crate) why: Why,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Policy {
+    /// Reads policy files, reports every mistake with its place, and runs the tests in them
+    Check {
+        /// The files; what they extend is read too
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<String>,
+    },
+    /// Prints a policy that is part of keyward; without a name, lists them
+    Show {
+        /// Its name
+        name: Option<String>,
+    },
+    /// Says of a use whether it would be allowed, check by check
+    ///
+    /// Either of a key on a token (--token, --key or --id): PKCS#11's own rules and the policy, as the module
+    /// would judge; nothing is used, changed or logged. Or of a key that nobody has (--policy, --class, --type):
+    /// the policy alone.
+    Explain(Box<Explain>),
+}
+
+#[derive(Args)]
+pub(crate) struct Explain {
+    /// What would be done: sign, verify, encrypt, decrypt, wrap, unwrap, derive, copy, reveal, destroy, ...
+    #[arg(long, value_name = "WORD")]
+    pub(crate) op: String,
+    /// With which mechanism
+    #[arg(long, value_name = "CKM_...")]
+    pub(crate) mechanism: Option<String>,
+    /// A key on the token, by its label
+    #[arg(long, value_name = "LABEL", conflicts_with_all = ["class", "policy"])]
+    pub(crate) key: Option<String>,
+    /// A key on the token, by its CKA_ID; or the CKA_ID of the key that nobody has
+    #[arg(long, value_name = "HEX", conflicts_with = "key", value_parser = hexadecimal)]
+    id: Option<Bytes>,
+    #[command(flatten)]
+    pub(crate) login: Login,
+    /// The policy: a file, or the name of a shipped one [default: default]
+    #[arg(long, value_name = "FILE|NAME")]
+    pub(crate) policy: Option<String>,
+    /// private, public or secret
+    #[arg(long, requires = "key_type", conflicts_with = "token")]
+    pub(crate) class: Option<String>,
+    /// rsa, ec, ec-edwards, aes, generic-secret, ...
+    #[arg(long = "type", requires = "class")]
+    pub(crate) key_type: Option<String>,
+    /// Size in bits
+    #[arg(long, requires = "class")]
+    pub(crate) bits: Option<u32>,
+    /// P-256, P-384, P-521, Ed25519, ...
+    #[arg(long, requires = "class")]
+    pub(crate) curve: Option<String>,
+    /// Label
+    #[arg(long, requires = "class")]
+    pub(crate) label: Option<String>,
+    /// generated, imported, unwrapped, derived or copied
+    #[arg(long, requires = "class")]
+    pub(crate) origin: Option<String>,
+    /// The purpose that the key is bound to
+    #[arg(long, requires = "class")]
+    pub(crate) purpose: Option<String>,
+    /// The purposes that its usage attributes allow, with commas
+    #[arg(long, requires = "class", value_delimiter = ',')]
+    pub(crate) usage: Vec<String>,
+    /// active, suspended, deactivated, compromised, ...
+    #[arg(long, requires = "class")]
+    pub(crate) state: Option<String>,
+    /// CKA_EXTRACTABLE is true
+    #[arg(long, requires = "class")]
+    pub(crate) extractable: bool,
+    /// When the key became active [default: the moment of the question]
+    #[arg(long, requires = "class", value_name = "DATE", value_parser = date)]
+    pub(crate) activated: Option<u64>,
+    /// The moment of the question: 2026-11-22 or 2026-11-22T10:00:00Z [default: now]
+    #[arg(long, requires = "class", value_name = "DATE", value_parser = date)]
+    pub(crate) at: Option<u64>,
+}
+
+impl Explain {
+    pub(crate) fn id(&self) -> Option<&[u8]> {
+        self.id.as_ref().map(|Bytes(id)| id.as_slice())
+    }
+}
+
+#[derive(Args)]
+pub(crate) struct Doctor {
+    /// Look at this token with its user's PIN, too
+    #[arg(long, value_name = "NAME")]
+    pub(crate) token: Option<String>,
+    #[command(flatten)]
+    pub(crate) pin: PinSource,
+}
+
+fn hexadecimal(text: &str) -> Result<Bytes, String> {
+    from_hex(text).filter(|bytes| !bytes.is_empty()).map(Bytes).ok_or_else(|| "not hexadecimal".to_owned())
+}
+
+fn date(text: &str) -> Result<u64, String> {
+    moment(text).ok_or_else(|| "not of the form 2026-11-22 or 2026-11-22T10:00:00Z".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn arguments_are_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn a_key_has_one_name() {
+        let parse = |words: &[&str]| {
+            Arguments::try_parse_from(["keyward", "key", "suspend"].iter().chain(words)).is_ok()
+        };
+        assert!(parse(&["web"]) && parse(&["--id", "01:ff"]) && parse(&["--uid", "x"]));
+        assert!(!parse(&[]) && !parse(&["web", "--id", "01"]) && !parse(&["--id", "0"]));
+        assert!(!parse(&["web", "--reason", "boredom"]));
+    }
+}

@@ -1,0 +1,90 @@
+//! The `keyward` command: arguments, PINs and tables around `admin`.
+#![forbid(unsafe_code)]
+
+mod args;
+mod doctor;
+mod key;
+mod output;
+mod pin;
+mod policy;
+mod token;
+
+use args::{Arguments, Command};
+use clap::Parser;
+use keyward_pkcs11::api::Module;
+use keyward_pkcs11::token::Configuration;
+use std::ffi::OsString;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What a command says on standard output, and whether all is well.
+struct Answer {
+    text: String,
+    well: bool,
+}
+
+impl Answer {
+    const fn well(text: String) -> Self {
+        Self { text, well: true }
+    }
+}
+
+/// A sentence for standard error where something is refused or fails.
+type Outcome = Result<Answer, String>;
+
+/// What every command may need.
+struct Context {
+    store: Option<PathBuf>,
+    json: bool,
+}
+
+impl Context {
+    /// A variable of the environment; `--store` wins over its own.
+    fn variable(&self, name: &str) -> Option<OsString> {
+        if let ("KEYWARD_STORE", Some(store)) = (name, &self.store) {
+            return Some(store.clone().into_os_string());
+        }
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "the command's one place; the module is not opened by it"
+        )]
+        std::env::var_os(name)
+    }
+
+    fn configuration(&self) -> Result<Configuration, String> {
+        Configuration::read(&|name| self.variable(name), None).map_err(|error| error.to_string())
+    }
+
+    fn module(&self) -> Result<Module, String> {
+        Module::start(&self.configuration()?).map_err(|error| error.to_string())
+    }
+}
+
+fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(usage) => {
+            // A closed pipe is no reason to complain.
+            let _ = usage.print();
+            return if usage.use_stderr() { ExitCode::from(2) } else { ExitCode::SUCCESS };
+        }
+    };
+    let context = Context { store: arguments.store, json: arguments.json };
+    let outcome = match arguments.command {
+        Command::Token(command) => token::run(&context, command),
+        Command::Key(command) => key::run(&context, command),
+        Command::Policy(command) => policy::run(&context, command),
+        Command::Doctor(command) => doctor::run(&context, &command),
+    };
+    match outcome {
+        Ok(answer) => {
+            let _ = std::io::stdout().write_all(answer.text.as_bytes());
+            if answer.well { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        }
+        Err(sentence) => {
+            let _ = writeln!(std::io::stderr(), "keyward: {sentence}");
+            ExitCode::FAILURE
+        }
+    }
+}
