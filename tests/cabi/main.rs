@@ -1,0 +1,23 @@
+//! The built module, from outside: loaded with `dlopen` and used through the C function list, as a
+//! host program does. Every test runs in a process of its own ([`client::alone`]), because a process has
+//! one C_Initialize state, and because a crash must cost one test and not all of them.
+//!
+//! Which module: `KEYWARD_MODULE`, or else the newest `libkeyward_pkcs11.so` beside the test program.
+#![expect(unsafe_code, reason = "calls C functions as a host would")]
+#![expect(clippy::macro_metavars_in_unsafe, clippy::multiple_unsafe_ops_per_block, reason = "a host program")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::host_endian_bytes, reason = "attributes are numbers in memory")]
+#![expect(clippy::disallowed_methods, reason = "a program of its own")]
+#![expect(clippy::cast_possible_truncation, reason = "numbers of the tests' own")]
+
+mod client;
+
+mod damage;
+mod hostile;
+mod law;
+mod mechanisms;
+mod objects;
+mod outputs;
+mod processes;
+mod threads;
+mod token;

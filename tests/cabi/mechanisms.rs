@@ -1,0 +1,378 @@
+//! Every mechanism that the module announces does everything that it announces for it, one-shot, in parts and in
+//! place.
+
+use super::client::*;
+use crate::{alone, call};
+use cryptoki_sys::*;
+
+/// A mechanism with a parameter that fits.
+pub fn with_parameter(ckm: CK_MECHANISM_TYPE) -> Mechanism {
+    match ckm {
+        CKM_RSA_PKCS_PSS | CKM_SHA256_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA256, CKG_MGF1_SHA256, 32),
+        CKM_SHA224_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA224, CKG_MGF1_SHA224, 28),
+        CKM_SHA384_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA384, CKG_MGF1_SHA384, 48),
+        CKM_SHA512_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA512, CKG_MGF1_SHA512, 64),
+        CKM_SHA1_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA_1, CKG_MGF1_SHA1, 20),
+        CKM_RSA_PKCS_OAEP => Mechanism::oaep(CKM_SHA256, CKG_MGF1_SHA256, b"label"),
+        CKM_AES_CBC | CKM_AES_CBC_PAD => Mechanism::iv(ckm, &[7; 16]),
+        CKM_AES_CTR => Mechanism::ctr(128, [9; 16]),
+        CKM_AES_GCM => Mechanism::gcm(&[3; 12], b"additional", 128),
+        _ => Mechanism::plain(ckm),
+    }
+}
+
+/// Data that the mechanism takes, whole.
+fn data_for(ckm: CK_MECHANISM_TYPE) -> Vec<u8> {
+    let len = match ckm {
+        // Raw: the data is a digest.
+        CKM_RSA_PKCS_PSS | CKM_ECDSA => 32,
+        CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP => 50,
+        CKM_AES_ECB | CKM_AES_CBC => 1024,
+        _ => 1000,
+    };
+    (0..len).map(|at: u32| (at * 7 % 251) as u8).collect()
+}
+
+fn makes_random_output(ckm: CK_MECHANISM_TYPE) -> bool {
+    matches!(
+        ckm,
+        CKM_RSA_PKCS_PSS
+            | CKM_SHA224_RSA_PKCS_PSS
+            | CKM_SHA256_RSA_PKCS_PSS
+            | CKM_SHA384_RSA_PKCS_PSS
+            | CKM_SHA512_RSA_PKCS_PSS
+            | CKM_ECDSA
+            | CKM_ECDSA_SHA224
+            | CKM_ECDSA_SHA256
+            | CKM_ECDSA_SHA384
+            | CKM_ECDSA_SHA512
+    )
+}
+
+/// A key that protects, and the one that processes, for a mechanism, made for these uses only.
+pub fn keys_for(
+    session: Session<'_>,
+    ckm: CK_MECHANISM_TYPE,
+    protect: CK_ULONG,
+    process: CK_ULONG,
+) -> (Key, Key) {
+    let template = |use_of| Template::new().flag(use_of, true);
+    let pair = |(public, private): (Key, Key)| match protect {
+        // Of a pair, the private half signs and the public half encrypts and wraps.
+        CKA_SIGN => (private, public),
+        _ => (public, private),
+    };
+    let halves = || match protect {
+        CKA_SIGN => (template(process), template(protect)),
+        _ => (template(protect), template(process)),
+    };
+    match ckm {
+        CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP | CKM_RSA_PKCS_PSS | 0x05..=0x06 | 0x0E | 0x40..=0x47 => {
+            let (public, private) = halves();
+            pair(session.rsa(public, private).unwrap())
+        }
+        CKM_ECDSA..=CKM_ECDSA_SHA512 => {
+            let (public, private) = halves();
+            pair(session.p256(public, private).unwrap())
+        }
+        CKM_EDDSA => {
+            let (public, private) = halves();
+            let generation = Mechanism::plain(CKM_EC_EDWARDS_KEY_PAIR_GEN);
+            let public = public.bytes(CKA_EC_PARAMS, ED25519);
+            pair(session.generate_pair(&generation, &public, &private).unwrap())
+        }
+        CKM_AES_ECB | CKM_AES_CBC | CKM_AES_CBC_PAD | CKM_AES_CTR | CKM_AES_GCM => {
+            let key = session.aes(template(protect).flag(process, true)).unwrap();
+            (key, key)
+        }
+        _ => {
+            let generation = Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN);
+            let template = template(protect).flag(process, true).ulong(CKA_VALUE_LEN, 64);
+            let key = session.generate(&generation, &template).unwrap();
+            (key, key)
+        }
+    }
+}
+
+/// A signature for a mechanism that only verifies: made with the mechanism that signs digests.
+fn signature_by_hand(session: Session<'_>, ckm: CK_MECHANISM_TYPE, key: Key, data: &[u8]) -> Vec<u8> {
+    let digest = session.digest(&Mechanism::plain(CKM_SHA_1), data).unwrap();
+    match ckm {
+        CKM_SHA1_RSA_PKCS => {
+            let prefix =
+                [0x30, 0x21, 0x30, 0x09, 0x06, 0x05, 0x2B, 0x0E, 0x03, 0x02, 0x1A, 0x05, 0x00, 0x04, 0x14];
+            session.sign(&Mechanism::plain(CKM_RSA_PKCS), key, &[&prefix[..], &digest].concat()).unwrap()
+        }
+        CKM_ECDSA_SHA1 => session.sign(&Mechanism::plain(CKM_ECDSA), key, &digest).unwrap(),
+        _ => panic!("{ckm:#x} verifies and does not sign"),
+    }
+}
+
+fn signs_and_verifies(session: Session<'_>, ckm: CK_MECHANISM_TYPE, signs: bool) {
+    let (mechanism, data) = (with_parameter(ckm), data_for(ckm));
+    let (signer, verifier) = keys_for(session, ckm, CKA_SIGN, CKA_VERIFY);
+    let signature = if signs {
+        let signature = session.sign(&mechanism, signer, &data).unwrap();
+        let parts = session.sign_parts(&mechanism, signer, &data).unwrap();
+        assert_eq!(signature == parts, !makes_random_output(ckm));
+        session.verify(&mechanism, verifier, &data, &parts).unwrap();
+        signature
+    } else {
+        assert!(session.sign_init(&mechanism, signer).is_err());
+        signature_by_hand(session, ckm, signer, &data)
+    };
+    session.verify(&mechanism, verifier, &data, &signature).unwrap();
+    session.verify_parts(&mechanism, verifier, &data, &signature).unwrap();
+    for at in [0, signature.len() / 2, signature.len() - 1] {
+        let mut wrong = signature.clone();
+        wrong[at] ^= 1;
+        assert_eq!(session.verify(&mechanism, verifier, &data, &wrong), Err(Rv(CKR_SIGNATURE_INVALID)));
+        assert_eq!(session.verify_parts(&mechanism, verifier, &data, &wrong), Err(Rv(CKR_SIGNATURE_INVALID)));
+    }
+    let mut wrong = data.clone();
+    wrong[0] ^= 1;
+    assert_eq!(session.verify(&mechanism, verifier, &wrong, &signature), Err(Rv(CKR_SIGNATURE_INVALID)));
+    for short in [&signature[..signature.len() - 1], &[]] {
+        let code = session.verify(&mechanism, verifier, &data, short).unwrap_err();
+        assert!([CKR_SIGNATURE_LEN_RANGE, CKR_SIGNATURE_INVALID].contains(&code.0), "{code:?}");
+    }
+}
+
+fn encrypts_and_decrypts(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
+    let (mechanism, data) = (with_parameter(ckm), data_for(ckm));
+    let (encrypts, decrypts) = keys_for(session, ckm, CKA_ENCRYPT, CKA_DECRYPT);
+    let sealed = session.encrypt(&mechanism, encrypts, &data).unwrap();
+    let parts = session.encrypt_parts(&mechanism, encrypts, &data).unwrap();
+    let rsa = matches!(ckm, CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP);
+    assert_eq!(sealed == parts, !rsa, "one-shot and in parts");
+    for sealed in [&sealed, &parts] {
+        assert_eq!(session.decrypt(&mechanism, decrypts, sealed).unwrap(), data);
+        assert_eq!(session.decrypt_parts(&mechanism, decrypts, sealed).unwrap(), data);
+    }
+    if rsa {
+        return;
+    }
+    // In the same place, and overlapping a little.
+    for shift in [0, 5] {
+        let mut place = vec![0_u8; sealed.len() + shift + 16];
+        place[..data.len()].copy_from_slice(&data);
+        let mut len = (place.len() - shift) as CK_ULONG;
+        session.encrypt_init(&mechanism, encrypts).unwrap();
+        let (from, to) = (place.as_mut_ptr(), place.as_mut_ptr().wrapping_add(shift));
+        call!(session.module, C_Encrypt, session.handle, from, data.len() as CK_ULONG, to, &raw mut len)
+            .unwrap();
+        assert_eq!(place[shift..shift + len as usize], sealed);
+        session.decrypt_init(&mechanism, decrypts).unwrap();
+        let mut back = place.len() as CK_ULONG;
+        let (from, to) = (place.as_mut_ptr().wrapping_add(shift), place.as_mut_ptr());
+        call!(session.module, C_Decrypt, session.handle, from, len, to, &raw mut back).unwrap();
+        assert_eq!(place[..back as usize], data);
+    }
+    if ckm == CKM_AES_GCM {
+        let mut wrong = sealed.clone();
+        wrong[3] ^= 1;
+        let refused = session.decrypt(&mechanism, decrypts, &wrong);
+        assert!(
+            refused
+                .is_err_and(|code| [CKR_AEAD_DECRYPT_FAILED, CKR_ENCRYPTED_DATA_INVALID].contains(&code.0))
+        );
+    }
+}
+
+fn wraps_and_unwraps(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
+    let mechanism = with_parameter(ckm);
+    let (wraps, unwraps) = keys_for(session, ckm, CKA_WRAP, CKA_UNWRAP);
+    let open = || Template::new().flag(CKA_SENSITIVE, false).flag(CKA_EXTRACTABLE, true);
+    let aes = session.aes(open().uses(&[CKA_ENCRYPT, CKA_DECRYPT])).unwrap();
+    // A key of 2048 bits has 112 bits of security: it wraps nothing stronger.
+    let rsa = matches!(ckm, CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP);
+    let (target, kind, uses) = if rsa {
+        assert_eq!(session.wrap(&mechanism, wraps, aes), Err(Rv(CKR_WRAPPING_KEY_SIZE_RANGE)));
+        let template = open().uses(&[CKA_SIGN, CKA_VERIFY]).ulong(CKA_VALUE_LEN, 14);
+        let weaker = session.generate(&Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN), &template).unwrap();
+        (weaker, CKK_GENERIC_SECRET, [CKA_SIGN, CKA_VERIFY])
+    } else {
+        (aes, CKK_AES, [CKA_ENCRYPT, CKA_DECRYPT])
+    };
+    let wrapped = session.wrap(&mechanism, wraps, target).unwrap();
+    let value = session.get(target, CKA_VALUE).unwrap();
+    assert!(!wrapped.windows(8).any(|part| part == &value[..8]));
+    let template = open().class(CKO_SECRET_KEY).ulong(CKA_KEY_TYPE, kind).uses(&uses);
+    let key = session.unwrap(&mechanism, unwraps, &wrapped, &template).unwrap();
+    assert_eq!(session.get(key, CKA_VALUE).unwrap(), value);
+    assert!(!session.get_bool(key, CKA_LOCAL).unwrap());
+    assert!(!session.get_bool(key, CKA_ALWAYS_SENSITIVE).unwrap());
+    assert!(!session.get_bool(key, CKA_NEVER_EXTRACTABLE).unwrap());
+    assert_eq!(session.get_ulong(key, CKA_KEYWARD_ORIGIN).unwrap(), 3);
+    let kept = session.aes(Template::new().flag(CKA_EXTRACTABLE, false)).unwrap();
+    assert_eq!(session.wrap(&mechanism, wraps, kept), Err(Rv(CKR_KEY_UNEXTRACTABLE)));
+    assert!(session.unwrap(&mechanism, unwraps, &wrapped[..wrapped.len() - 1], &template).is_err());
+}
+
+fn derives(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
+    let pair = || {
+        session.p256(Template::new().flag(CKA_DERIVE, true), Template::new().flag(CKA_DERIVE, true)).unwrap()
+    };
+    let (one, other) = (pair(), pair());
+    let template = Template::new()
+        .class(CKO_SECRET_KEY)
+        .ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
+        .ulong(CKA_VALUE_LEN, 32)
+        .flag(CKA_SENSITIVE, false)
+        .flag(CKA_EXTRACTABLE, true);
+    let derive = |private, public| {
+        let point = session.get(public, CKA_EC_POINT).unwrap();
+        let whole = session.derive(&Mechanism::ecdh(ckm, &point), private, &template).unwrap();
+        // The point without its DER wrapping is understood too.
+        let raw = session.derive(&Mechanism::ecdh(ckm, &point[2..]), private, &template).unwrap();
+        let value = session.get(whole, CKA_VALUE).unwrap();
+        assert_eq!(session.get(raw, CKA_VALUE).unwrap(), value);
+        assert_eq!(session.get_ulong(whole, CKA_KEYWARD_ORIGIN).unwrap(), 4);
+        value
+    };
+    assert_eq!(derive(one.1, other.0), derive(other.1, one.0));
+    let wrong = Mechanism::ecdh(ckm, &[4; 65]);
+    assert!(session.derive(&wrong, one.1, &template).is_err());
+}
+
+fn generates(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
+    let mechanism = Mechanism::plain(ckm);
+    let template = Template::new().ulong(CKA_VALUE_LEN, 32);
+    let (one, other) =
+        (session.generate(&mechanism, &template).unwrap(), session.generate(&mechanism, &template).unwrap());
+    assert_ne!(one, other);
+    assert_eq!(session.get_ulong(one, CKA_VALUE_LEN).unwrap(), 32);
+    assert_eq!(session.get_ulong(one, CKA_KEY_GEN_MECHANISM).unwrap(), ckm);
+}
+
+fn generates_pairs(session: Session<'_>, ckm: CK_MECHANISM_TYPE, flags: CK_FLAGS) {
+    let curve_name = (flags & CKF_EC_CURVENAME != 0).then_some(match ckm {
+        CKM_EC_EDWARDS_KEY_PAIR_GEN => "edwards25519",
+        _ => "secp256r1",
+    });
+    let public = match ckm {
+        CKM_RSA_PKCS_KEY_PAIR_GEN => Template::new().ulong(CKA_MODULUS_BITS, 2048),
+        CKM_EC_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, P256),
+        CKM_EC_EDWARDS_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, ED25519),
+        _ => panic!("{ckm:#x} makes pairs that this test does not know"),
+    };
+    let (public, private) = session.generate_pair(&Mechanism::plain(ckm), &public, &Template::new()).unwrap();
+    if let Some(name) = curve_name {
+        // CKF_EC_CURVENAME: the curve by its name, a PrintableString.
+        let params = [&[0x13, name.len() as u8], name.as_bytes()].concat();
+        let public = Template::new().bytes(CKA_EC_PARAMS, &params);
+        session.generate_pair(&Mechanism::plain(ckm), &public, &Template::new()).unwrap();
+    }
+    assert_eq!(
+        session.get(public, CKA_PUBLIC_KEY_INFO).unwrap(),
+        session.get(private, CKA_PUBLIC_KEY_INFO).unwrap()
+    );
+}
+
+alone! {
+    fn every_announced_mechanism_does_what_it_announces() {
+        let world = World::new();
+        let session = world.user();
+        let list = world.module.mechanisms(world.slot).unwrap();
+        assert!(list.len() >= 40, "{list:x?}");
+        for ckm in list {
+            let flags = world.module.mechanism_info(world.slot, ckm).unwrap().flags;
+            let has = |flag| flags & flag != 0;
+            println!("{ckm:#x} {flags:#x}");
+            let known = CKF_SIGN | CKF_VERIFY | CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP | CKF_DIGEST
+                | CKF_GENERATE | CKF_GENERATE_KEY_PAIR | CKF_DERIVE | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_OID
+                | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS | CKF_EC_CURVENAME;
+            assert_eq!(flags & !known, 0, "a flag without a test");
+            if has(CKF_SIGN) || has(CKF_VERIFY) {
+                assert!(has(CKF_VERIFY));
+                signs_and_verifies(session, ckm, has(CKF_SIGN));
+            }
+            if has(CKF_ENCRYPT) || has(CKF_DECRYPT) {
+                assert!(has(CKF_ENCRYPT) && has(CKF_DECRYPT));
+                encrypts_and_decrypts(session, ckm);
+            }
+            if has(CKF_WRAP) || has(CKF_UNWRAP) {
+                assert!(has(CKF_WRAP) && has(CKF_UNWRAP));
+                wraps_and_unwraps(session, ckm);
+            }
+            if has(CKF_DIGEST) {
+                let data = data_for(ckm);
+                let digest = session.digest(&Mechanism::plain(ckm), &data).unwrap();
+                assert_eq!(session.digest_parts(&Mechanism::plain(ckm), &data).unwrap(), digest);
+                assert_ne!(session.digest(&Mechanism::plain(ckm), b"").unwrap(), digest);
+            }
+            if has(CKF_DERIVE) {
+                derives(session, ckm);
+            }
+            if has(CKF_GENERATE) {
+                generates(session, ckm);
+            }
+            if has(CKF_GENERATE_KEY_PAIR) {
+                generates_pairs(session, ckm, flags);
+            }
+            // What is not announced is refused.
+            if !has(CKF_DIGEST) {
+                assert!(session.digest_init(&with_parameter(ckm)).is_err());
+            }
+        }
+        let unknown = world.module.mechanism_info(world.slot, CKM_DES_CBC).err();
+        assert_eq!(unknown, Some(Rv(CKR_MECHANISM_INVALID)));
+    }
+}
+
+alone! {
+    fn known_answers_come_out() {
+        let world = World::new();
+        let session = world.user();
+        // FIPS 180-4, "abc".
+        let digest = session.digest(&Mechanism::plain(CKM_SHA256), b"abc").unwrap();
+        assert_eq!(digest[..8], [0xBA, 0x78, 0x16, 0xBF, 0x8F, 0x01, 0xCF, 0xEA]);
+        // FIPS 197, appendix C.3.
+        let value: Vec<u8> = (0..32).collect();
+        let key = Template::new()
+            .class(CKO_SECRET_KEY)
+            .ulong(CKA_KEY_TYPE, CKK_AES)
+            .bytes(CKA_VALUE, &value)
+            .flag(CKA_ENCRYPT, true);
+        let key = session.create(&key).unwrap();
+        let block: Vec<u8> = (0..16).map(|at| at * 0x11).collect();
+        let sealed = session.encrypt(&Mechanism::plain(CKM_AES_ECB), key, &block).unwrap();
+        assert_eq!(sealed[..8], [0x8E, 0xA2, 0xB7, 0xCA, 0x51, 0x67, 0x45, 0xBF]);
+        // RFC 4231, test case 2.
+        let key = Template::new()
+            .class(CKO_SECRET_KEY)
+            .ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
+            .bytes(CKA_VALUE, b"Jefe")
+            .uses(&[CKA_SIGN, CKA_VERIFY]);
+        let key = session.create(&key).unwrap();
+        match session.sign(&Mechanism::plain(CKM_SHA256_HMAC), key, b"what do ya want for nothing?") {
+            Ok(mac) => assert_eq!(mac[..8], [0x5B, 0xDC, 0xC1, 0x46, 0xBF, 0x60, 0x75, 0x4E]),
+            // 32 bits of key: too weak to protect anything under the shipped policy.
+            Err(code) => assert_eq!(code, Rv(CKR_KEY_SIZE_RANGE)),
+        }
+    }
+}
+
+alone! {
+    fn mechanism_parameters_that_do_not_fit_are_refused() {
+        let world = World::new();
+        let session = world.user();
+        let key = session.aes(Template::new().uses(&[CKA_ENCRYPT, CKA_DECRYPT])).unwrap();
+        for wrong in [
+            Mechanism::plain(CKM_AES_CBC),
+            Mechanism::iv(CKM_AES_CBC, &[0; 15]),
+            Mechanism::iv(CKM_AES_ECB, &[0; 16]),
+            Mechanism::plain(CKM_AES_GCM),
+            Mechanism::gcm(&[], b"", 128),
+            Mechanism::gcm(&[0; 12], b"", 7),
+            Mechanism::gcm(&[0; 12], b"", 136),
+            Mechanism::ctr(0, [0; 16]),
+            Mechanism::ctr(129, [0; 16]),
+        ] {
+            assert_eq!(session.encrypt_init(&wrong, key), Err(Rv(CKR_MECHANISM_PARAM_INVALID)), "{:#x}", wrong.ckm);
+        }
+        assert_eq!(session.encrypt_init(&Mechanism::plain(CKM_SHA256), key), Err(Rv(CKR_MECHANISM_INVALID)));
+        assert_eq!(session.encrypt_init(&Mechanism::plain(0x7777), key), Err(Rv(CKR_MECHANISM_INVALID)));
+        assert_eq!(session.encrypt_init(&Mechanism::plain(CKM_RSA_PKCS), key), Err(Rv(CKR_KEY_TYPE_INCONSISTENT)));
+    }
+}

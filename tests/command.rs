@@ -1,0 +1,400 @@
+//! The command `keyward`, run as an operator runs it.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+
+use cryptoki_sys::*;
+use keyward_pkcs11::api::{Module, keys, session};
+use keyward_pkcs11::ck::Mechanism;
+use keyward_pkcs11::ck::raw::{RawAttribute, RawValue, ulong_to_bytes};
+use keyward_pkcs11::guard::Sink;
+use keyward_pkcs11::secret::Pin;
+use keyward_pkcs11::token::Configuration;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+/// What a run of the command did.
+struct Run {
+    code: i32,
+    out: String,
+    err: String,
+}
+
+/// A store with a token called web.
+struct House {
+    folder: TempDir,
+}
+
+impl House {
+    fn new() -> Self {
+        let house = Self { folder: tempfile::tempdir().unwrap() };
+        house.write("so", "12345678\n");
+        house.write("pin", "123456\nnot the PIN\n");
+        house.write("wrong", "654321\n");
+        let made = house.run(&["token", "init", "web", "--so-pin-file", "@so", "--pin-file", "@pin"]);
+        assert_eq!((made.code, made.err.as_str()), (0, ""), "{}", made.out);
+        house
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn store(&self) -> PathBuf {
+        self.path("store")
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+        std::fs::set_permissions(self.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+    }
+
+    /// Runs the command; `@name` stands for a file of this house.
+    fn run(&self, words: &[&str]) -> Run {
+        let words: Vec<String> = words
+            .iter()
+            .map(|word| match word.strip_prefix('@') {
+                Some(name) => self.path(name).display().to_string(),
+                None => (*word).to_owned(),
+            })
+            .collect();
+        let command = Command::new(env!("CARGO_BIN_EXE_keyward"))
+            .args(&words)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("KEYWARD_STORE", self.store())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        Run {
+            code: command.status.code().unwrap(),
+            out: String::from_utf8(command.stdout).unwrap(),
+            err: String::from_utf8(command.stderr).unwrap(),
+        }
+    }
+
+    /// With the user's PIN.
+    fn user(&self, words: &[&str]) -> Run {
+        self.run(&[words, &["--token", "web", "--pin-file", "@pin"]].concat())
+    }
+
+    /// Generates in a module of our own; the command is another process.
+    fn generate(&self, mechanism: u64, label: &str, more: &[(u64, Vec<u8>)]) {
+        let module = module(&self.store());
+        let token = module.slots().tokens().unwrap()[0].slot();
+        let s = session::open_session(&module, token, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
+        session::login(&module, s, CKU_USER, Some(Pin::from_slice(b"123456"))).unwrap();
+        let mut template =
+            vec![raw(CKA_TOKEN, &[CK_TRUE]), raw(CKA_LABEL, label.as_bytes()), raw(CKA_ID, &[1])];
+        template.extend(more.iter().map(|(cka, value)| raw(*cka, value)));
+        if mechanism == CKM_AES_KEY_GEN {
+            keys::generate_key(&module, s, Mechanism::plain(mechanism), template).unwrap();
+        } else {
+            let public = vec![
+                raw(CKA_EC_PARAMS, &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]),
+                raw(CKA_TOKEN, &[CK_TRUE]),
+                raw(CKA_LABEL, label.as_bytes()),
+                raw(CKA_VERIFY, &[CK_TRUE]),
+            ];
+            template.push(raw(CKA_SIGN, &[CK_TRUE]));
+            keys::generate_key_pair(&module, s, Mechanism::plain(mechanism), public, template).unwrap();
+        }
+    }
+
+    fn pair(&self, label: &str) {
+        self.generate(CKM_EC_KEY_PAIR_GEN, label, &[]);
+    }
+
+    fn aes(&self, label: &str) {
+        self.generate(CKM_AES_KEY_GEN, label, &[(CKA_VALUE_LEN, ulong_to_bytes(32).to_vec())]);
+    }
+}
+
+fn module(store: &Path) -> Module {
+    Module::with(&Configuration { store: store.to_owned(), log: Sink::Silent }).unwrap()
+}
+
+fn raw(cka: u64, bytes: &[u8]) -> RawAttribute {
+    RawAttribute { cka, value: RawValue::Bytes(Zeroizing::new(bytes.to_vec())) }
+}
+
+#[test]
+fn help_and_version_are_told_and_nonsense_is_usage() {
+    let house = House { folder: tempfile::tempdir().unwrap() };
+    let help = house.run(&["--help"]);
+    assert_eq!(help.code, 0);
+    for command in ["token", "key", "policy", "doctor"] {
+        assert!(help.out.contains(&format!("\n  {command} ")), "{}", help.out);
+    }
+    assert!(house.run(&["--version"]).out.starts_with("keyward 0."));
+    assert_eq!(house.run(&["key", "suspend"]).code, 2);
+    assert_eq!(house.run(&["key", "suspend", "x", "--reason", "boredom"]).code, 2);
+    assert_eq!(house.run(&["nonsense"]).code, 2);
+    assert!(!house.store().exists(), "asking for help makes no store");
+}
+
+#[test]
+fn token_init_makes_a_token_once_and_again_only_when_told() {
+    let house = House::new();
+    let list = house.run(&["token", "list", "--json"]);
+    assert!(list.out.contains("\"label\":\"web\"") && list.out.contains("\"ready\""), "{}", list.out);
+    let init = ["token", "init", "web", "--so-pin-file", "@so", "--pin-file", "@pin"];
+    let second = house.run(&init);
+    assert_eq!(second.code, 1);
+    assert!(second.err.contains("already") && second.err.contains("--again"), "{}", second.err);
+    house.aes("old");
+    let silent = house.run(&[&init[..], &["--again"]].concat());
+    assert!(silent.code == 1 && silent.err.contains("--yes"), "{}", silent.err);
+    let again = house.run(&[&init[..], &["--again", "--yes"]].concat());
+    assert_eq!(again.code, 0, "{}", again.err);
+    assert_eq!(house.user(&["key", "list"]).out, "no keys\n");
+}
+
+#[test]
+fn token_init_with_a_pin_that_the_policy_refuses_makes_nothing() {
+    let house = House { folder: tempfile::tempdir().unwrap() };
+    house.write("so", "12345678\n");
+    house.write("pin", "123\n");
+    let made = house.run(&["token", "init", "web", "--so-pin-file", "@so", "--pin-file", "@pin"]);
+    assert!(made.code == 1 && made.err.contains("the user PIN must have 4 to 255 bytes"), "{}", made.err);
+    assert!(house.run(&["token", "list"]).out.starts_with("no tokens"));
+}
+
+#[test]
+fn pins_come_from_files_and_descriptors_and_wrong_ones_are_told() {
+    let house = House::new();
+    assert_eq!(house.user(&["key", "list"]).code, 0);
+    let wrong = house.run(&["key", "list", "--pin-file", "@wrong"]);
+    assert_eq!((wrong.code, wrong.out.as_str()), (1, ""));
+    assert_eq!(wrong.err, "keyward: logging in: the PIN is wrong (CKR_PIN_INCORRECT)\n");
+    let nobody = house.run(&["key", "list"]);
+    assert!(nobody.code == 1 && nobody.err.contains("--pin-file"), "{}", nobody.err);
+    let script = format!("{} key list --pin-fd 3 3<pin", env!("CARGO_BIN_EXE_keyward"));
+    let piped = format!("printf '123456\\n' | {} key list --pin-fd 0", env!("CARGO_BIN_EXE_keyward"));
+    for script in [script, piped] {
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &script]).current_dir(house.folder.path()).env("KEYWARD_STORE", house.store());
+        assert!(shell.output().unwrap().status.success(), "{script}");
+    }
+    std::fs::set_permissions(house.path("pin"), std::fs::Permissions::from_mode(0o644)).unwrap();
+    let open = house.user(&["key", "list"]);
+    assert!(open.code == 0 && open.err.contains("others may read the PIN file"), "{}", open.err);
+}
+
+#[test]
+fn a_pair_goes_through_its_life_together() {
+    let house = House::new();
+    house.pair("tls");
+    let steps = [
+        ("suspend", "active -> suspended"),
+        ("activate", "suspended -> active"),
+        ("deactivate", "active -> deactivated"),
+        ("compromise", "deactivated -> compromised"),
+    ];
+    for (step, became) in steps {
+        let run = house.user(&["key", step, "tls", "--reason", "superseded", "--message", "as planned"]);
+        assert_eq!(run.code, 0, "{step}: {}", run.err);
+        assert_eq!(run.out.matches(became).count(), 2, "{step}: {}", run.out);
+    }
+    let refused = house.user(&["key", "activate", "tls"]);
+    assert_eq!(refused.code, 1);
+    assert_eq!(
+        refused.err,
+        "keyward: refused: a key that is compromised cannot become active \
+         (state-transition, CKR_ACTION_PROHIBITED)\n"
+    );
+    let shown = house.user(&["key", "show", "tls"]).out;
+    assert!(shown.contains("superseded") && shown.contains("active -> suspended by user"), "{shown}");
+    let log = std::fs::read_to_string(house.store().join("keyward.log")).unwrap();
+    assert!(log.contains("lifecycle: \"tls\"") && log.contains("denied: state-transition"), "{log}");
+}
+
+#[test]
+fn compromise_keeps_when_it_happened() {
+    let house = House::new();
+    house.aes("data");
+    let words = ["key", "compromise", "--id", "01", "--occurred", "2024-02-29", "--reason", "key-compromise"];
+    assert_eq!(house.user(&words).code, 0);
+    let shown = house.user(&["key", "show", "data", "--json"]).out;
+    assert!(shown.contains("\"compromise_occurred\":\"2024-02-29T00:00:00Z\""), "{shown}");
+    assert!(shown.contains("\"revocation_reason\":\"key-compromise\""), "{shown}");
+}
+
+#[test]
+fn destroy_asks_takes_both_halves_and_leaves_tombstones() {
+    let house = House::new();
+    house.pair("one");
+    house.pair("two");
+    let silent = house.user(&["key", "destroy", "one"]);
+    assert!(silent.code == 1 && silent.err.contains("say --yes"), "{}", silent.err);
+    let half = house.user(&["key", "destroy", "one", "--yes", "--only", "public", "--reason", "superseded"]);
+    assert_eq!(half.out.matches("active -> destroyed").count(), 1, "{}", half.err);
+    let gone = house.user(&["key", "destroy", "one", "--yes", "--only", "public"]);
+    assert!(gone.code == 1 && gone.err.contains("no public half"), "{}", gone.err);
+    let both = house.user(&["key", "destroy", "two", "--yes"]);
+    assert_eq!(both.out.matches("active -> destroyed").count(), 2, "{}", both.err);
+    let living = house.user(&["key", "list"]).out;
+    assert!(living.contains("one") && !living.contains("two"), "{living}");
+    let all = house.user(&["key", "list", "--all"]).out;
+    assert_eq!(all.matches("destroyed").count(), 3, "{all}");
+    let uid = all.lines().find(|line| line.contains("destroyed")).unwrap().split_whitespace().last().unwrap();
+    let shown = house.user(&["key", "show", "--uid", uid]).out;
+    assert!(shown.contains("active -> destroyed by user"), "{shown}");
+    assert_eq!(house.user(&["key", "show", "two"]).code, 1);
+}
+
+#[test]
+fn a_name_of_several_keys_is_refused_and_lists_them() {
+    let house = House::new();
+    house.pair("same");
+    house.aes("same");
+    let refused = house.user(&["key", "suspend", "same"]);
+    assert_eq!((refused.code, refused.out.as_str()), (1, ""));
+    assert_eq!(refused.err.matches("--uid").count(), 3, "{}", refused.err);
+    let list = house.user(&["key", "list"]).out;
+    assert_eq!(list.matches(" active ").count(), 3, "nothing changed: {list}");
+    let uid = list.lines().find(|line| line.contains("secret")).unwrap().split_whitespace().last().unwrap();
+    assert_eq!(house.user(&["key", "suspend", "--uid", uid]).code, 0);
+    let none = house.user(&["key", "suspend", "nobody"]);
+    assert!(none.code == 1 && none.err.contains("no key with the label \"nobody\""), "{}", none.err);
+}
+
+#[test]
+fn explain_of_a_real_key_agrees_with_the_module_and_changes_nothing() {
+    let house = House::new();
+    house.generate(CKM_EC_KEY_PAIR_GEN, "tls", &[(CKA_DERIVE, vec![CK_TRUE])]);
+    let ask = ["policy", "explain", "--key", "tls", "--op", "sign", "--mechanism", "CKM_ECDSA"];
+    let yes = house.user(&ask);
+    assert_eq!(yes.code, 0, "{}", yes.err);
+    assert!(yes.out.contains("this use fixes the purpose: sign") && yes.out.contains("answer: CKR_OK"));
+    assert!(house.user(&["key", "show", "tls"]).out.contains("not bound"), "a question binds nothing");
+    house.user(&["key", "suspend", "tls"]);
+    let log = house.store().join("keyward.log");
+    let before = std::fs::read_to_string(&log).unwrap();
+    let no = house.user(&ask);
+    assert_eq!(no.code, 1);
+    assert!(no.out.contains("answer: CKR_KEY_FUNCTION_NOT_PERMITTED, ulDeviceError 0x101"), "{}", no.out);
+    assert!(no.out.contains("not reached"));
+    assert_eq!(std::fs::read_to_string(&log).unwrap(), before, "a question is not logged");
+    let other =
+        house.user(&["policy", "explain", "--key", "tls", "--op", "sign", "--mechanism", "CKM_AES_GCM"]);
+    assert!(other.out.contains("module  ") && other.out.contains("CKR_MECHANISM_INVALID"), "{}", other.out);
+}
+
+#[test]
+fn explain_of_a_key_that_nobody_has_asks_the_policy_alone() {
+    let house = House { folder: tempfile::tempdir().unwrap() };
+    let ask = |more: &[&str]| {
+        let words = ["policy", "explain", "--class", "private", "--type", "rsa", "--op", "sign"];
+        house.run(&[&words[..], &["--mechanism", "CKM_SHA256_RSA_PKCS"], more].concat())
+    };
+    assert_eq!(ask(&["--bits", "2048"]).code, 0);
+    let short = ask(&["--bits", "1024", "--json"]);
+    assert!(short.code == 1 && short.out.contains("\"answer\":\"CKR_KEY_SIZE_RANGE\""), "{}", short.out);
+    assert!(ask(&["--state", "suspended"]).out.contains("state-suspended"));
+    let policy = "policy = 1\n[[rule]]\nid = \"year\"\nwhen = { label = \"tls-*\" }\n\
+                  crypto_period = { originator = \"1y\" }\n";
+    house.write("p.toml", policy);
+    let at =
+        |day| ask(&["--policy", "@p.toml", "--label", "tls-www", "--activated", "2026-01-01", "--at", day]);
+    assert_eq!(at("2026-12-31").code, 0, "{}", at("2026-12-31").err);
+    assert!(at("2027-01-01").out.contains("originator-window-over"), "{}", at("2027-01-01").out);
+    assert!(ask(&["--purpose", "encryt"]).err.contains("did you mean `encrypt`?"));
+    assert!(ask(&["--policy", "nobody"]).err.contains("there are: "));
+    assert!(!house.store().exists());
+}
+
+#[test]
+fn policy_check_runs_tests_and_shows_mistakes_with_their_place() {
+    let house = House { folder: tempfile::tempdir().unwrap() };
+    std::fs::create_dir(house.path("lib")).unwrap();
+    house.write("lib/base.toml", "policy = 1\n[keys]\nmin_strength = 128\n");
+    let test = |expect: &str| {
+        format!(
+            "policy = 1\nname = \"fleet\"\nextends = [\"lib/base.toml\"]\n[[test]]\nid = \"RSA-2048\"\n\
+             key = {{ class = \"private\", type = \"rsa\", bits = 2048 }}\n\
+             ask = {{ op = \"sign\", mechanism = \"CKM_SHA256_RSA_PKCS\" }}\nexpect = \"{expect}\"\n"
+        )
+    };
+    house.write("good.toml", &test("deny"));
+    house.write("fails.toml", &test("allow"));
+    house.write("broken.toml", "policy = 1\n[keys]\nmin_strenght = 5\n");
+    let good = house.run(&["policy", "check", "@good.toml"]);
+    assert_eq!(good.code, 0, "{}", good.err);
+    assert!(good.out.contains("policy \"fleet\", 1 of 1 tests passed"), "{}", good.out);
+    let fails = house.run(&["policy", "check", "good.toml", "fails.toml"]);
+    assert_eq!(fails.code, 1);
+    assert!(fails.err.contains("test \"RSA-2048\": denied, expected to be allowed"), "{}", fails.err);
+    let broken = house.run(&["policy", "check", "broken.toml"]);
+    assert_eq!(broken.code, 1);
+    assert!(
+        broken.err.contains("--> broken.toml:3:1") && broken.err.contains("min_strength"),
+        "{}",
+        broken.err
+    );
+    assert_eq!(house.run(&["policy", "check", "nowhere.toml"]).code, 1);
+    let shown = house.run(&["policy", "show", "default"]).out;
+    assert!(shown.contains("policy = 1"));
+    assert!(house.run(&["policy", "show"]).out.lines().any(|name| name == "default"));
+}
+
+#[test]
+fn doctor_of_a_sound_store_finds_nothing_broken() {
+    let house = House { folder: tempfile::tempdir().unwrap() };
+    let empty = house.run(&["doctor"]);
+    assert!(empty.code == 0 && empty.out.contains("no store"), "{}", empty.out);
+    assert!(!house.store().exists(), "looking makes no store");
+    let house = House::new();
+    house.aes("data");
+    let sound = house.user(&["doctor"]);
+    assert_eq!(sound.code, 0, "{}{}", sound.out, sound.err);
+    assert!(sound.out.contains("nothing is broken") && sound.out.contains("format         1"));
+    assert!(house.run(&["doctor", "--json"]).out.starts_with("{\"sound\":true,"));
+}
+
+#[test]
+fn doctor_of_a_damaged_store_names_what_is_broken_and_what_is_left() {
+    let house = House::new();
+    house.pair("tls");
+    house.aes("data");
+    let database = rusqlite::Connection::open(house.store().join("keyward.db")).unwrap();
+    // A label of another length would not be found; one letter is enough.
+    let changed = database
+        .execute(
+            "UPDATE record SET attributes = CAST(replace(CAST(attributes AS BLOB), x'746c73', x'746c78') AS BLOB) \
+             WHERE private = 0",
+            [],
+        )
+        .unwrap();
+    assert_eq!(changed, 1);
+    drop(database);
+    let broken = house.run(&["doctor"]);
+    assert_eq!(broken.code, 1, "{}", broken.out);
+    assert!(broken.out.contains("the CKO_PUBLIC_KEY"), "{}", broken.out);
+    assert!(broken.out.contains("the 2 other records are sound"), "{}", broken.out);
+    std::fs::set_permissions(house.store().join("store.key"), std::fs::Permissions::from_mode(0o644))
+        .unwrap();
+    assert!(house.run(&["doctor"]).out.contains("problem: store.key has mode 0644"));
+    std::fs::remove_file(house.store().join("store.key")).unwrap();
+    let lost = house.run(&["doctor"]);
+    assert!(lost.code == 1 && lost.out.contains("store.key is missing"), "{}", lost.out);
+    std::fs::write(house.store().join("keyward.db"), b"no database at all, but long enough to be read")
+        .unwrap();
+    let ruined = house.run(&["doctor"]);
+    assert!(ruined.code == 1 && ruined.out.contains("copy the whole folder"), "{}", ruined.out);
+}
+
+#[test]
+fn doctor_with_the_pin_notices_a_record_that_was_taken_out() {
+    let house = House::new();
+    house.aes("data");
+    let database = rusqlite::Connection::open(house.store().join("keyward.db")).unwrap();
+    assert_eq!(database.execute("DELETE FROM record", []).unwrap(), 1);
+    drop(database);
+    assert_eq!(house.run(&["doctor"]).code, 0, "only the token's key can tell");
+    let told = house.user(&["doctor"]);
+    assert!(told.code == 1 && told.out.contains("records are missing"), "{}{}", told.out, told.err);
+    let refused = house.user(&["key", "list"]);
+    assert!(refused.code == 1 && refused.err.contains("keyward doctor"), "{}", refused.err);
+}

@@ -1,0 +1,8 @@
+// Nor written down.
+use keyward_pkcs11::ck::Mechanism;
+use keyward_pkcs11::guard::Authorized;
+use keyward_pkcs11::guard::op::Digest;
+
+fn main() {
+    let _ = Authorized { op: Digest { mechanism: Mechanism::plain(0x250) }, row: None, obligations: Default::default() };
+}
