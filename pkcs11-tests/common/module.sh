@@ -1,0 +1,75 @@
+# The module under test and a scratch folder for its tokens. To be sourced, then:
+#
+#   use_module keyward|softhsm
+#
+# gives MODULE (path of the shared object), SCRATCH (a folder that goes away at exit), TOKEN (a label), and the
+# environment in which the module keeps its tokens in SCRATCH and nowhere else. KEYWARD_MODULE names another
+# libkeyward_pkcs11.so than the one in target/, SOFTHSM_MODULE another SoftHSM2.
+
+checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+
+first_file() {
+    local path
+    for path in "$@"; do
+        if [ -f "$path" ]; then
+            echo "$path"
+            return
+        fi
+    done
+    return 1
+}
+
+find_keyward() {
+    local target=${CARGO_TARGET_DIR:-$checkout/target}
+    MODULE=${KEYWARD_MODULE:-$(first_file "$target"/{release,debug}/libkeyward_pkcs11.so)} || {
+        echo "no libkeyward_pkcs11.so in $target: run 'cargo build --release', or set KEYWARD_MODULE" >&2
+        exit 1
+    }
+    # The administration command is beside its module.
+    KEYWARD=${KEYWARD_COMMAND:-$(dirname "$MODULE")/keyward}
+    export KEYWARD_STORE=$SCRATCH/store
+    # An empty file that is named keeps the user's and the machine's own configuration out of the tests.
+    : >"$SCRATCH/keyward.toml"
+    export KEYWARD_CONF=$SCRATCH/keyward.toml
+    export KEYWARD_LOG=${KEYWARD_LOG:-stderr}
+}
+
+find_softhsm() {
+    MODULE=${SOFTHSM_MODULE:-$(first_file /usr/lib/softhsm/libsofthsm2.so /usr/lib/*/softhsm/libsofthsm2.so)} || {
+        echo "no SoftHSM2 on this machine: install softhsm2, or set SOFTHSM_MODULE" >&2
+        exit 1
+    }
+    mkdir "$SCRATCH/tokens"
+    printf 'directories.tokendir = %s\nobjectstore.backend = file\nlog.level = ERROR\n' "$SCRATCH/tokens" \
+        >"$SCRATCH/softhsm2.conf"
+    export SOFTHSM2_CONF=$SCRATCH/softhsm2.conf
+}
+
+use_module() {
+    SUBJECT=$1
+    TOKEN=clients
+    SCRATCH=$(mktemp -d "${TMPDIR:-/tmp}/pkcs11-tests.XXXXXX")
+    trap 'rm -rf "$SCRATCH"' EXIT
+    case $SUBJECT in
+        keyward) find_keyward ;;
+        softhsm) find_softhsm ;;
+        *)
+            echo "usage: $0 [keyward|softhsm]" >&2
+            exit 2
+            ;;
+    esac
+    MODULE=$(realpath "$MODULE")
+    # PINs travel in the environment: arguments can be read by every user of the machine.
+    export USER_PIN=271828 SO_PIN=31415926
+    echo "module: $MODULE"
+}
+
+# pkcs11-tool on the module; a module that hangs must not hang the run.
+tool() { timeout 120 pkcs11-tool --module "$MODULE" "$@"; }
+as_user() { tool --token-label "$TOKEN" --login --pin env:USER_PIN "$@"; }
+as_so() { tool --token-label "$TOKEN" --login --login-type so --so-pin env:SO_PIN "$@"; }
+
+make_token() {
+    tool --init-token --label "$TOKEN" --so-pin env:SO_PIN
+    as_so --init-pin --new-pin env:USER_PIN
+}

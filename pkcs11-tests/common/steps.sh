@@ -1,0 +1,69 @@
+# Steps of a client script: each has a name, runs by itself, and is counted. To be sourced.
+#
+#   step  NAME COMMAND...            passes when the command succeeds
+#   step  NAME refuse WORD COMMAND...  passes when the command fails and says WORD
+#   skip  NAME REASON                says loudly what was not tried and why
+#   summary SCRIPT                   the last line, "SCRIPT: N passed, N failed, N skipped"; fails if a step failed
+#
+# A step's output is shown only when the step fails. With RESULTS=FILE in the environment, each step also adds
+# a line "ok|FAIL|skip<TAB>NAME" to FILE, so that two runs can be compared.
+#
+# Call `step` as a plain command, never after `if`, `!`, `&&` or `||`: there bash switches `set -e` off for
+# everything that is called, and a step would pass although a command in the middle of it failed.
+
+passed=0
+failed=0
+skipped=0
+
+record() {
+    printf '  %-4s  %s\n' "$1" "$2"
+    if [ -n "${RESULTS:-}" ]; then printf '%s\t%s\n' "$1" "$2" >>"$RESULTS"; fi
+}
+
+step() {
+    local name=$1 status output
+    shift
+    output=$(mktemp)
+    set +e
+    (
+        set -e
+        "$@"
+    ) >"$output" 2>&1 </dev/null
+    status=$?
+    set -e
+    if [ "$status" -eq 0 ]; then
+        passed=$((passed + 1))
+        record ok "$name"
+    else
+        failed=$((failed + 1))
+        record FAIL "$name"
+        printf '        %s (exit status %s)\n' "$*" "$status"
+        tail -n 8 "$output" | sed 's/^/        | /'
+    fi
+    rm -f "$output"
+}
+
+skip() {
+    skipped=$((skipped + 1))
+    record skip "$1 ($2)"
+}
+
+# A refusal must be the expected one: a module that crashes or a tool that cannot parse its options fails too.
+refuse() {
+    local word=$1 output
+    shift
+    if output=$("$@" 2>&1); then
+        printf '%s\nwas accepted, expected %s\n' "$output" "$word"
+        return 1
+    fi
+    printf '%s\n' "$output"
+    grep -qE -- "$word" <<<"$output" || {
+        echo "was refused, but not with $word"
+        return 1
+    }
+}
+
+summary() {
+    echo "$1: $passed passed, $failed failed, $skipped skipped"
+    [ "$failed" -eq 0 ]
+}

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# pkcs11-tool as a user would use it: tokens and PINs, every kind of key, every mechanism, and every result
+# checked by openssl with the public key that came out of the token.
+#
+#   run.sh [keyward|softhsm]     the same commands on either module; compare.sh holds the two side by side
+#
+# One key serves one purpose here, as NIST SP 800-57 Part 1, 5.2 asks and keyward's default policy enforces.
+set -euo pipefail
+cd "$(dirname "$0")"
+. ../common/steps.sh
+. ../common/module.sh
+use_module "${1:-keyward}"
+here=$PWD
+cd "$SCRATCH"
+
+. "$here/tokens.sh"
+. "$here/generation.sh"
+. "$here/signatures.sh"
+. "$here/encryption.sh"
+. "$here/agreement.sh"
+. "$here/digests.sh"
+. "$here/objects.sh"
+. "$here/self-tests.sh"
+
+summary pkcs11-tool
