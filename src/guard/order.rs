@@ -143,8 +143,8 @@ pub(super) struct UseCheck {
 /// What PKCS#11 asks of a use, in order; the policy comes after it. `explain` walks the same array.
 pub(super) const USE_CHECKS: &[UseCheck] = &[
     UseCheck { name: "class", run: is_key, passed: "the object can be used so" },
-    UseCheck { name: "usage", run: usage, passed: "its usage attribute is true, or none is needed" },
     UseCheck { name: "key-type", run: fitting, passed: "type and size fit the mechanism" },
+    UseCheck { name: "usage", run: usage, passed: "its usage attribute is true, or none is needed" },
     UseCheck {
         name: "allowed-mechanisms",
         run: allowed,
@@ -216,22 +216,20 @@ fn allowed(case: &Use<'_>) -> Result<(), Denial> {
     }
 }
 
-/// Key type, class and size fit the mechanism.
+/// Key type and size fit the mechanism. That its class fits follows from the usage attributes, which
+/// each class has of its own: a private key can have no CKA_ENCRYPT. The type is told before the usage
+/// (PKCS#11 3.2, 5.1.6: CKR_KEY_TYPE_INCONSISTENT has the higher priority).
 fn fits(facts: &KeyFacts, row: &Row, entry: Entry) -> Result<(), Denial> {
-    let class = match (entry, facts.class) {
-        (_, CKO_SECRET_KEY) => true,
-        (Entry::Verify | Entry::Encrypt | Entry::Wrap, class) => class == CKO_PUBLIC_KEY,
-        (_, class) => class == CKO_PRIVATE_KEY,
+    let (kind, size) = match entry {
+        Entry::Wrap => (Reason::WrappingKeyType, Reason::WrappingKeySize),
+        Entry::Unwrap => (Reason::UnwrappingKeyType, Reason::UnwrappingKeySize),
+        _ => (Reason::MechanismKeyType, Reason::KeySize),
     };
-    if !class || !facts.key_type.is_some_and(|kind| row.key_types.contains(&kind)) {
-        return Err(about_mechanism(
-            Reason::MechanismKeyType,
-            row.ckm,
-            "does not work with this type of key",
-        ));
+    if !facts.key_type.is_some_and(|of| row.key_types.contains(&of)) {
+        return Err(about_mechanism(kind, row.ckm, "does not work with this type of key"));
     }
     if !row.sizes.hold(facts.bits) {
-        return Err(about_mechanism(Reason::KeySize, row.ckm, "does not work with a key of this size"));
+        return Err(about_mechanism(size, row.ckm, "does not work with a key of this size"));
     }
     Ok(())
 }

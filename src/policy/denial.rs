@@ -57,6 +57,10 @@ reasons! {
     MechanismUnknown = 0x303, "mechanism-unknown", MechanismInvalid;
     /// The mechanism does not take keys of this type.
     MechanismKeyType = 0x304, "mechanism-key-type", KeyTypeInconsistent;
+    /// The mechanism does not wrap with keys of this type.
+    WrappingKeyType = 0x305, "wrapping-key-type", WrappingKeyTypeInconsistent;
+    /// The mechanism does not unwrap with keys of this type.
+    UnwrappingKeyType = 0x306, "unwrapping-key-type", UnwrappingKeyTypeInconsistent;
     /// The key is too short for the policy or the mechanism.
     KeySize = 0x401, "key-size", KeySizeRange;
     /// The key has fewer bits of security than the policy asks for.
@@ -65,6 +69,10 @@ reasons! {
     Curve = 0x403, "curve", KeySizeRange;
     /// The policy does not allow a new key on this curve.
     NewCurve = 0x404, "new-curve", CurveNotSupported;
+    /// The mechanism does not wrap with keys of this size.
+    WrappingKeySize = 0x405, "wrapping-key-size", WrappingKeySizeRange;
+    /// The mechanism does not unwrap with keys of this size.
+    UnwrappingKeySize = 0x406, "unwrapping-key-size", UnwrappingKeySizeRange;
     /// The originator window has not begun.
     OriginatorWindowAhead = 0x501, "originator-window-ahead", ActionProhibited;
     /// The originator window is over.
