@@ -187,6 +187,36 @@ fn fork_amid_a_transaction_is_an_honest_error(directory: &Path) {
     assert_eq!(count(&store), 8, "the parent's transaction went on");
 }
 
+/// Threads write and read all the time; every child that is forked meanwhile goes on.
+fn child_of_a_busy_process_goes_on(directory: &Path) {
+    let store = SqliteStore::open(directory).unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let stopped = &|| stop.load(std::sync::atomic::Ordering::Relaxed);
+    std::thread::scope(|threads| {
+        for number in 0..3 {
+            let store = &store;
+            threads.spawn(move || {
+                while !stopped() {
+                    put(store, &record(30 + number, 30)).unwrap();
+                    count(store);
+                    // Without a pause nobody else would get the write lock.
+                    std::thread::sleep(Duration::from_millis(3));
+                }
+            });
+        }
+        let outcomes: Vec<_> = (0..40)
+            .map(|_| {
+                in_child(20, || {
+                    put(&store, &record(40, 40)).unwrap();
+                    i32::from(count(&store) == 0)
+                })
+            })
+            .collect();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert!(outcomes.iter().all(|outcome| *outcome == Some(0)), "{outcomes:?}");
+    });
+}
+
 #[test]
 fn store_in_forked_children() {
     let directory = tempfile::tempdir().unwrap();
@@ -194,4 +224,5 @@ fn store_in_forked_children() {
     child_goes_on(&directory);
     child_outlives_parent(&directory);
     fork_amid_a_transaction_is_an_honest_error(&directory);
+    child_of_a_busy_process_goes_on(&directory);
 }

@@ -5,8 +5,7 @@
 //! held by threads that do not exist here, its random state is shared with a relative.
 //!
 //! It rests on a page that the kernel wipes in a child (`MADV_WIPEONFORK`, Linux 4.14), so that
-//! asking costs two loads and no system call. No `pthread_atfork` handler: those cannot be removed,
-//! do not run for `clone`, and would belong to a module that may be unloaded.
+//! asking costs two loads and no system call. It needs no `pthread_atfork` handler, which `clone` does not run.
 
 use std::ptr;
 use std::sync::atomic::{AtomicBool, AtomicPtr, AtomicU32, AtomicU64, Ordering};

@@ -15,6 +15,7 @@ use std::cell::UnsafeCell;
 use std::marker::PhantomData;
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 const FREE: u32 = 0;
 /// Set while held; the upper 30 bits are the holder's generation.
@@ -184,17 +185,36 @@ const fn is_of_ancestor(found: u32, mine: u32) -> bool {
 
 /// Sleeps until woken, if the word still is `seen`. May return without cause.
 fn sleep_while(word: &AtomicU32, seen: u32) {
+    wait_on(word, seen, std::ptr::null());
+}
+
+/// The same, for so long at most.
+pub(super) fn sleep_while_for(word: &AtomicU32, seen: u32, most: Duration) {
+    let seconds = libc::time_t::try_from(most.as_secs()).unwrap_or(libc::time_t::MAX);
+    let time = libc::timespec { tv_sec: seconds, tv_nsec: most.subsec_nanos().into() };
+    wait_on(word, seen, &raw const time);
+}
+
+fn wait_on(word: &AtomicU32, seen: u32, time: *const libc::timespec) {
     let operation = libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG;
-    let forever = std::ptr::null::<libc::timespec>();
-    // SAFETY: `word` is an aligned 32-bit word that outlives the call; a null time means no limit.
-    // EAGAIN and EINTR mean "look again", which the caller does in any case.
-    let _ = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, seen, forever) };
+    // SAFETY: `word` is an aligned 32-bit word that outlives the call; `time` is null (no limit) or a time of the
+    // caller's. EAGAIN, EINTR and ETIMEDOUT mean "look again", which the caller does in any case.
+    let _ = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, seen, time) };
 }
 
 fn wake_one(word: &AtomicU32) {
+    wake(word, 1);
+}
+
+/// Wakes everybody who sleeps on the word.
+pub(super) fn wake_all(word: &AtomicU32) {
+    wake(word, libc::c_int::MAX);
+}
+
+fn wake(word: &AtomicU32, most: libc::c_int) {
     let operation = libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG;
     // SAFETY: the kernel takes the address of `word` as a name and does not touch the memory.
-    let _ = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, 1) };
+    let _ = unsafe { libc::syscall(libc::SYS_futex, word.as_ptr(), operation, most) };
 }
 
 #[cfg(test)]
@@ -202,7 +222,7 @@ mod tests {
     use super::*;
     use crate::sys::fork::trial::in_child;
     use std::sync::{Arc, mpsc};
-    use std::time::{Duration, Instant};
+    use std::time::Instant;
 
     #[test]
     fn eight_threads_that_count_lose_nothing() {

@@ -7,6 +7,7 @@ pub mod abi;
 pub mod aws_lc;
 pub mod clock;
 pub mod fork;
+pub mod fork_gate;
 pub mod hardware_random;
 pub mod lock;
 pub mod pages;

@@ -10,10 +10,11 @@
 //! 1. connections are made with NO_CKPT_ON_CLOSE: closing one unmaps and closes, and writes, deletes and locks
 //!    nothing (only [`Seat::retire`] in the process that opened it puts the log away);
 //! 2. it gives up locks of the child only, which has none;
-//! 3. nobody was inside SQLite at the moment of the fork: [`enter`] counts.
+//! 3. nobody was inside SQLite at the moment of the fork: [`fork_gate`] makes a fork wait until all are out.
 //!
-//! Where a thread was inside, SQLite's own mutexes and lists are torn and no call into it can be trusted to return.
-//! Then the child (and its children) get an honest error from each call, and nothing is closed.
+//! A fork that waited in vain, or a `clone` that no gate sees, may still catch a thread inside: [`enter`] counts. Then
+//! SQLite's own mutexes and lists are torn and no call into it can be trusted to return: the child (and its children)
+//! get an honest error from each call, and nothing is closed.
 //!
 //! Every call into SQLite, from whatever file, happens between [`enter`] and the drop of its answer.
 
@@ -28,6 +29,7 @@ use super::connection::{Live, Role, connect};
 use super::files::Files;
 use crate::store::{Result, StoreError};
 use crate::sys::fork;
+use crate::sys::fork_gate::{self, Passage};
 use crate::sys::lock::Mutex;
 
 /// The fork generation for which `INSIDE` and `SEATS` speak.
@@ -41,10 +43,13 @@ static BROKEN: AtomicBool = AtomicBool::new(false);
 static SEATS: OnceBox<Mutex<Vec<Weak<Seat>>>> = OnceBox::new();
 
 /// As long as this lives, the thread may call SQLite.
-pub(super) struct Inside(());
+pub(super) struct Inside {
+    _passage: Passage,
+}
 
 /// Says that this thread is going to call SQLite, and settles what a fork left behind.
 pub(super) fn enter() -> Result<Inside> {
+    let passage = fork_gate::pass();
     let now = u64::from(fork::generation());
     if HOME.load(Acquire) != now {
         arrive(now);
@@ -53,7 +58,7 @@ pub(super) fn enter() -> Result<Inside> {
         return Err(broken());
     }
     INSIDE.fetch_add(1, AcqRel);
-    Ok(Inside(()))
+    Ok(Inside { _passage: passage })
 }
 
 impl Drop for Inside {
@@ -65,7 +70,7 @@ impl Drop for Inside {
 fn broken() -> StoreError {
     StoreError::Unusable {
         path: "keyward.db".into(),
-        reason: "this process was forked while another thread was using the store; \
+        reason: "this process was made while another thread of its parent was using the store; \
                  fork before threads use it, or start the worker as a program of its own"
             .into(),
     }
