@@ -3,14 +3,15 @@
 use super::Module;
 use super::general::{MANUFACTURER, VERSION, Version};
 use crate::ck::{
-    CK_EFFECTIVELY_INFINITE, CK_FLAGS, CK_MECHANISM_TYPE, CK_ULONG, CK_UNAVAILABLE_INFORMATION, Error,
-    Result, SessionHandle, SlotId, text,
+    CK_FLAGS, CK_MECHANISM_TYPE, CK_ULONG, CK_UNAVAILABLE_INFORMATION, Error, Result, SessionHandle, SlotId,
+    text,
 };
 use crate::crypto::mechanism::Sizes;
 use crate::crypto::table;
 use crate::guard::Role;
 use crate::secret::Pin;
 use crate::token::Slot;
+use crate::token::handles::Table;
 use cryptoki_sys::*;
 
 /// `CK_SLOT_INFO`.
@@ -101,6 +102,9 @@ pub fn slot_info(m: &Module, slot: SlotId) -> Result<SlotInfo> {
     })
 }
 
+/// How many sessions a process can have open: all tokens share one table.
+const SESSIONS: CK_ULONG = Table::<()>::CAPACITY as CK_ULONG;
+
 /// C_GetTokenInfo. Never touches the disk unless something changed.
 pub fn token_info(m: &Module, slot: SlotId) -> Result<TokenInfo> {
     let blank = TokenInfo {
@@ -109,9 +113,9 @@ pub fn token_info(m: &Module, slot: SlotId) -> Result<TokenInfo> {
         model: "keyward software".to_owned(),
         serial_number: String::new(),
         flags: CKF_RNG | CKF_LOGIN_REQUIRED,
-        max_session_count: CK_EFFECTIVELY_INFINITE,
+        max_session_count: SESSIONS,
         session_count: 0,
-        max_rw_session_count: CK_EFFECTIVELY_INFINITE,
+        max_rw_session_count: SESSIONS,
         rw_session_count: 0,
         max_pin_len: crate::token::PIN_MAX as CK_ULONG,
         min_pin_len: 4,

@@ -44,6 +44,9 @@ impl<T> Default for Table<T> {
 }
 
 impl<T> Table<T> {
+    /// How many things it holds at most.
+    pub const CAPACITY: usize = CHUNK * CHUNKS;
+
     fn slot(&self, place: usize) -> Option<&ArcSwapOption<Entry<T>>> {
         self.chunks.get(place / CHUNK)?.get()?.get(place % CHUNK)
     }
