@@ -25,8 +25,6 @@ pub use cryptoki_sys::{
 
 /// `CK_UNAVAILABLE_INFORMATION` (PKCS#11 3.2, 3.1): "the value cannot be given".
 pub const CK_UNAVAILABLE_INFORMATION: CK_ULONG = !0;
-/// `CK_EFFECTIVELY_INFINITE` (PKCS#11 3.2, 3.1): no limit worth naming.
-pub const CK_EFFECTIVELY_INFINITE: CK_ULONG = 0;
 
 macro_rules! handle {
     ($(#[$doc:meta])* $name:ident) => {
