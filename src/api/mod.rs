@@ -11,6 +11,7 @@ pub mod general;
 pub mod keys;
 pub mod object;
 pub mod random;
+pub mod recover;
 pub mod session;
 pub mod sign;
 pub mod slot;

@@ -66,6 +66,8 @@ pub type StartSigning = fn(&Context, &Params) -> Result<Box<dyn Signing>>;
 pub type StartVerifying = fn(&Context, &Params) -> Result<Box<dyn Verifying>>;
 /// Starts an encryption or a decryption with a prepared key.
 pub type StartCiphering = fn(&Context, &Params) -> Result<Box<dyn Ciphering>>;
+/// Starts a signature that holds its data, or the recovery of the data from it, with a prepared key.
+pub type StartRecovering = fn(&Context, &Params) -> Result<Box<dyn Recovering>>;
 /// Derives key bytes from a prepared key.
 pub type DeriveKey = fn(&Context, &Params, &Recipe) -> Result<Secret>;
 
@@ -78,6 +80,10 @@ pub struct Ops {
     pub sign: Option<StartSigning>,
     /// Starts a verification.
     pub verify: Option<StartVerifying>,
+    /// Starts a signature that the data can be recovered from.
+    pub sign_recover: Option<StartRecovering>,
+    /// Starts the recovery of the data from such a signature.
+    pub verify_recover: Option<StartRecovering>,
     /// Starts an encryption.
     pub encrypt: Option<StartCiphering>,
     /// Starts a decryption.
@@ -98,6 +104,8 @@ impl Ops {
         digest: None,
         sign: None,
         verify: None,
+        sign_recover: None,
+        verify_recover: None,
         encrypt: None,
         decrypt: None,
         wraps: false,
@@ -159,6 +167,16 @@ pub trait Verifying: Send {
         self.update(data)?;
         self.finish(signature)
     }
+}
+
+/// A signature with recovery of its data, in either direction, always in one piece. It may be asked again
+/// until its result found room, so it must give the same for the same input.
+pub trait Recovering: Send {
+    /// At most so many bytes come out.
+    fn len(&self) -> usize;
+    /// Makes the signature of `input`, or gives back what the signature `input` was made of. `out` has
+    /// at least [`Self::len`] bytes; answers how many were written.
+    fn run(&self, input: &[u8], out: &mut [u8]) -> Result<usize>;
 }
 
 /// A running encryption or decryption.

@@ -148,8 +148,10 @@ cryptoki! {
             api::sign::sign_update(m, session, part.bytes()?);
         fn C_SignFinal(session: Session, signature: Output) => |m|
             signature.fill(|out| api::sign::sign_final(m, session, out));
-        later C_SignRecoverInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
-        later C_SignRecover(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
+        fn C_SignRecoverInit(session: Session, mechanism: Mechanism, key: Object) => |m|
+            api::recover::sign_recover_init(m, session, mechanism.optional()?, key);
+        fn C_SignRecover(session: Session, data: Bytes, signature: Output) => |m|
+            signature.fill_from(&data, |data, out| api::recover::sign_recover(m, session, data, out));
 
         // 5.15 Functions for verifying signatures and MACs
         fn C_VerifyInit(session: Session, mechanism: Mechanism, key: Object) => |m|
@@ -160,8 +162,12 @@ cryptoki! {
             api::verify::verify_update(m, session, part.bytes()?);
         fn C_VerifyFinal(session: Session, signature: Bytes) => |m|
             api::verify::verify_final(m, session, signature.bytes()?);
-        later C_VerifyRecoverInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
-        later C_VerifyRecover(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
+        fn C_VerifyRecoverInit(session: Session, mechanism: Mechanism, key: Object) => |m|
+            api::recover::verify_recover_init(m, session, mechanism.optional()?, key);
+        fn C_VerifyRecover(session: Session, signature: Bytes, data: Output) => |m|
+            data.fill_from(&signature, |signature, out| {
+                api::recover::verify_recover(m, session, signature, out)
+            });
 
         // 5.17 Dual-function cryptographic functions
         later C_DigestEncryptUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);

@@ -92,6 +92,8 @@ pub(super) fn offered(
         None => ops.digest.is_some(),
         Some(Entry::Sign) => ops.sign.is_some(),
         Some(Entry::Verify) => ops.verify.is_some(),
+        Some(Entry::SignRecover) => ops.sign_recover.is_some(),
+        Some(Entry::VerifyRecover) => ops.verify_recover.is_some(),
         Some(Entry::Encrypt) => ops.encrypt.is_some(),
         Some(Entry::Decrypt) => ops.decrypt.is_some(),
         Some(Entry::Wrap) => ops.wraps && ops.encrypt.is_some(),
@@ -220,7 +222,9 @@ fn allowed(case: &Use<'_>) -> Result<(), Denial> {
 fn fits(facts: &KeyFacts, row: &Row, entry: Entry) -> Result<(), Denial> {
     let class = match (entry, facts.class) {
         (_, CKO_SECRET_KEY) => true,
-        (Entry::Verify | Entry::Encrypt | Entry::Wrap, class) => class == CKO_PUBLIC_KEY,
+        (Entry::Verify | Entry::VerifyRecover | Entry::Encrypt | Entry::Wrap, class) => {
+            class == CKO_PUBLIC_KEY
+        }
         (_, class) => class == CKO_PRIVATE_KEY,
     };
     if !class || !facts.key_type.is_some_and(|kind| row.key_types.contains(&kind)) {

@@ -10,7 +10,7 @@
 use super::output::{Filled, Output};
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result};
-use crate::crypto::mechanism::{Ciphering, Digesting, Signing, Verifying};
+use crate::crypto::mechanism::{Ciphering, Digesting, Recovering, Signing, Verifying};
 use crate::guard::op::DigestKey;
 use crate::guard::{Authorized, Life, Obligations};
 use crate::secret::Secret;
@@ -25,6 +25,10 @@ pub struct Operations {
     pub sign: Option<Running<Box<dyn Signing>>>,
     /// C_VerifyInit ..
     pub verify: Option<Running<Box<dyn Verifying>>>,
+    /// C_SignRecoverInit ..
+    pub sign_recover: Option<Running<Box<dyn Recovering>>>,
+    /// C_VerifyRecoverInit ..
+    pub verify_recover: Option<Running<Box<dyn Recovering>>>,
     /// C_EncryptInit ..
     pub encrypt: Option<Running<Box<dyn Ciphering>>>,
     /// C_DecryptInit ..
@@ -82,7 +86,12 @@ impl Operations {
         fn due<T>(running: &Option<Running<T>>) -> bool {
             running.as_ref().is_some_and(|running| running.login_due)
         }
-        due(&self.sign) || due(&self.verify) || due(&self.encrypt) || due(&self.decrypt)
+        due(&self.sign)
+            || due(&self.verify)
+            || due(&self.sign_recover)
+            || due(&self.verify_recover)
+            || due(&self.encrypt)
+            || due(&self.decrypt)
     }
 
     /// It came.
@@ -94,6 +103,8 @@ impl Operations {
         }
         came(&mut self.sign);
         came(&mut self.verify);
+        came(&mut self.sign_recover);
+        came(&mut self.verify_recover);
         came(&mut self.encrypt);
         came(&mut self.decrypt);
     }
@@ -199,6 +210,24 @@ impl Running<Box<dyn Verifying>> {
     /// C_VerifyFinal
     pub fn judge(&mut self, signature: &[u8]) -> Result<Filled> {
         self.work.finish(signature).map(|()| Filled::Done)
+    }
+}
+
+impl Running<Box<dyn Recovering>> {
+    /// C_SignRecover. The length is known before.
+    pub fn sign(&mut self, data: &[u8], out: Output<'_>) -> Result<Filled> {
+        out.fill(self.work.len(), |room| self.work.run(data, room))
+    }
+
+    /// C_VerifyRecover. A signature that is not good is told before a buffer that is too short (5.15), so
+    /// the data is recovered first. Nothing is kept for the next call, which may bring another signature.
+    pub fn recover(&mut self, signature: &[u8], out: Output<'_>) -> Result<Filled> {
+        if out.capacity().is_none() {
+            return Ok(out.ask(self.work.len()));
+        }
+        let mut data = Secret::zeroed(self.work.len());
+        let len = self.work.run(signature, data.expose_mut())?;
+        out.put(data.expose().get(..len).ok_or(Error::GeneralError)?)
     }
 }
 

@@ -19,5 +19,6 @@ mod mechanisms;
 mod objects;
 mod outputs;
 mod processes;
+mod recover;
 mod threads;
 mod token;
