@@ -6,6 +6,7 @@
 
 pub mod decrypt;
 pub mod digest;
+pub mod dual;
 pub mod encrypt;
 pub mod general;
 pub mod keys;

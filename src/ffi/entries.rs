@@ -170,10 +170,14 @@ cryptoki! {
             });
 
         // 5.17 Dual-function cryptographic functions
-        later C_DigestEncryptUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
-        later C_DecryptDigestUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
-        later C_SignEncryptUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
-        later C_DecryptVerifyUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
+        fn C_DigestEncryptUpdate(session: Session, part: Bytes, result: Output) => |m|
+            result.fill_from(&part, |part, out| api::dual::digest_encrypt_update(m, session, part, out));
+        fn C_DecryptDigestUpdate(session: Session, part: Bytes, result: Output) => |m|
+            result.fill_from(&part, |part, out| api::dual::decrypt_digest_update(m, session, part, out));
+        fn C_SignEncryptUpdate(session: Session, part: Bytes, result: Output) => |m|
+            result.fill_from(&part, |part, out| api::dual::sign_encrypt_update(m, session, part, out));
+        fn C_DecryptVerifyUpdate(session: Session, part: Bytes, result: Output) => |m|
+            result.fill_from(&part, |part, out| api::dual::decrypt_verify_update(m, session, part, out));
 
         // 5.18 Key management functions
         fn C_GenerateKey(

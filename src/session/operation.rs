@@ -157,6 +157,31 @@ pub fn finish<T>(
     }
 }
 
+/// Gives input in parts to two operations at once (5.17). Both go on, or neither: a length query and a short
+/// buffer leave both where they were, any other error ends both.
+pub fn both<A, B>(
+    cipher: &mut Option<Running<A>>,
+    other: &mut Option<Running<B>>,
+    step: impl FnOnce(&mut Running<A>, &mut Running<B>) -> Result<Filled>,
+) -> Result<()> {
+    let (Some(first), Some(second)) = (cipher.as_mut(), other.as_mut()) else {
+        return Err(Error::OperationNotInitialized);
+    };
+    let may_go_on = first.may_go_on().and_then(|()| second.may_go_on());
+    match may_go_on.and_then(|()| step(first, second)) {
+        Ok(Filled::Done) => {
+            (first.parts, second.parts) = (true, true);
+            Ok(())
+        }
+        Ok(Filled::Asked) => Ok(()),
+        Err(Error::BufferTooSmall) => Err(Error::BufferTooSmall),
+        Err(error) => {
+            (*cipher, *other) = (None, None);
+            Err(error)
+        }
+    }
+}
+
 impl Running<Box<dyn Digesting>> {
     /// C_DigestUpdate
     pub fn take(&mut self, part: &[u8]) -> Result<()> {
@@ -235,19 +260,29 @@ impl Running<Box<dyn Ciphering>> {
     /// C_Encrypt, C_Decrypt
     pub fn whole(&mut self, input: &[u8], out: Output<'_>) -> Result<Filled> {
         let most = self.work.whole_len(input.len());
-        self.give(Call::Whole, most, out, |work, room| work.whole(input, room))
+        self.give(Call::Whole, most, out, |work, room| work.whole(input, room), |_| Ok(()))
     }
 
     /// C_EncryptUpdate, C_DecryptUpdate
     pub fn part(&mut self, input: &[u8], out: Output<'_>) -> Result<Filled> {
+        self.part_and(input, out, |_| Ok(()))
+    }
+
+    /// The same, and what comes out is shown to `then`: exactly when it reaches the caller, and never twice.
+    pub fn part_and(
+        &mut self,
+        input: &[u8],
+        out: Output<'_>,
+        then: impl FnOnce(&[u8]) -> Result<()>,
+    ) -> Result<Filled> {
         let most = self.work.update_len(input.len());
-        self.give(Call::Update, most, out, |work, room| work.update(input, room))
+        self.give(Call::Update, most, out, |work, room| work.update(input, room), then)
     }
 
     /// C_EncryptFinal, C_DecryptFinal
     pub fn last(&mut self, out: Output<'_>) -> Result<Filled> {
         let most = self.work.finish_len();
-        self.give(Call::Final, most, out, |work, room| work.finish(room))
+        self.give(Call::Final, most, out, |work, room| work.finish(room), |_| Ok(()))
     }
 
     /// Where the length is exact, or the buffer surely long enough, the work writes straight into it.
@@ -259,6 +294,7 @@ impl Running<Box<dyn Ciphering>> {
         most: usize,
         out: Output<'_>,
         work: impl FnOnce(&mut dyn Ciphering, &mut [u8]) -> Result<usize>,
+        then: impl FnOnce(&[u8]) -> Result<()>,
     ) -> Result<Filled> {
         if let Some((of, _)) = &self.pending
             && *of != call
@@ -266,20 +302,33 @@ impl Running<Box<dyn Ciphering>> {
             return Err(Error::OperationActive);
         }
         if let Some((_, ready)) = self.pending.take() {
-            return self.hand_out(call, ready, out);
+            return self.hand_out(call, ready, out, then);
         }
         match out.capacity() {
             Some(room) if !self.work.exact() && room < most => {
                 let mut ready = Secret::zeroed(most);
                 let len = work(&mut *self.work, ready.expose_mut())?;
                 let ready = Secret::from_slice(ready.expose().get(..len).ok_or(Error::GeneralError)?);
-                self.hand_out(call, ready, out)
+                self.hand_out(call, ready, out, then)
             }
-            _ => out.fill(most, |room| work(&mut *self.work, room)),
+            _ => out.fill(most, |room| {
+                let len = work(&mut *self.work, room)?;
+                then(room.get(..len).ok_or(Error::GeneralError)?)?;
+                Ok(len)
+            }),
         }
     }
 
-    fn hand_out(&mut self, call: Call, ready: Secret, out: Output<'_>) -> Result<Filled> {
+    fn hand_out(
+        &mut self,
+        call: Call,
+        ready: Secret,
+        out: Output<'_>,
+        then: impl FnOnce(&[u8]) -> Result<()>,
+    ) -> Result<Filled> {
+        if out.capacity().is_some_and(|room| room >= ready.expose().len()) {
+            then(ready.expose())?;
+        }
         let outcome = out.put(ready.expose());
         if outcome != Ok(Filled::Done) {
             self.pending = Some((call, ready));

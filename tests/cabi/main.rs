@@ -13,6 +13,7 @@
 mod client;
 
 mod damage;
+mod dual;
 mod hostile;
 mod law;
 mod mechanisms;
