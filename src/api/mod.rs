@@ -16,6 +16,7 @@ pub mod recover;
 pub mod session;
 pub mod sign;
 pub mod slot;
+pub mod state;
 pub mod verify;
 
 use crate::ck::{Error, Result, SessionHandle};

@@ -132,7 +132,7 @@ pub fn token_info(m: &Module, slot: SlotId) -> Result<TokenInfo> {
             Ok(TokenInfo {
                 label: text::unpadded(&information.label),
                 serial_number: information.serial,
-                flags: information.flags,
+                flags: information.flags | CKF_RESTORE_KEY_NOT_NEEDED,
                 session_count: sessions.len() as CK_ULONG,
                 rw_session_count: writing as CK_ULONG,
                 min_pin_len: information.pin_min,

@@ -40,6 +40,8 @@ pub trait Backend: Send + Sync {
 
     /// Starts a digest.
     fn digest(&self, grant: Authorized<Digest>) -> Result<Box<dyn Digesting>>;
+    /// Goes on with a digest that was saved. `CKR_SAVED_STATE_INVALID` where that is not possible.
+    fn resume_digest(&self, grant: Authorized<Digest>, saved: &[u8]) -> Result<Box<dyn Digesting>>;
     /// Puts the value of a secret key into a running digest.
     fn digest_key(&self, grant: Authorized<DigestKey>, into: &mut dyn Digesting) -> Result<()>;
     /// Starts a signature.

@@ -31,6 +31,11 @@ impl Backend for Software {
         start(&grant.op().mechanism.params)
     }
 
+    fn resume_digest(&self, grant: Authorized<Digest>, saved: &[u8]) -> Result<Box<dyn Digesting>> {
+        let resume = grant.row()?.ops.resume.ok_or(Error::SavedStateInvalid)?;
+        resume(&grant.op().mechanism.params, saved)
+    }
+
     fn digest_key(&self, grant: Authorized<DigestKey>, into: &mut dyn Digesting) -> Result<()> {
         into.update(grant.value()?.expose())
     }

@@ -60,6 +60,8 @@ impl Sizes {
 
 /// Starts a digest.
 pub type StartDigesting = fn(&Params) -> Result<Box<dyn Digesting>>;
+/// Goes on with a digest that [`Digesting::save`] saved; `CKR_SAVED_STATE_INVALID` where it is none.
+pub type ResumeDigesting = fn(&Params, &[u8]) -> Result<Box<dyn Digesting>>;
 /// Starts a signature or a MAC with a prepared key.
 pub type StartSigning = fn(&Context, &Params) -> Result<Box<dyn Signing>>;
 /// Starts a verification with a prepared key.
@@ -76,6 +78,8 @@ pub type DeriveKey = fn(&Context, &Params, &Recipe) -> Result<Secret>;
 pub struct Ops {
     /// Starts a digest.
     pub digest: Option<StartDigesting>,
+    /// Goes on with a saved digest.
+    pub resume: Option<ResumeDigesting>,
     /// Starts a signature or a MAC.
     pub sign: Option<StartSigning>,
     /// Starts a verification.
@@ -102,6 +106,7 @@ impl Ops {
     /// Nothing: the start of every row's `ops`.
     pub const NONE: Self = Self {
         digest: None,
+        resume: None,
         sign: None,
         verify: None,
         sign_recover: None,
@@ -138,6 +143,11 @@ pub trait Digesting: Send {
     fn update(&mut self, data: &[u8]) -> Result<()>;
     /// Writes the result into the first [`Self::len`] bytes of `out`, which is at least that long.
     fn finish(&mut self, out: &mut [u8]) -> Result<()>;
+    /// The mechanism whose row goes on with this digest, and all that it takes; `None` where it cannot
+    /// be saved.
+    fn save(&self) -> Option<(CK_MECHANISM_TYPE, Secret)> {
+        None
+    }
 }
 
 /// A running signature or MAC.

@@ -80,8 +80,14 @@ cryptoki! {
         fn C_CloseAllSessions(slot: Slot) => |m| api::session::close_all_sessions(m, slot);
         fn C_GetSessionInfo(session: Session, info: Place CK_SESSION_INFO) => |m|
             info.fill(|| api::session::session_info(m, session).map(info::session));
-        later C_GetOperationState(CK_SESSION_HANDLE, Bytes, *mut CK_ULONG);
-        later C_SetOperationState(CK_SESSION_HANDLE, Bytes, CK_ULONG, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE);
+        fn C_GetOperationState(session: Session, state: Output) => |m|
+            state.fill(|out| api::state::operation_state(m, session, out));
+        fn C_SetOperationState(
+            session: Session, state: Bytes, encryption: Object, authentication: Object
+        ) => |m| {
+            let state = state.bytes()?;
+            api::state::set_operation_state(m, session, state, encryption, authentication)
+        };
         fn C_Login(session: Session, user: Number, pin: Pin) => |m|
             api::session::login(m, session, user, pin.read()?);
         fn C_Logout(session: Session) => |m| api::session::logout(m, session);

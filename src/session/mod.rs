@@ -7,9 +7,11 @@
 mod cancel;
 pub mod operation;
 pub mod output;
+mod saved;
 
 pub use operation::{Operations, Running};
 pub use output::{Filled, Output};
+pub use saved::SavedDigest;
 
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle};

@@ -8,6 +8,7 @@
 //! What must hold while an operation runs is seen to here: a login still due, a key whose life ended.
 
 use super::output::{Filled, Output};
+use super::saved::SavedDigest;
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result};
 use crate::crypto::mechanism::{Ciphering, Digesting, Recovering, Signing, Verifying};
@@ -46,6 +47,8 @@ pub struct Running<T> {
     login_due: bool,
     /// Ends the operation when the key's life does.
     life: Option<Arc<Life>>,
+    /// The value of a key went into it.
+    took_key: bool,
     /// A result that did not fit the caller's buffer, and the call that it belongs to.
     pending: Option<(Call, Secret)>,
 }
@@ -61,12 +64,13 @@ enum Call {
 impl<T> Running<T> {
     /// An operation without a key.
     pub const fn keyless(work: T) -> Self {
-        Self { work, parts: false, login_due: false, life: None, pending: None }
+        Self { work, parts: false, login_due: false, life: None, took_key: false, pending: None }
     }
 
     /// An operation with a key, under the obligations of its grant.
     pub const fn keyed(work: T, life: Arc<Life>, obligations: Obligations) -> Self {
-        Self { work, parts: false, login_due: obligations.context_login, life: Some(life), pending: None }
+        let login_due = obligations.context_login;
+        Self { work, parts: false, login_due, life: Some(life), took_key: false, pending: None }
     }
 
     fn may_go_on(&self) -> Result<()> {
@@ -190,7 +194,23 @@ impl Running<Box<dyn Digesting>> {
 
     /// C_DigestKey
     pub fn take_key(&mut self, backend: &dyn Backend, grant: Authorized<DigestKey>) -> Result<()> {
+        self.took_key = true;
         backend.digest_key(grant, &mut *self.work)
+    }
+
+    /// What C_GetOperationState saves. `CKR_STATE_UNSAVEABLE` where the value of a key would leave the token
+    /// in it, or where the digest cannot be saved.
+    pub fn saved(&self) -> Result<SavedDigest> {
+        if self.took_key {
+            return Err(Error::StateUnsaveable);
+        }
+        let (ckm, state) = self.work.save().ok_or(Error::StateUnsaveable)?;
+        Ok(SavedDigest { ckm, parts: self.parts, state })
+    }
+
+    /// A digest that goes on where it was saved.
+    pub fn resumed(work: Box<dyn Digesting>, parts: bool) -> Self {
+        Self { parts, ..Self::keyless(work) }
     }
 
     /// C_Digest, C_DigestFinal

@@ -18,6 +18,7 @@ mod hostile;
 mod law;
 mod mechanisms;
 mod objects;
+mod operation_state;
 mod outputs;
 mod processes;
 mod recover;
