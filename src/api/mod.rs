@@ -6,14 +6,17 @@
 
 pub mod decrypt;
 pub mod digest;
+pub mod dual;
 pub mod encrypt;
 pub mod general;
 pub mod keys;
 pub mod object;
 pub mod random;
+pub mod recover;
 pub mod session;
 pub mod sign;
 pub mod slot;
+pub mod state;
 pub mod verify;
 
 use crate::ck::{Error, Result, SessionHandle};

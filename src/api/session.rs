@@ -130,27 +130,7 @@ pub fn logout(m: &Module, s: SessionHandle) -> Result<()> {
 
 /// C_SessionCancel (5.6.10): ends the operations that the flags name.
 pub fn session_cancel(m: &Module, s: SessionHandle, flags: CK_FLAGS) -> Result<()> {
-    let session = m.session(s)?;
-    let mut operations = session.operations();
-    let named = |flag| flags & flag != 0;
-    if named(CKF_FIND_OBJECTS) {
-        operations.find = None;
-    }
-    if named(CKF_DIGEST) {
-        operations.digest = None;
-    }
-    if named(CKF_SIGN) {
-        operations.sign = None;
-    }
-    if named(CKF_VERIFY) {
-        operations.verify = None;
-    }
-    if named(CKF_ENCRYPT) {
-        operations.encrypt = None;
-    }
-    if named(CKF_DECRYPT) {
-        operations.decrypt = None;
-    }
+    m.session(s)?.operations().cancel(flags);
     Ok(())
 }
 

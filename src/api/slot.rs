@@ -136,7 +136,7 @@ pub fn token_info(m: &Module, slot: SlotId) -> Result<TokenInfo> {
             Ok(TokenInfo {
                 label: text::unpadded(&information.label),
                 serial_number: information.serial,
-                flags: information.flags,
+                flags: information.flags | CKF_RESTORE_KEY_NOT_NEEDED,
                 session_count: sessions.len() as CK_ULONG,
                 rw_session_count: writing as CK_ULONG,
                 min_pin_len: information.pin_min,
@@ -147,16 +147,20 @@ pub fn token_info(m: &Module, slot: SlotId) -> Result<TokenInfo> {
     }
 }
 
-/// C_GetMechanismList.
+/// C_GetMechanismList: what is there and what the token's policy does not deny to everybody.
 pub fn mechanisms(m: &Module, slot: SlotId) -> Result<Vec<CK_MECHANISM_TYPE>> {
     m.slots().slot(slot)?;
-    Ok(table::MECHANISMS.iter().map(|row| row.ckm).collect())
+    let denied = m.slots().rules().denied_mechanisms();
+    let rows = table::MECHANISMS.iter().enumerate();
+    Ok(rows.filter(|(index, _)| !denied.contains(*index)).map(|(_, row)| row.ckm).collect())
 }
 
 /// C_GetMechanismInfo, computed from what the mechanism's row can do.
 pub fn mechanism_info(m: &Module, slot: SlotId, ckm: CK_MECHANISM_TYPE) -> Result<MechanismInfo> {
     m.slots().slot(slot)?;
-    let (_, row) = table::find(ckm).ok_or(Error::MechanismInvalid)?;
+    let denied = m.slots().rules().denied_mechanisms();
+    let (_, row) =
+        table::find(ckm).filter(|(index, _)| !denied.contains(*index)).ok_or(Error::MechanismInvalid)?;
     let (min_key_size, max_key_size) = match row.sizes {
         Sizes::None => (0, 0),
         Sizes::Bits(from, to) | Sizes::Bytes(from, to) => (from.into(), to.into()),
@@ -166,6 +170,8 @@ pub fn mechanism_info(m: &Module, slot: SlotId, ckm: CK_MECHANISM_TYPE) -> Resul
         (ops.digest.is_some(), CKF_DIGEST),
         (ops.sign.is_some(), CKF_SIGN),
         (ops.verify.is_some(), CKF_VERIFY),
+        (ops.sign_recover.is_some(), CKF_SIGN_RECOVER),
+        (ops.verify_recover.is_some(), CKF_VERIFY_RECOVER),
         (ops.encrypt.is_some(), CKF_ENCRYPT),
         (ops.decrypt.is_some(), CKF_DECRYPT),
         (ops.wraps && ops.encrypt.is_some(), CKF_WRAP),

@@ -15,7 +15,7 @@ mod software;
 pub use software::Software;
 
 use crate::ck::{CK_MECHANISM_TYPE, Result};
-use crate::crypto::mechanism::{Ciphering, Digesting, Signing, Verifying};
+use crate::crypto::mechanism::{Ciphering, Digesting, Recovering, Signing, Verifying};
 use crate::guard::op::*;
 use crate::guard::{Authorized, Fresh};
 use crate::object::Attributes;
@@ -40,12 +40,18 @@ pub trait Backend: Send + Sync {
 
     /// Starts a digest.
     fn digest(&self, grant: Authorized<Digest>) -> Result<Box<dyn Digesting>>;
+    /// Goes on with a digest that was saved. `CKR_SAVED_STATE_INVALID` where that is not possible.
+    fn resume_digest(&self, grant: Authorized<Digest>, saved: &[u8]) -> Result<Box<dyn Digesting>>;
     /// Puts the value of a secret key into a running digest.
     fn digest_key(&self, grant: Authorized<DigestKey>, into: &mut dyn Digesting) -> Result<()>;
     /// Starts a signature.
     fn sign(&self, grant: Authorized<Sign>) -> Result<Box<dyn Signing>>;
     /// Starts a verification.
     fn verify(&self, grant: Authorized<Verify>) -> Result<Box<dyn Verifying>>;
+    /// Starts a signature that the data can be recovered from.
+    fn sign_recover(&self, grant: Authorized<SignRecover>) -> Result<Box<dyn Recovering>>;
+    /// Starts the recovery of the data from such a signature.
+    fn verify_recover(&self, grant: Authorized<VerifyRecover>) -> Result<Box<dyn Recovering>>;
     /// Starts an encryption.
     fn encrypt(&self, grant: Authorized<Encrypt>) -> Result<Box<dyn Ciphering>>;
     /// Starts a decryption.

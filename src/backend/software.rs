@@ -2,7 +2,7 @@
 
 use super::{Backend, NewObject};
 use crate::ck::{CK_MECHANISM_TYPE, Error, Result};
-use crate::crypto::mechanism::{Ciphering, Digesting, Recipe, Signing, Verifying};
+use crate::crypto::mechanism::{Ciphering, Digesting, Recipe, Recovering, Signing, Verifying};
 use crate::crypto::{self, Material, random, table};
 use crate::guard::op::*;
 use crate::guard::{Authorized, Fresh};
@@ -31,6 +31,11 @@ impl Backend for Software {
         start(&grant.op().mechanism.params)
     }
 
+    fn resume_digest(&self, grant: Authorized<Digest>, saved: &[u8]) -> Result<Box<dyn Digesting>> {
+        let resume = grant.row()?.ops.resume.ok_or(Error::SavedStateInvalid)?;
+        resume(&grant.op().mechanism.params, saved)
+    }
+
     fn digest_key(&self, grant: Authorized<DigestKey>, into: &mut dyn Digesting) -> Result<()> {
         into.update(grant.value()?.expose())
     }
@@ -42,6 +47,16 @@ impl Backend for Software {
 
     fn verify(&self, grant: Authorized<Verify>) -> Result<Box<dyn Verifying>> {
         let start = grant.row()?.ops.verify.ok_or(Error::MechanismInvalid)?;
+        start(&grant.context()?, &grant.op().mechanism.params)
+    }
+
+    fn sign_recover(&self, grant: Authorized<SignRecover>) -> Result<Box<dyn Recovering>> {
+        let start = grant.row()?.ops.sign_recover.ok_or(Error::MechanismInvalid)?;
+        start(&grant.context()?, &grant.op().mechanism.params)
+    }
+
+    fn verify_recover(&self, grant: Authorized<VerifyRecover>) -> Result<Box<dyn Recovering>> {
+        let start = grant.row()?.ops.verify_recover.ok_or(Error::MechanismInvalid)?;
         start(&grant.context()?, &grant.op().mechanism.params)
     }
 

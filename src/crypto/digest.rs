@@ -1,31 +1,58 @@
 //! Digests (FIPS 180-4), and the digest inside of signatures.
 
-use super::mechanism::{Digesting, Ops, Row, Sizes};
+use super::mechanism::{Digesting, Ops, ResumeDigesting, Row, Sizes, StartDigesting};
 use super::self_test::{self, Family};
 use super::start::{first, no_params};
 use crate::ck::params::Shape;
 use crate::ck::{CK_MECHANISM_TYPE, CK_ULONG, Error, Params, Result};
+use crate::secret::Secret;
 use crate::sys::aws_lc::digest::{Digest, MAX_LEN};
+use crate::sys::aws_lc::hash_state::HashState;
 use cryptoki_sys::*;
 
 pub use crate::sys::aws_lc::digest::Hash;
 
 /// CKM_SHA_1: SHA-1. PKCS#11 3.2, SHA-1.
-pub static SHA_1: Row = row(CKM_SHA_1, |params| start(Hash::Sha1, params));
+pub static SHA_1: Row =
+    row(CKM_SHA_1, |params| start(Hash::Sha1, params), |params, saved| resume(Hash::Sha1, params, saved));
 /// CKM_SHA224: SHA-224. PKCS#11 3.2, SHA-224.
-pub static SHA224: Row = row(CKM_SHA224, |params| start(Hash::Sha224, params));
+pub static SHA224: Row = row(
+    CKM_SHA224,
+    |params| start(Hash::Sha224, params),
+    |params, saved| resume(Hash::Sha224, params, saved),
+);
 /// CKM_SHA256: SHA-256. PKCS#11 3.2, SHA-256.
-pub static SHA256: Row = row(CKM_SHA256, |params| start(Hash::Sha256, params));
+pub static SHA256: Row = row(
+    CKM_SHA256,
+    |params| start(Hash::Sha256, params),
+    |params, saved| resume(Hash::Sha256, params, saved),
+);
 /// CKM_SHA384: SHA-384. PKCS#11 3.2, SHA-384.
-pub static SHA384: Row = row(CKM_SHA384, |params| start(Hash::Sha384, params));
+pub static SHA384: Row = row(
+    CKM_SHA384,
+    |params| start(Hash::Sha384, params),
+    |params, saved| resume(Hash::Sha384, params, saved),
+);
 /// CKM_SHA512: SHA-512. PKCS#11 3.2, SHA-512.
-pub static SHA512: Row = row(CKM_SHA512, |params| start(Hash::Sha512, params));
+pub static SHA512: Row = row(
+    CKM_SHA512,
+    |params| start(Hash::Sha512, params),
+    |params, saved| resume(Hash::Sha512, params, saved),
+);
 /// CKM_SHA512_224: SHA-512/224. PKCS#11 3.2, SHA-512/224.
-pub static SHA512_224: Row = row(CKM_SHA512_224, |params| start(Hash::Sha512_224, params));
+pub static SHA512_224: Row = row(
+    CKM_SHA512_224,
+    |params| start(Hash::Sha512_224, params),
+    |params, saved| resume(Hash::Sha512_224, params, saved),
+);
 /// CKM_SHA512_256: SHA-512/256. PKCS#11 3.2, SHA-512/256.
-pub static SHA512_256: Row = row(CKM_SHA512_256, |params| start(Hash::Sha512_256, params));
+pub static SHA512_256: Row = row(
+    CKM_SHA512_256,
+    |params| start(Hash::Sha512_256, params),
+    |params, saved| resume(Hash::Sha512_256, params, saved),
+);
 
-const fn row(ckm: CK_MECHANISM_TYPE, digest: fn(&Params) -> Result<Box<dyn Digesting>>) -> Row {
+const fn row(ckm: CK_MECHANISM_TYPE, digest: StartDigesting, resume: ResumeDigesting) -> Row {
     Row {
         ckm,
         key_types: &[],
@@ -33,37 +60,59 @@ const fn row(ckm: CK_MECHANISM_TYPE, digest: fn(&Params) -> Result<Box<dyn Diges
         shape: Shape::None,
         flags: 0,
         prepare: None,
-        ops: Ops { digest: Some(digest), ..Ops::NONE },
+        ops: Ops { digest: Some(digest), resume: Some(resume), ..Ops::NONE },
     }
 }
 
 /// A running digest.
-struct Running {
-    digest: Digest,
-    hash: Hash,
-}
+struct Running(HashState);
 
 fn start(hash: Hash, params: &Params) -> Result<Box<dyn Digesting>> {
     no_params(params)?;
     self_test::ready(Family::Digest)?;
-    Ok(Box::new(Running { digest: Digest::new(hash)?, hash }))
+    Ok(Box::new(Running(HashState::new(hash)?)))
+}
+
+fn resume(hash: Hash, params: &Params, saved: &[u8]) -> Result<Box<dyn Digesting>> {
+    no_params(params)?;
+    self_test::ready(Family::Digest)?;
+    let state = HashState::restore(hash, saved).map_err(|_| Error::SavedStateInvalid)?;
+    Ok(Box::new(Running(state)))
 }
 
 impl Digesting for Running {
     fn len(&self) -> usize {
-        self.hash.len()
+        self.0.hash().len()
     }
 
     fn update(&mut self, data: &[u8]) -> Result<()> {
-        Ok(self.digest.update(data)?)
+        Ok(self.0.update(data)?)
     }
 
     fn finish(&mut self, out: &mut [u8]) -> Result<()> {
         let mut digest = [0; MAX_LEN];
-        let len = self.digest.finish(&mut digest)?;
+        let len = self.0.finish(&mut digest)?;
         let digest = digest.get(..len).unwrap_or_default();
-        first(out, self.hash.len())?.copy_from_slice(digest);
+        first(out, len)?.copy_from_slice(digest);
         Ok(())
+    }
+
+    fn save(&self) -> Option<(CK_MECHANISM_TYPE, Secret)> {
+        let saved = self.0.save().ok()?;
+        Some((mechanism_of(self.0.hash()), Secret::from_slice(&saved)))
+    }
+}
+
+/// The mechanism of a hash function.
+const fn mechanism_of(hash: Hash) -> CK_MECHANISM_TYPE {
+    match hash {
+        Hash::Sha1 => CKM_SHA_1,
+        Hash::Sha224 => CKM_SHA224,
+        Hash::Sha256 => CKM_SHA256,
+        Hash::Sha384 => CKM_SHA384,
+        Hash::Sha512 => CKM_SHA512,
+        Hash::Sha512_224 => CKM_SHA512_224,
+        Hash::Sha512_256 => CKM_SHA512_256,
     }
 }
 
@@ -180,6 +229,23 @@ mod tests {
         let message: Vec<u8> = (0..=255).cycle().take(5000).collect();
         for (row, _) in ABC {
             assert_eq!(digest(row, &pieces(&message)), digest(row, &[&message]), "{:#x}", row.ckm);
+        }
+    }
+
+    #[test]
+    fn digest_that_was_saved_goes_on_under_its_own_mechanism() {
+        for (row, expected) in ABC {
+            let mut first = row.ops.digest.unwrap()(&Params::None).unwrap();
+            first.update(b"a").unwrap();
+            let (ckm, saved) = first.save().unwrap();
+            assert_eq!(ckm, row.ckm);
+            let mut second = row.ops.resume.unwrap()(&Params::None, saved.expose()).unwrap();
+            second.update(b"bc").unwrap();
+            let mut out = vec![0; second.len()];
+            second.finish(&mut out).unwrap();
+            assert_eq!(out, hex(expected), "{:#x}", row.ckm);
+            let refused = row.ops.resume.unwrap()(&Params::None, &saved.expose()[1..]);
+            assert_eq!(refused.err(), Some(Error::SavedStateInvalid));
         }
     }
 

@@ -60,12 +60,16 @@ impl Sizes {
 
 /// Starts a digest.
 pub type StartDigesting = fn(&Params) -> Result<Box<dyn Digesting>>;
+/// Goes on with a digest that [`Digesting::save`] saved; `CKR_SAVED_STATE_INVALID` where it is none.
+pub type ResumeDigesting = fn(&Params, &[u8]) -> Result<Box<dyn Digesting>>;
 /// Starts a signature or a MAC with a prepared key.
 pub type StartSigning = fn(&Context, &Params) -> Result<Box<dyn Signing>>;
 /// Starts a verification with a prepared key.
 pub type StartVerifying = fn(&Context, &Params) -> Result<Box<dyn Verifying>>;
 /// Starts an encryption or a decryption with a prepared key.
 pub type StartCiphering = fn(&Context, &Params) -> Result<Box<dyn Ciphering>>;
+/// Starts a signature that holds its data, or the recovery of the data from it, with a prepared key.
+pub type StartRecovering = fn(&Context, &Params) -> Result<Box<dyn Recovering>>;
 /// Derives key bytes from a prepared key.
 pub type DeriveKey = fn(&Context, &Params, &Recipe) -> Result<Secret>;
 
@@ -74,10 +78,16 @@ pub type DeriveKey = fn(&Context, &Params, &Recipe) -> Result<Secret>;
 pub struct Ops {
     /// Starts a digest.
     pub digest: Option<StartDigesting>,
+    /// Goes on with a saved digest.
+    pub resume: Option<ResumeDigesting>,
     /// Starts a signature or a MAC.
     pub sign: Option<StartSigning>,
     /// Starts a verification.
     pub verify: Option<StartVerifying>,
+    /// Starts a signature that the data can be recovered from.
+    pub sign_recover: Option<StartRecovering>,
+    /// Starts the recovery of the data from such a signature.
+    pub verify_recover: Option<StartRecovering>,
     /// Starts an encryption.
     pub encrypt: Option<StartCiphering>,
     /// Starts a decryption.
@@ -96,8 +106,11 @@ impl Ops {
     /// Nothing: the start of every row's `ops`.
     pub const NONE: Self = Self {
         digest: None,
+        resume: None,
         sign: None,
         verify: None,
+        sign_recover: None,
+        verify_recover: None,
         encrypt: None,
         decrypt: None,
         wraps: false,
@@ -130,6 +143,11 @@ pub trait Digesting: Send {
     fn update(&mut self, data: &[u8]) -> Result<()>;
     /// Writes the result into the first [`Self::len`] bytes of `out`, which is at least that long.
     fn finish(&mut self, out: &mut [u8]) -> Result<()>;
+    /// The mechanism whose row goes on with this digest, and all that it takes; `None` where it cannot
+    /// be saved.
+    fn save(&self) -> Option<(CK_MECHANISM_TYPE, Secret)> {
+        None
+    }
 }
 
 /// A running signature or MAC.
@@ -159,6 +177,16 @@ pub trait Verifying: Send {
         self.update(data)?;
         self.finish(signature)
     }
+}
+
+/// A signature with recovery of its data, in either direction, always in one piece. It may be asked again
+/// until its result found room, so it must give the same for the same input.
+pub trait Recovering: Send {
+    /// At most so many bytes come out.
+    fn len(&self) -> usize;
+    /// Makes the signature of `input`, or gives back what the signature `input` was made of. `out` has
+    /// at least [`Self::len`] bytes; answers how many were written.
+    fn run(&self, input: &[u8], out: &mut [u8]) -> Result<usize>;
 }
 
 /// A running encryption or decryption.

@@ -2,7 +2,9 @@
 
 use super::collected::Collected;
 use super::digest::{Hash, Prehash};
-use super::mechanism::{Ciphering, Context, Ops, Row, Signing, StartSigning, StartVerifying, Verifying};
+use super::mechanism::{
+    Ciphering, Context, Ops, Recovering, Row, Signing, StartSigning, StartVerifying, Verifying,
+};
 use super::rsa::{self, Key};
 use super::rsa_unpad;
 use super::start::{first, no_params};
@@ -25,6 +27,8 @@ pub static RSA_PKCS: Row = Row {
     ops: Ops {
         sign: Some(sign_raw),
         verify: Some(verify_raw),
+        sign_recover: Some(sign_recover),
+        verify_recover: Some(verify_recover),
         encrypt: Some(encrypt),
         decrypt: Some(decrypt),
         wraps: true,
@@ -207,6 +211,51 @@ impl Verifying for Raw {
         let len = self.key.current()?.recover(signature, &mut signed).map_err(|_| Error::SignatureInvalid)?;
         let same = signed.get(..len).unwrap_or_default().ct_eq(data);
         if same.into() { Ok(()) } else { Err(Error::SignatureInvalid) }
+    }
+}
+
+/// Puts data into a signature.
+struct Embed(Arc<Key>);
+
+/// Takes it out again.
+struct Recover(Arc<Key>);
+
+fn sign_recover(context: &Context, params: &Params) -> Result<Box<dyn Recovering>> {
+    no_params(params)?;
+    Ok(Box::new(Embed(rsa::private(context)?)))
+}
+
+fn verify_recover(context: &Context, params: &Params) -> Result<Box<dyn Recovering>> {
+    no_params(params)?;
+    Ok(Box::new(Recover(rsa::public(context)?)))
+}
+
+impl Recovering for Embed {
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    fn run(&self, data: &[u8], out: &mut [u8]) -> Result<usize> {
+        if data.len() > self.0.len().saturating_sub(rsa_unpad::OVERHEAD) {
+            return Err(Error::DataLenRange);
+        }
+        self.0.current()?.sign_raw(data, first(out, self.0.len())?)?;
+        Ok(self.0.len())
+    }
+}
+
+impl Recovering for Recover {
+    fn len(&self) -> usize {
+        self.0.len().saturating_sub(rsa_unpad::OVERHEAD)
+    }
+
+    fn run(&self, signature: &[u8], out: &mut [u8]) -> Result<usize> {
+        check_len(&self.0, signature)?;
+        let mut block = vec![0; self.0.len()];
+        let len = self.0.current()?.recover(signature, &mut block).map_err(|_| Error::SignatureInvalid)?;
+        let data = block.get(..len).ok_or(Error::SignatureInvalid)?;
+        first(out, len)?.copy_from_slice(data);
+        Ok(len)
     }
 }
 

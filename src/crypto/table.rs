@@ -3,7 +3,7 @@
 use super::mechanism::Row;
 use super::{
     aes, aes_cbc, aes_ctr, aes_ecb, aes_gcm, digest, ec, ecdh, ecdsa, eddsa, generic_secret, hmac, rsa,
-    rsa_oaep, rsa_pkcs1, rsa_pss,
+    rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
@@ -16,6 +16,7 @@ pub static MECHANISMS: &[&Row] = &[
     &rsa_pkcs1::SHA256_RSA_PKCS,
     &rsa_pkcs1::SHA384_RSA_PKCS,
     &rsa_pkcs1::SHA512_RSA_PKCS,
+    &rsa_raw::RSA_X_509,
     &rsa_pss::RSA_PKCS_PSS,
     &rsa_pss::SHA224_RSA_PKCS_PSS,
     &rsa_pss::SHA256_RSA_PKCS_PSS,
@@ -142,6 +143,8 @@ mod tests {
             let ops = &row.ops;
             let uses_key = ops.sign.is_some()
                 || ops.verify.is_some()
+                || ops.sign_recover.is_some()
+                || ops.verify_recover.is_some()
                 || ops.encrypt.is_some()
                 || ops.decrypt.is_some()
                 || ops.derive.is_some();
@@ -152,6 +155,7 @@ mod tests {
             assert!(uses_key || makes_key || ops.digest.is_some(), "{:#x}", row.ckm);
             assert!(!ops.wraps || (ops.encrypt.is_some() && ops.decrypt.is_some()), "{:#x}", row.ckm);
             assert!(ops.sign.is_none() || ops.verify.is_some(), "{:#x}", row.ckm);
+            assert_eq!(ops.sign_recover.is_some(), ops.verify_recover.is_some(), "{:#x}", row.ckm);
             assert_eq!(ops.encrypt.is_some(), ops.decrypt.is_some(), "{:#x}", row.ckm);
             assert!(!makes_key || row.key_types.len() == 1, "{:#x}", row.ckm);
         }

@@ -80,8 +80,14 @@ cryptoki! {
         fn C_CloseAllSessions(slot: Slot) => |m| api::session::close_all_sessions(m, slot);
         fn C_GetSessionInfo(session: Session, info: Place CK_SESSION_INFO) => |m|
             info.fill(|| api::session::session_info(m, session).map(info::session));
-        later C_GetOperationState(CK_SESSION_HANDLE, Bytes, *mut CK_ULONG);
-        later C_SetOperationState(CK_SESSION_HANDLE, Bytes, CK_ULONG, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE);
+        fn C_GetOperationState(session: Session, state: Output) => |m|
+            state.fill(|out| api::state::operation_state(m, session, out));
+        fn C_SetOperationState(
+            session: Session, state: Bytes, encryption: Object, authentication: Object
+        ) => |m| {
+            let state = state.bytes()?;
+            api::state::set_operation_state(m, session, state, encryption, authentication)
+        };
         fn C_Login(session: Session, user: Number, pin: Pin) => |m|
             api::session::login(m, session, user, pin.read()?);
         fn C_Logout(session: Session) => |m| api::session::logout(m, session);
@@ -148,8 +154,10 @@ cryptoki! {
             api::sign::sign_update(m, session, part.bytes()?);
         fn C_SignFinal(session: Session, signature: Output) => |m|
             signature.fill(|out| api::sign::sign_final(m, session, out));
-        later C_SignRecoverInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
-        later C_SignRecover(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
+        fn C_SignRecoverInit(session: Session, mechanism: Mechanism, key: Object) => |m|
+            api::recover::sign_recover_init(m, session, mechanism.optional()?, key);
+        fn C_SignRecover(session: Session, data: Bytes, signature: Output) => |m|
+            signature.fill_from(&data, |data, out| api::recover::sign_recover(m, session, data, out));
 
         // 5.15 Functions for verifying signatures and MACs
         fn C_VerifyInit(session: Session, mechanism: Mechanism, key: Object) => |m|
@@ -160,14 +168,22 @@ cryptoki! {
             api::verify::verify_update(m, session, part.bytes()?);
         fn C_VerifyFinal(session: Session, signature: Bytes) => |m|
             api::verify::verify_final(m, session, signature.bytes()?);
-        later C_VerifyRecoverInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
-        later C_VerifyRecover(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
+        fn C_VerifyRecoverInit(session: Session, mechanism: Mechanism, key: Object) => |m|
+            api::recover::verify_recover_init(m, session, mechanism.optional()?, key);
+        fn C_VerifyRecover(session: Session, signature: Bytes, data: Output) => |m|
+            data.fill_from(&signature, |signature, out| {
+                api::recover::verify_recover(m, session, signature, out)
+            });
 
         // 5.17 Dual-function cryptographic functions
-        later C_DigestEncryptUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
-        later C_DecryptDigestUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
-        later C_SignEncryptUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
-        later C_DecryptVerifyUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
+        fn C_DigestEncryptUpdate(session: Session, part: Bytes, result: Output) => |m|
+            result.fill_from(&part, |part, out| api::dual::digest_encrypt_update(m, session, part, out));
+        fn C_DecryptDigestUpdate(session: Session, part: Bytes, result: Output) => |m|
+            result.fill_from(&part, |part, out| api::dual::decrypt_digest_update(m, session, part, out));
+        fn C_SignEncryptUpdate(session: Session, part: Bytes, result: Output) => |m|
+            result.fill_from(&part, |part, out| api::dual::sign_encrypt_update(m, session, part, out));
+        fn C_DecryptVerifyUpdate(session: Session, part: Bytes, result: Output) => |m|
+            result.fill_from(&part, |part, out| api::dual::decrypt_verify_update(m, session, part, out));
 
         // 5.18 Key management functions
         fn C_GenerateKey(

@@ -78,6 +78,10 @@ key_uses! {
     Sign => Entry::Sign;
     /// C_VerifyInit
     Verify => Entry::Verify;
+    /// C_SignRecoverInit
+    SignRecover => Entry::SignRecover;
+    /// C_VerifyRecoverInit
+    VerifyRecover => Entry::VerifyRecover;
     /// C_EncryptInit
     Encrypt => Entry::Encrypt;
     /// C_DecryptInit

@@ -92,6 +92,8 @@ pub(super) fn offered(
         None => ops.digest.is_some(),
         Some(Entry::Sign) => ops.sign.is_some(),
         Some(Entry::Verify) => ops.verify.is_some(),
+        Some(Entry::SignRecover) => ops.sign_recover.is_some(),
+        Some(Entry::VerifyRecover) => ops.verify_recover.is_some(),
         Some(Entry::Encrypt) => ops.encrypt.is_some(),
         Some(Entry::Decrypt) => ops.decrypt.is_some(),
         Some(Entry::Wrap) => ops.wraps && ops.encrypt.is_some(),

@@ -21,6 +21,7 @@ pub struct StoreKeys {
     index: Secret,
     material: Secret,
     serials: Secret,
+    states: Secret,
 }
 
 impl StoreKeys {
@@ -32,6 +33,7 @@ impl StoreKeys {
             index: derive(b"index"),
             material: derive(b"material"),
             serials: derive(b"serials"),
+            states: derive(b"states"),
         }
     }
 
@@ -169,6 +171,26 @@ impl Vault {
         let (body, code) = authenticated.split_last_chunk::<CODE_LEN>()?;
         let expected = seal::code(&self.store.authenticate, &[what.as_bytes(), self.serial.as_bytes(), body]);
         seal::same(&expected, code).then_some(body)
+    }
+
+    // --- saved operations ---------------------------------------------------------------------------
+
+    /// Seals what C_GetOperationState gives out: for this token as it was last initialised
+    /// (`incarnation`), and for sessions in this state.
+    pub fn seal_state(&self, incarnation: &[u8], session: u64, state: &Secret) -> Result<Vec<u8>> {
+        let sealed = seal::seal(&self.state_key(incarnation), &state_context(session), state.expose())?;
+        Ok([&STATE_HEAD[..], &sealed].concat())
+    }
+
+    /// Opens it again. `None` where it is not what this token gave out.
+    pub fn open_state(&self, incarnation: &[u8], session: u64, sealed: &[u8]) -> Option<Secret> {
+        let sealed = sealed.strip_prefix(STATE_HEAD)?;
+        let opened = seal::open(&self.state_key(incarnation), &state_context(session), sealed)?;
+        Some(Secret::from_slice(&opened))
+    }
+
+    fn state_key(&self, incarnation: &[u8]) -> Secret {
+        seal::derive(&self.store.states, &[b"keyward state ", self.serial.as_bytes(), incarnation])
     }
 
     // --- the token's own seal -----------------------------------------------------------------------
@@ -366,6 +388,13 @@ impl Vault {
         let code = seal::code(key, &[self.serial.as_bytes(), &[kind as u8], value]);
         code.first_chunk().copied().ok_or(Error::GeneralError)
     }
+}
+
+/// What a saved operation begins with: what it is, and the version of what follows.
+const STATE_HEAD: &[u8; 8] = b"kwstate\x01";
+
+fn state_context(session: u64) -> Vec<u8> {
+    [&STATE_HEAD[..], &session.to_le_bytes()].concat()
 }
 
 /// Every kind of index.

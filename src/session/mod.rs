@@ -4,11 +4,14 @@
 //! write; nothing here must be kept in step with a login elsewhere.
 #![forbid(unsafe_code)]
 
+mod cancel;
 pub mod operation;
 pub mod output;
+mod saved;
 
 pub use operation::{Operations, Running};
 pub use output::{Filled, Output};
+pub use saved::SavedDigest;
 
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle};

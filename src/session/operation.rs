@@ -8,9 +8,10 @@
 //! What must hold while an operation runs is seen to here: a login still due, a key whose life ended.
 
 use super::output::{Filled, Output};
+use super::saved::SavedDigest;
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result};
-use crate::crypto::mechanism::{Ciphering, Digesting, Signing, Verifying};
+use crate::crypto::mechanism::{Ciphering, Digesting, Recovering, Signing, Verifying};
 use crate::guard::op::DigestKey;
 use crate::guard::{Authorized, Life, Obligations};
 use crate::secret::Secret;
@@ -25,6 +26,10 @@ pub struct Operations {
     pub sign: Option<Running<Box<dyn Signing>>>,
     /// C_VerifyInit ..
     pub verify: Option<Running<Box<dyn Verifying>>>,
+    /// C_SignRecoverInit ..
+    pub sign_recover: Option<Running<Box<dyn Recovering>>>,
+    /// C_VerifyRecoverInit ..
+    pub verify_recover: Option<Running<Box<dyn Recovering>>>,
     /// C_EncryptInit ..
     pub encrypt: Option<Running<Box<dyn Ciphering>>>,
     /// C_DecryptInit ..
@@ -42,6 +47,8 @@ pub struct Running<T> {
     login_due: bool,
     /// Ends the operation when the key's life does.
     life: Option<Arc<Life>>,
+    /// The value of a key went into it.
+    took_key: bool,
     /// A result that did not fit the caller's buffer, and the call that it belongs to.
     pending: Option<(Call, Secret)>,
 }
@@ -57,12 +64,13 @@ enum Call {
 impl<T> Running<T> {
     /// An operation without a key.
     pub const fn keyless(work: T) -> Self {
-        Self { work, parts: false, login_due: false, life: None, pending: None }
+        Self { work, parts: false, login_due: false, life: None, took_key: false, pending: None }
     }
 
     /// An operation with a key, under the obligations of its grant.
     pub const fn keyed(work: T, life: Arc<Life>, obligations: Obligations) -> Self {
-        Self { work, parts: false, login_due: obligations.context_login, life: Some(life), pending: None }
+        let login_due = obligations.context_login;
+        Self { work, parts: false, login_due, life: Some(life), took_key: false, pending: None }
     }
 
     fn may_go_on(&self) -> Result<()> {
@@ -82,7 +90,12 @@ impl Operations {
         fn due<T>(running: &Option<Running<T>>) -> bool {
             running.as_ref().is_some_and(|running| running.login_due)
         }
-        due(&self.sign) || due(&self.verify) || due(&self.encrypt) || due(&self.decrypt)
+        due(&self.sign)
+            || due(&self.verify)
+            || due(&self.sign_recover)
+            || due(&self.verify_recover)
+            || due(&self.encrypt)
+            || due(&self.decrypt)
     }
 
     /// It came.
@@ -94,6 +107,8 @@ impl Operations {
         }
         came(&mut self.sign);
         came(&mut self.verify);
+        came(&mut self.sign_recover);
+        came(&mut self.verify_recover);
         came(&mut self.encrypt);
         came(&mut self.decrypt);
     }
@@ -146,6 +161,31 @@ pub fn finish<T>(
     }
 }
 
+/// Gives input in parts to two operations at once (5.17). Both go on, or neither: a length query and a short
+/// buffer leave both where they were, any other error ends both.
+pub fn both<A, B>(
+    cipher: &mut Option<Running<A>>,
+    other: &mut Option<Running<B>>,
+    step: impl FnOnce(&mut Running<A>, &mut Running<B>) -> Result<Filled>,
+) -> Result<()> {
+    let (Some(first), Some(second)) = (cipher.as_mut(), other.as_mut()) else {
+        return Err(Error::OperationNotInitialized);
+    };
+    let may_go_on = first.may_go_on().and_then(|()| second.may_go_on());
+    match may_go_on.and_then(|()| step(first, second)) {
+        Ok(Filled::Done) => {
+            (first.parts, second.parts) = (true, true);
+            Ok(())
+        }
+        Ok(Filled::Asked) => Ok(()),
+        Err(Error::BufferTooSmall) => Err(Error::BufferTooSmall),
+        Err(error) => {
+            (*cipher, *other) = (None, None);
+            Err(error)
+        }
+    }
+}
+
 impl Running<Box<dyn Digesting>> {
     /// C_DigestUpdate
     pub fn take(&mut self, part: &[u8]) -> Result<()> {
@@ -154,7 +194,23 @@ impl Running<Box<dyn Digesting>> {
 
     /// C_DigestKey
     pub fn take_key(&mut self, backend: &dyn Backend, grant: Authorized<DigestKey>) -> Result<()> {
+        self.took_key = true;
         backend.digest_key(grant, &mut *self.work)
+    }
+
+    /// What C_GetOperationState saves. `CKR_STATE_UNSAVEABLE` where the value of a key would leave the token
+    /// in it, or where the digest cannot be saved.
+    pub fn saved(&self) -> Result<SavedDigest> {
+        if self.took_key {
+            return Err(Error::StateUnsaveable);
+        }
+        let (ckm, state) = self.work.save().ok_or(Error::StateUnsaveable)?;
+        Ok(SavedDigest { ckm, parts: self.parts, state })
+    }
+
+    /// A digest that goes on where it was saved.
+    pub fn resumed(work: Box<dyn Digesting>, parts: bool) -> Self {
+        Self { parts, ..Self::keyless(work) }
     }
 
     /// C_Digest, C_DigestFinal
@@ -202,23 +258,51 @@ impl Running<Box<dyn Verifying>> {
     }
 }
 
+impl Running<Box<dyn Recovering>> {
+    /// C_SignRecover. The length is known before.
+    pub fn sign(&mut self, data: &[u8], out: Output<'_>) -> Result<Filled> {
+        out.fill(self.work.len(), |room| self.work.run(data, room))
+    }
+
+    /// C_VerifyRecover. A signature that is not good is told before a buffer that is too short (5.15), so
+    /// the data is recovered first. Nothing is kept for the next call, which may bring another signature.
+    pub fn recover(&mut self, signature: &[u8], out: Output<'_>) -> Result<Filled> {
+        if out.capacity().is_none() {
+            return Ok(out.ask(self.work.len()));
+        }
+        let mut data = Secret::zeroed(self.work.len());
+        let len = self.work.run(signature, data.expose_mut())?;
+        out.put(data.expose().get(..len).ok_or(Error::GeneralError)?)
+    }
+}
+
 impl Running<Box<dyn Ciphering>> {
     /// C_Encrypt, C_Decrypt
     pub fn whole(&mut self, input: &[u8], out: Output<'_>) -> Result<Filled> {
         let most = self.work.whole_len(input.len());
-        self.give(Call::Whole, most, out, |work, room| work.whole(input, room))
+        self.give(Call::Whole, most, out, |work, room| work.whole(input, room), |_| Ok(()))
     }
 
     /// C_EncryptUpdate, C_DecryptUpdate
     pub fn part(&mut self, input: &[u8], out: Output<'_>) -> Result<Filled> {
+        self.part_and(input, out, |_| Ok(()))
+    }
+
+    /// The same, and what comes out is shown to `then`: exactly when it reaches the caller, and never twice.
+    pub fn part_and(
+        &mut self,
+        input: &[u8],
+        out: Output<'_>,
+        then: impl FnOnce(&[u8]) -> Result<()>,
+    ) -> Result<Filled> {
         let most = self.work.update_len(input.len());
-        self.give(Call::Update, most, out, |work, room| work.update(input, room))
+        self.give(Call::Update, most, out, |work, room| work.update(input, room), then)
     }
 
     /// C_EncryptFinal, C_DecryptFinal
     pub fn last(&mut self, out: Output<'_>) -> Result<Filled> {
         let most = self.work.finish_len();
-        self.give(Call::Final, most, out, |work, room| work.finish(room))
+        self.give(Call::Final, most, out, |work, room| work.finish(room), |_| Ok(()))
     }
 
     /// Where the length is exact, or the buffer surely long enough, the work writes straight into it.
@@ -230,6 +314,7 @@ impl Running<Box<dyn Ciphering>> {
         most: usize,
         out: Output<'_>,
         work: impl FnOnce(&mut dyn Ciphering, &mut [u8]) -> Result<usize>,
+        then: impl FnOnce(&[u8]) -> Result<()>,
     ) -> Result<Filled> {
         if let Some((of, _)) = &self.pending
             && *of != call
@@ -237,20 +322,33 @@ impl Running<Box<dyn Ciphering>> {
             return Err(Error::OperationActive);
         }
         if let Some((_, ready)) = self.pending.take() {
-            return self.hand_out(call, ready, out);
+            return self.hand_out(call, ready, out, then);
         }
         match out.capacity() {
             Some(room) if !self.work.exact() && room < most => {
                 let mut ready = Secret::zeroed(most);
                 let len = work(&mut *self.work, ready.expose_mut())?;
                 let ready = Secret::from_slice(ready.expose().get(..len).ok_or(Error::GeneralError)?);
-                self.hand_out(call, ready, out)
+                self.hand_out(call, ready, out, then)
             }
-            _ => out.fill(most, |room| work(&mut *self.work, room)),
+            _ => out.fill(most, |room| {
+                let len = work(&mut *self.work, room)?;
+                then(room.get(..len).ok_or(Error::GeneralError)?)?;
+                Ok(len)
+            }),
         }
     }
 
-    fn hand_out(&mut self, call: Call, ready: Secret, out: Output<'_>) -> Result<Filled> {
+    fn hand_out(
+        &mut self,
+        call: Call,
+        ready: Secret,
+        out: Output<'_>,
+        then: impl FnOnce(&[u8]) -> Result<()>,
+    ) -> Result<Filled> {
+        if out.capacity().is_some_and(|room| room >= ready.expose().len()) {
+            then(ready.expose())?;
+        }
         let outcome = out.put(ready.expose());
         if outcome != Ok(Filled::Done) {
             self.pending = Some((call, ready));

@@ -11,6 +11,7 @@ mod login;
 mod making;
 mod objects;
 mod slots;
+mod state;
 
 pub use config::{Configuration, ConfigurationError};
 pub use examine::Damage;

@@ -13,11 +13,14 @@
 mod client;
 
 mod damage;
+mod dual;
 mod hostile;
 mod law;
 mod mechanisms;
 mod objects;
+mod operation_state;
 mod outputs;
 mod processes;
+mod recover;
 mod threads;
 mod token;

@@ -60,6 +60,14 @@ impl Drop for Worker {
     }
 }
 
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+fn unhex(digits: &str) -> Vec<u8> {
+    (0..digits.len() / 2).map(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap()).collect()
+}
+
 /// Not a test: what runs in the other process.
 #[test]
 fn worker() {
@@ -82,6 +90,19 @@ fn worker() {
                 println!("{MARK}{}", session.find(&Template::new().label(label)).unwrap().len());
                 continue;
             }
+            // A saved digest, in hexadecimal: what it comes to.
+            "resume" => {
+                let (mut state, len) = bytes(&unhex(label));
+                let digest =
+                    call!(module, C_SetOperationState, session.handle, state.as_mut_ptr(), len, 0, 0)
+                        .and_then(|()| {
+                            two_calls(|out, len| call!(module, C_DigestFinal, session.handle, out, len))
+                        });
+                println!("{MARK}{}", digest.map_or_else(|code| format!("{code:?}"), |digest| hex(&digest)));
+                continue;
+            }
+            // A token in the free slot.
+            "init-token" => module.init_token(*module.slots().unwrap().last().unwrap(), SO_PIN, label),
             "make" => {
                 let template = |use_of| Template::token().label(label).flag(use_of, true);
                 session.p256(template(CKA_VERIFY), template(CKA_SIGN)).map(drop)

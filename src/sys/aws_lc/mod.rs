@@ -1,7 +1,8 @@
 //! AWS-LC: one thin safe layer over the functions of `aws-lc-sys` that the module uses, a file a family.
 //!
 //! May live here: owners of C objects, and calls with their lengths checked. May not: choosing an
-//! algorithm, a padding or a policy. No raw pointer leaves; no structure of AWS-LC is touched by field.
+//! algorithm, a padding or a policy. No raw pointer leaves; no structure of AWS-LC is touched by field, but
+//! the contexts in `hash_state`, whose fields its header makes public.
 //!
 //! The rules, each kept by construction:
 //! every object has one owner, which frees it; lengths are checked before C sees them, and outputs are
@@ -19,6 +20,7 @@ pub mod cipher;
 pub mod digest;
 pub mod ec;
 pub mod ed25519;
+pub mod hash_state;
 pub mod mac;
 pub mod numbers;
 pub mod rsa;

@@ -278,6 +278,16 @@ impl RsaKey {
         self.call(RSA_verify_raw, RSA_PKCS1_PADDING, signature, out)
     }
 
+    /// The signature primitive alone (RFC 8017, 5.2.1). Input and output have [`Self::size`] bytes.
+    pub fn sign_unpadded(&self, data: &[u8], out: &mut [u8]) -> Answer<()> {
+        self.transform(RSA_sign_raw, RSA_NO_PADDING, data, out)
+    }
+
+    /// The verification primitive alone (RFC 8017, 5.2.2). Input and output have [`Self::size`] bytes.
+    pub fn recover_unpadded(&self, signature: &[u8], out: &mut [u8]) -> Answer<()> {
+        self.transform(RSA_verify_raw, RSA_NO_PADDING, signature, out)
+    }
+
     /// The private primitive alone (RFC 8017, 5.1.2). Input and output have [`Self::size`] bytes.
     pub fn decrypt_raw(&self, data: &[u8], out: &mut [u8]) -> Answer<()> {
         self.transform(RSA_decrypt, RSA_NO_PADDING, data, out)

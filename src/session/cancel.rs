@@ -1,0 +1,29 @@
+//! Which flag of C_SessionCancel ends which operation (PKCS#11 3.2, 5.6): one row for each kind.
+
+use super::Operations;
+use crate::ck::CK_FLAGS;
+use cryptoki_sys::*;
+
+/// The flag of an operation, and how it ends. Generation, derivation, wrapping and their kin are over when
+/// their function returns, so their flags have nothing to cancel.
+const SLOTS: &[(CK_FLAGS, fn(&mut Operations))] = &[
+    (CKF_FIND_OBJECTS, |operations| operations.find = None),
+    (CKF_DIGEST, |operations| operations.digest = None),
+    (CKF_SIGN, |operations| operations.sign = None),
+    (CKF_VERIFY, |operations| operations.verify = None),
+    (CKF_SIGN_RECOVER, |operations| operations.sign_recover = None),
+    (CKF_VERIFY_RECOVER, |operations| operations.verify_recover = None),
+    (CKF_ENCRYPT, |operations| operations.encrypt = None),
+    (CKF_DECRYPT, |operations| operations.decrypt = None),
+];
+
+impl Operations {
+    /// Ends the operations that the flags name. A flag whose operation does not run is ignored.
+    pub fn cancel(&mut self, flags: CK_FLAGS) {
+        for (flag, end) in SLOTS {
+            if flags & flag != 0 {
+                end(self);
+            }
+        }
+    }
+}
