@@ -9,6 +9,7 @@ pub mod clock;
 pub mod fork;
 pub mod hardware_random;
 pub mod lock;
+pub mod message_params;
 pub mod pages;
 pub mod params;
 pub mod process;
