@@ -9,6 +9,7 @@ pub mod digest;
 pub mod encrypt;
 pub mod general;
 pub mod keys;
+pub mod message;
 pub mod object;
 pub mod random;
 pub mod session;

@@ -151,6 +151,18 @@ pub fn session_cancel(m: &Module, s: SessionHandle, flags: CK_FLAGS) -> Result<(
     if named(CKF_DECRYPT) {
         operations.decrypt = None;
     }
+    if named(CKF_MESSAGE_ENCRYPT) {
+        operations.message_encrypt = None;
+    }
+    if named(CKF_MESSAGE_DECRYPT) {
+        operations.message_decrypt = None;
+    }
+    if named(CKF_MESSAGE_SIGN) {
+        operations.message_sign = None;
+    }
+    if named(CKF_MESSAGE_VERIFY) {
+        operations.message_verify = None;
+    }
     Ok(())
 }
 

@@ -72,6 +72,11 @@ pub type StartMessaging = fn(&Context) -> Result<Box<dyn Messaging>>;
 /// Derives key bytes from a prepared key.
 pub type DeriveKey = fn(&Context, &Params, &Recipe) -> Result<Secret>;
 
+/// Starts one signature after the other with the key and the mechanism that it was made for.
+pub type StartSignings = Box<dyn Fn() -> Result<Box<dyn Signing>> + Send>;
+/// Starts one verification after the other with the key and the mechanism that it was made for.
+pub type StartVerifyings = Box<dyn Fn() -> Result<Box<dyn Verifying>> + Send>;
+
 /// The functions of a mechanism. What is `None` is not announced and not offered.
 #[derive(Clone, Copy)]
 pub struct Ops {

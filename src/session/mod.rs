@@ -4,6 +4,7 @@
 //! write; nothing here must be kept in step with a login elsewhere.
 #![forbid(unsafe_code)]
 
+pub mod message;
 pub mod operation;
 pub mod output;
 

@@ -7,6 +7,7 @@
 //!
 //! What must hold while an operation runs is seen to here: a login still due, a key whose life ended.
 
+use super::message::{Ciphers, Messages, Signatures, Verifications};
 use super::output::{Filled, Output};
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result};
@@ -29,6 +30,14 @@ pub struct Operations {
     pub encrypt: Option<Running<Box<dyn Ciphering>>>,
     /// C_DecryptInit ..
     pub decrypt: Option<Running<Box<dyn Ciphering>>>,
+    /// C_MessageEncryptInit ..
+    pub message_encrypt: Option<Messages<Ciphers>>,
+    /// C_MessageDecryptInit ..
+    pub message_decrypt: Option<Messages<Ciphers>>,
+    /// C_MessageSignInit ..
+    pub message_sign: Option<Messages<Signatures>>,
+    /// C_MessageVerifyInit ..
+    pub message_verify: Option<Messages<Verifications>>,
     /// C_FindObjectsInit ..: what is still to be handed out, last first.
     pub find: Option<Vec<ObjectHandle>>,
 }
@@ -82,7 +91,14 @@ impl Operations {
         fn due<T>(running: &Option<Running<T>>) -> bool {
             running.as_ref().is_some_and(|running| running.login_due)
         }
-        due(&self.sign) || due(&self.verify) || due(&self.encrypt) || due(&self.decrypt)
+        due(&self.sign)
+            || due(&self.verify)
+            || due(&self.encrypt)
+            || due(&self.decrypt)
+            || self.message_encrypt.as_ref().is_some_and(Messages::waits_for_login)
+            || self.message_decrypt.as_ref().is_some_and(Messages::waits_for_login)
+            || self.message_sign.as_ref().is_some_and(Messages::waits_for_login)
+            || self.message_verify.as_ref().is_some_and(Messages::waits_for_login)
     }
 
     /// It came.
@@ -96,6 +112,10 @@ impl Operations {
         came(&mut self.verify);
         came(&mut self.encrypt);
         came(&mut self.decrypt);
+        self.message_encrypt.iter_mut().for_each(Messages::login_came);
+        self.message_decrypt.iter_mut().for_each(Messages::login_came);
+        self.message_sign.iter_mut().for_each(Messages::login_came);
+        self.message_verify.iter_mut().for_each(Messages::login_came);
     }
 }
 
