@@ -10,6 +10,7 @@ pub mod dual;
 pub mod encrypt;
 pub mod general;
 pub mod keys;
+pub mod message;
 pub mod object;
 pub mod random;
 pub mod recover;

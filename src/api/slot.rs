@@ -179,6 +179,10 @@ pub fn mechanism_info(m: &Module, slot: SlotId, ckm: CK_MECHANISM_TYPE) -> Resul
         (ops.generate.is_some(), CKF_GENERATE),
         (ops.generate_pair.is_some(), CKF_GENERATE_KEY_PAIR),
         (ops.derive.is_some(), CKF_DERIVE),
+        (ops.message_encrypt.is_some(), CKF_MESSAGE_ENCRYPT | CKF_MULTI_MESSAGE),
+        (ops.message_decrypt.is_some(), CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE),
+        (ops.sign.is_some(), CKF_MESSAGE_SIGN | CKF_MULTI_MESSAGE),
+        (ops.verify.is_some(), CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE),
     ];
     let flags = can.iter().filter(|(can, _)| *can).fold(row.flags, |flags, (_, flag)| flags | flag);
     Ok(MechanismInfo { min_key_size, max_key_size, flags })

@@ -15,7 +15,9 @@ mod software;
 pub use software::Software;
 
 use crate::ck::{CK_MECHANISM_TYPE, Result};
-use crate::crypto::mechanism::{Ciphering, Digesting, Recovering, Signing, Verifying};
+use crate::crypto::mechanism::{
+    Ciphering, Digesting, Messaging, Recovering, Signing, StartSignings, StartVerifyings, Verifying,
+};
 use crate::guard::op::*;
 use crate::guard::{Authorized, Fresh};
 use crate::object::Attributes;
@@ -56,6 +58,15 @@ pub trait Backend: Send + Sync {
     fn encrypt(&self, grant: Authorized<Encrypt>) -> Result<Box<dyn Ciphering>>;
     /// Starts a decryption.
     fn decrypt(&self, grant: Authorized<Decrypt>) -> Result<Box<dyn Ciphering>>;
+
+    /// Starts the encryption of messages.
+    fn message_encrypt(&self, grant: Authorized<Encrypt>) -> Result<Box<dyn Messaging>>;
+    /// Starts the decryption of messages.
+    fn message_decrypt(&self, grant: Authorized<Decrypt>) -> Result<Box<dyn Messaging>>;
+    /// Starts the signing of messages.
+    fn message_sign(&self, grant: Authorized<Sign>) -> Result<StartSignings>;
+    /// Starts the verification of messages' signatures.
+    fn message_verify(&self, grant: Authorized<Verify>) -> Result<StartVerifyings>;
 
     /// Makes a secret key.
     fn generate(&self, grant: Authorized<Generate>) -> Result<NewObject>;

@@ -1,8 +1,10 @@
 //! The software backend: the rows of the mechanism table, driven by grants.
 
 use super::{Backend, NewObject};
-use crate::ck::{CK_MECHANISM_TYPE, Error, Result};
-use crate::crypto::mechanism::{Ciphering, Digesting, Recipe, Recovering, Signing, Verifying};
+use crate::ck::{CK_MECHANISM_TYPE, CK_ULONG, Error, Params, Result};
+use crate::crypto::mechanism::{
+    Ciphering, Digesting, Messaging, Recipe, Recovering, Signing, StartSignings, StartVerifyings, Verifying,
+};
 use crate::crypto::{self, Material, random, table};
 use crate::guard::op::*;
 use crate::guard::{Authorized, Fresh};
@@ -70,6 +72,33 @@ impl Backend for Software {
         start(&grant.context()?, &grant.op().mechanism.params)
     }
 
+    fn message_encrypt(&self, grant: Authorized<Encrypt>) -> Result<Box<dyn Messaging>> {
+        let start = grant.row()?.ops.message_encrypt.ok_or(Error::MechanismInvalid)?;
+        start(&grant.context()?)
+    }
+
+    fn message_decrypt(&self, grant: Authorized<Decrypt>) -> Result<Box<dyn Messaging>> {
+        let start = grant.row()?.ops.message_decrypt.ok_or(Error::MechanismInvalid)?;
+        start(&grant.context()?)
+    }
+
+    fn message_sign(&self, grant: Authorized<Sign>) -> Result<StartSignings> {
+        let start = grant.row()?.ops.sign.ok_or(Error::MechanismInvalid)?;
+        let context = grant.context()?;
+        let params = grant.into_op().mechanism.params;
+        // A wrong parameter is found out now, not with the first message.
+        start(&context, &params)?;
+        Ok(Box::new(move || start(&context, &params)))
+    }
+
+    fn message_verify(&self, grant: Authorized<Verify>) -> Result<StartVerifyings> {
+        let start = grant.row()?.ops.verify.ok_or(Error::MechanismInvalid)?;
+        let context = grant.context()?;
+        let params = grant.into_op().mechanism.params;
+        start(&context, &params)?;
+        Ok(Box::new(move || start(&context, &params)))
+    }
+
     fn generate(&self, grant: Authorized<Generate>) -> Result<NewObject> {
         let make = grant.row()?.ops.generate.ok_or(Error::MechanismInvalid)?;
         let Generate { template, .. } = grant.into_op();
@@ -98,7 +127,8 @@ impl Backend for Software {
         let Material::Bytes(plain) = grant.target_material()? else {
             return Err(Error::KeyNotWrappable);
         };
-        let mut cipher = start(&grant.context()?, &grant.op().mechanism.params)?;
+        let params = announced(&grant.op().mechanism.params, plain.len());
+        let mut cipher = start(&grant.context()?, params.as_ref().unwrap_or(&grant.op().mechanism.params))?;
         let mut wrapped = vec![0; cipher.whole_len(plain.len())];
         let len = cipher.whole(plain.expose(), &mut wrapped).map_err(|error| match error {
             Error::DataLenRange => Error::KeySizeRange,
@@ -115,7 +145,14 @@ impl Backend for Software {
         if template.class != CKO_SECRET_KEY {
             return Err(Error::TemplateInconsistent);
         }
-        let value = opened(&mut *start(&context, &mechanism.params)?, &wrapped)?;
+        let params = match &mechanism.params {
+            Params::Ccm { mac_len, .. } => {
+                let mac_len = usize::try_from(*mac_len).map_err(|_| Error::MechanismParamInvalid)?;
+                announced(&mechanism.params, wrapped.len().saturating_sub(mac_len))
+            }
+            _ => None,
+        };
+        let value = opened(&mut *start(&context, params.as_ref().unwrap_or(&mechanism.params))?, &wrapped)?;
         secret_key(template, value)
     }
 
@@ -145,6 +182,20 @@ impl Backend for Software {
         // Nothing is kept here: the record and the memory are the token's and the guard's.
         drop(grant.into_op());
         Ok(())
+    }
+}
+
+/// The parameter of CCM with the true length of what is wrapped: whatever a caller announces for a key is to
+/// be ignored (PKCS#11 3.2, 6.13). `None` for every other parameter.
+fn announced(params: &Params, len: usize) -> Option<Params> {
+    match params {
+        Params::Ccm { nonce, aad, mac_len, .. } => Some(Params::Ccm {
+            data_len: CK_ULONG::try_from(len).unwrap_or(CK_ULONG::MAX),
+            nonce: nonce.clone(),
+            aad: aad.clone(),
+            mac_len: *mac_len,
+        }),
+        _ => None,
     }
 }
 

@@ -7,6 +7,7 @@
 
 pub mod date;
 pub mod mechanism;
+pub mod message;
 pub mod names;
 pub mod params;
 pub mod raw;

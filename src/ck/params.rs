@@ -28,6 +28,24 @@ pub enum Params {
         /// Length of the tag in bits.
         tag_bits: CK_ULONG,
     },
+    /// `CK_CCM_PARAMS` (PKCS#11 3.2, 6.13.4).
+    Ccm {
+        /// Length of the plaintext in bytes, as the caller announces it.
+        data_len: CK_ULONG,
+        /// The nonce.
+        nonce: Vec<u8>,
+        /// Additional authenticated data.
+        aad: Vec<u8>,
+        /// Length of the MAC in bytes.
+        mac_len: CK_ULONG,
+    },
+    /// `CK_SALSA20_CHACHA20_POLY1305_PARAMS` (PKCS#11 3.2, 6.61).
+    Poly1305 {
+        /// The nonce.
+        nonce: Vec<u8>,
+        /// Additional authenticated data.
+        aad: Vec<u8>,
+    },
     /// `CK_RSA_PKCS_PSS_PARAMS`.
     Pss {
         /// `CKM_SHA256`, ...
@@ -75,6 +93,10 @@ pub enum Shape {
     Ctr,
     /// `CK_GCM_PARAMS`.
     Gcm,
+    /// `CK_CCM_PARAMS`.
+    Ccm,
+    /// `CK_SALSA20_CHACHA20_POLY1305_PARAMS`.
+    Poly1305,
     /// `CK_RSA_PKCS_PSS_PARAMS`.
     Pss,
     /// `CK_RSA_PKCS_OAEP_PARAMS`.

@@ -1,19 +1,21 @@
 //! AES in the Galois/counter mode (SP 800-38D). No plaintext leaves before its tag was verified.
 
 use super::Material;
+use super::aead::{Aead, Message, write_tag};
 use super::aes;
-use super::collected::Collected;
-use super::mechanism::{Ciphering, Context, Ops, Row};
+use super::mechanism::{Ciphering, Context, Messaging, Ops, Row};
+use super::messages;
 use super::self_test::{self, Family};
-use super::start::{first, prepared};
+use super::start::prepared;
+use crate::ck::message::MessageShape;
 use crate::ck::params::Shape;
 use crate::ck::{CK_ULONG, Error, Params, Result};
-use crate::sys::aws_lc::aead::{Gcm, GcmKey, MAX_NONCE, MAX_PLAINTEXT, TAG};
+use crate::sys::aws_lc::aead::{AeadKey, AeadStream, Algorithm, MAX_NONCE, MAX_PLAINTEXT, TAG};
 use crate::sys::aws_lc::cipher::Direction;
 use cryptoki_sys::*;
 use std::sync::Arc;
 
-/// CKM_AES_GCM: encrypts, decrypts and wraps. PKCS#11 3.2, AES-GCM.
+/// CKM_AES_GCM: encrypts, decrypts and wraps, single data and messages. PKCS#11 3.2, AES-GCM.
 pub static AES_GCM: Row = Row {
     ckm: CKM_AES_GCM,
     key_types: &[CKK_AES],
@@ -21,56 +23,61 @@ pub static AES_GCM: Row = Row {
     shape: Shape::Gcm,
     flags: 0,
     prepare: Some(prepare),
-    ops: Ops { encrypt: Some(encrypt), decrypt: Some(decrypt), wraps: true, ..Ops::NONE },
+    ops: Ops {
+        encrypt: Some(encrypt),
+        decrypt: Some(decrypt),
+        message_shape: Some(MessageShape::Gcm),
+        message_encrypt: Some(message_encrypt),
+        message_decrypt: Some(message_decrypt),
+        wraps: true,
+        ..Ops::NONE
+    },
 };
 
-/// A decryption in parts is kept until its tag comes: at most so much of it.
-const DECRYPTION_LIMIT: usize = 256 << 20;
+/// A prepared key.
+struct GcmKey(AeadKey);
 
 fn prepare(key: &Material) -> Result<Context> {
     self_test::ready(Family::Gcm)?;
-    Ok(Arc::new(GcmKey::new(aes::key_bytes(key)?)?))
+    Ok(Arc::new(GcmKey(AeadKey::new(Algorithm::AesGcm, aes::key_bytes(key)?)?)))
 }
 
-/// A nonce; the common length needs no allocation.
-enum Nonce {
-    Usual([u8; 12]),
-    Other(Box<[u8]>),
-}
-
-/// What both directions need: the key, and the parameter checked.
-struct Message {
-    key: Arc<GcmKey>,
-    nonce: Nonce,
-    aad: Vec<u8>,
-    tag_len: usize,
-}
-
-impl Message {
-    fn new(context: &Context, params: &Params) -> Result<Self> {
-        let Params::Gcm { iv, aad, tag_bits } = params else { return Err(Error::MechanismParamInvalid) };
-        if !(1..=MAX_NONCE).contains(&iv.len()) {
-            return Err(Error::MechanismParamInvalid);
-        }
-        let nonce = match iv.as_slice().try_into() {
-            Ok(usual) => Nonce::Usual(usual),
-            Err(_) => Nonce::Other(iv.as_slice().into()),
-        };
-        let key = prepared(context)?;
-        Ok(Self { key, nonce, aad: aad.clone(), tag_len: tag_len(*tag_bits)? })
+impl Aead for GcmKey {
+    /// Tags of 32 to 128 bits (SP 800-38D, 5.2.1.2, and appendix C for the short ones).
+    fn check(&self, nonce_len: usize, tag_len: usize) -> Result<()> {
+        let good = (1..=MAX_NONCE).contains(&nonce_len) && (4..=TAG).contains(&tag_len);
+        if good { Ok(()) } else { Err(Error::MechanismParamInvalid) }
     }
 
-    fn nonce(&self) -> &[u8] {
-        match &self.nonce {
-            Nonce::Usual(bytes) => bytes,
-            Nonce::Other(bytes) => bytes,
-        }
+    fn longest(&self, _nonce_len: usize) -> u64 {
+        MAX_PLAINTEXT
+    }
+
+    fn seal(&self, nonce: &[u8], aad: &[u8], input: &[u8], out: &mut [u8], tag: &mut [u8]) -> Result<()> {
+        let mut full = [0; TAG];
+        self.0.seal(nonce, aad, input, out, &mut full)?;
+        write_tag(&full, tag).map(drop)
+    }
+
+    fn open(&self, nonce: &[u8], aad: &[u8], input: &[u8], tag: &[u8], out: &mut [u8]) -> Result<()> {
+        self.0.open(nonce, aad, input, tag, out).map_err(|_| Error::AeadDecryptFailed)
+    }
+
+    fn start(&self, nonce: &[u8], aad: &[u8]) -> Result<Option<AeadStream>> {
+        let mut stream = self.0.start(Direction::Encrypt, nonce)?;
+        stream.aad(aad)?;
+        Ok(Some(stream))
     }
 }
 
-/// 32 to 128 bits, whole bytes (SP 800-38D, 5.2.1.2, and appendix C for the short ones).
+fn message(context: &Context, params: &Params) -> Result<Message> {
+    let Params::Gcm { iv, aad, tag_bits } = params else { return Err(Error::MechanismParamInvalid) };
+    let key = prepared::<GcmKey>(context)?;
+    Message::new(key, iv, aad, tag_len(*tag_bits)?, None)
+}
+
 fn tag_len(bits: CK_ULONG) -> Result<usize> {
-    if (32..=128).contains(&bits) && bits.is_multiple_of(8) {
+    if bits.is_multiple_of(8) {
         usize::try_from(bits / 8).map_err(|_| Error::MechanismParamInvalid)
     } else {
         Err(Error::MechanismParamInvalid)
@@ -78,141 +85,19 @@ fn tag_len(bits: CK_ULONG) -> Result<usize> {
 }
 
 fn encrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
-    let message = Message::new(context, params)?;
-    Ok(Box::new(Encryption { message, parts: None, len: 0 }))
+    message(context, params)?.encrypt()
 }
 
 fn decrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
-    let message = Message::new(context, params)?;
-    let ciphertext = Collected::new(DECRYPTION_LIMIT, Error::EncryptedDataLenRange);
-    Ok(Box::new(Decryption { message, ciphertext }))
+    message(context, params)?.decrypt()
 }
 
-/// A running encryption; the state of its own begins with the first part.
-struct Encryption {
-    message: Message,
-    parts: Option<Gcm>,
-    len: u64,
+fn message_encrypt(context: &Context) -> Result<Box<dyn Messaging>> {
+    Ok(messages::encrypting(prepared::<GcmKey>(context)?))
 }
 
-impl Encryption {
-    fn parts(&mut self) -> Result<&mut Gcm> {
-        let parts = match self.parts.take() {
-            Some(parts) => parts,
-            None => {
-                let mut parts = self.message.key.start(Direction::Encrypt, self.message.nonce())?;
-                parts.aad(&self.message.aad)?;
-                parts
-            }
-        };
-        Ok(self.parts.insert(parts))
-    }
-
-    fn count(&mut self, input: usize) -> Result<()> {
-        self.len = self.len.saturating_add(input as u64);
-        if self.len <= MAX_PLAINTEXT { Ok(()) } else { Err(Error::DataLenRange) }
-    }
-}
-
-impl Ciphering for Encryption {
-    fn update_len(&self, input: usize) -> usize {
-        input
-    }
-
-    fn update(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
-        self.count(input.len())?;
-        let out = first(out, input.len())?;
-        self.parts()?.update(input, out)?;
-        Ok(input.len())
-    }
-
-    fn finish_len(&self) -> usize {
-        self.message.tag_len
-    }
-
-    fn finish(&mut self, out: &mut [u8]) -> Result<usize> {
-        let mut tag = [0; TAG];
-        self.parts()?.tag(&mut tag)?;
-        self.parts = None;
-        write_tag(&tag, first(out, self.message.tag_len)?)
-    }
-
-    fn whole_len(&self, input: usize) -> usize {
-        input.saturating_add(self.message.tag_len)
-    }
-
-    fn whole(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
-        self.count(input.len())?;
-        let (out, rest) = out.split_at_mut_checked(input.len()).ok_or(Error::BufferTooSmall)?;
-        let tag_out = first(rest, self.message.tag_len)?;
-        let mut tag = [0; TAG];
-        self.message.key.seal(self.message.nonce(), &self.message.aad, input, out, &mut tag)?;
-        Ok(input.len() + write_tag(&tag, tag_out)?)
-    }
-
-    fn exact(&self) -> bool {
-        true
-    }
-}
-
-/// A shorter tag is the beginning of the full one (SP 800-38D, 7.1).
-fn write_tag(tag: &[u8; TAG], out: &mut [u8]) -> Result<usize> {
-    out.copy_from_slice(tag.get(..out.len()).ok_or(Error::GeneralError)?);
-    Ok(out.len())
-}
-
-/// A running decryption.
-struct Decryption {
-    message: Message,
-    ciphertext: Collected,
-}
-
-impl Decryption {
-    fn plaintext_len(&self, input: usize) -> usize {
-        input.saturating_sub(self.message.tag_len)
-    }
-}
-
-impl Ciphering for Decryption {
-    fn update_len(&self, _input: usize) -> usize {
-        0
-    }
-
-    fn update(&mut self, input: &[u8], _out: &mut [u8]) -> Result<usize> {
-        self.ciphertext.push(input)?;
-        Ok(0)
-    }
-
-    fn finish_len(&self) -> usize {
-        self.plaintext_len(self.ciphertext.len())
-    }
-
-    fn finish(&mut self, out: &mut [u8]) -> Result<usize> {
-        let ciphertext = self.ciphertext.take();
-        self.whole(&ciphertext, out)
-    }
-
-    fn whole_len(&self, input: usize) -> usize {
-        self.plaintext_len(input)
-    }
-
-    fn whole(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
-        if input.len() < self.message.tag_len {
-            return Err(Error::EncryptedDataLenRange);
-        }
-        let (body, tag) =
-            input.split_at_checked(self.plaintext_len(input.len())).ok_or(Error::GeneralError)?;
-        let out = first(out, body.len())?;
-        self.message
-            .key
-            .open(self.message.nonce(), &self.message.aad, body, tag, out)
-            .map_err(|_| Error::EncryptedDataInvalid)?;
-        Ok(body.len())
-    }
-
-    fn exact(&self) -> bool {
-        true
-    }
+fn message_decrypt(context: &Context) -> Result<Box<dyn Messaging>> {
+    Ok(messages::decrypting(prepared::<GcmKey>(context)?))
 }
 
 #[cfg(test)]

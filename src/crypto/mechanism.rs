@@ -4,6 +4,7 @@
 //! attributes or the two-call rule; they turn bytes into bytes.
 
 use super::material::{Material, Pair};
+use crate::ck::message::{MessageParams, MessageShape};
 use crate::ck::params::Shape;
 use crate::ck::{CK_FLAGS, CK_KEY_TYPE, CK_MECHANISM_TYPE, Params, Result};
 use crate::secret::Secret;
@@ -70,8 +71,15 @@ pub type StartVerifying = fn(&Context, &Params) -> Result<Box<dyn Verifying>>;
 pub type StartCiphering = fn(&Context, &Params) -> Result<Box<dyn Ciphering>>;
 /// Starts a signature that holds its data, or the recovery of the data from it, with a prepared key.
 pub type StartRecovering = fn(&Context, &Params) -> Result<Box<dyn Recovering>>;
+/// Starts the encryption or decryption of messages with a prepared key.
+pub type StartMessaging = fn(&Context) -> Result<Box<dyn Messaging>>;
 /// Derives key bytes from a prepared key.
 pub type DeriveKey = fn(&Context, &Params, &Recipe) -> Result<Secret>;
+
+/// Starts one signature after the other with the key and the mechanism that it was made for.
+pub type StartSignings = Box<dyn Fn() -> Result<Box<dyn Signing>> + Send>;
+/// Starts one verification after the other with the key and the mechanism that it was made for.
+pub type StartVerifyings = Box<dyn Fn() -> Result<Box<dyn Verifying>> + Send>;
 
 /// The functions of a mechanism. What is `None` is not announced and not offered.
 #[derive(Clone, Copy)]
@@ -92,6 +100,12 @@ pub struct Ops {
     pub encrypt: Option<StartCiphering>,
     /// Starts a decryption.
     pub decrypt: Option<StartCiphering>,
+    /// Form of a message's parameter; given where the two below are.
+    pub message_shape: Option<MessageShape>,
+    /// Starts the encryption of messages.
+    pub message_encrypt: Option<StartMessaging>,
+    /// Starts the decryption of messages.
+    pub message_decrypt: Option<StartMessaging>,
     /// Whether the encryption may wrap keys and the decryption unwrap them.
     pub wraps: bool,
     /// Makes a secret key.
@@ -113,6 +127,9 @@ impl Ops {
         verify_recover: None,
         encrypt: None,
         decrypt: None,
+        message_shape: None,
+        message_encrypt: None,
+        message_decrypt: None,
         wraps: false,
         generate: None,
         generate_pair: None,
@@ -207,4 +224,19 @@ pub trait Ciphering: Send {
     /// Whether the three lengths are exact. Where they are not (a padding is taken off), the
     /// session keeps the result until the caller's buffer is long enough.
     fn exact(&self) -> bool;
+}
+
+/// Messages that are encrypted or decrypted under one key, one after the other (PKCS#11 3.2, 5.9, 5.11). An
+/// error ends the message, not the messages.
+pub trait Messaging: Send {
+    /// A whole message. `out` has the length of `input`. An encryption completes the IV and fills the tag.
+    fn whole(&mut self, params: &mut MessageParams, aad: &[u8], input: &[u8], out: &mut [u8]) -> Result<()>;
+    /// Begins a message in parts. An encryption completes the IV.
+    fn begin(&mut self, params: &mut MessageParams, aad: &[u8]) -> Result<()>;
+    /// So many bytes come out of [`Self::next`] with `input` bytes, exactly.
+    fn next_len(&self, input: usize, last: bool) -> usize;
+    /// Takes a part. `out` has [`Self::next_len`] bytes. The last part of an encryption fills the tag.
+    fn next(&mut self, params: &mut MessageParams, input: &[u8], out: &mut [u8], last: bool) -> Result<()>;
+    /// Forgets the message that was begun.
+    fn abandon(&mut self);
 }

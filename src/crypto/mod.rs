@@ -2,11 +2,14 @@
 //! and bytes; knows no objects, no sessions, no policy.
 #![forbid(unsafe_code)]
 
+mod aead;
 pub mod aes;
 pub mod aes_cbc;
+pub mod aes_ccm;
 pub mod aes_ctr;
 pub mod aes_ecb;
 pub mod aes_gcm;
+pub mod chacha20_poly1305;
 mod collected;
 pub mod der;
 pub mod digest;
@@ -16,8 +19,10 @@ pub mod ecdsa;
 pub mod eddsa;
 pub mod generic_secret;
 pub mod hmac;
+mod iv;
 pub mod material;
 pub mod mechanism;
+mod messages;
 mod public;
 pub mod random;
 pub mod rsa;
@@ -42,6 +47,7 @@ pub use mechanism::{Context, Ops, Row};
 pub fn import_secret(kind: CK_KEY_TYPE, value: &Secret) -> Result<Material> {
     match kind {
         cryptoki_sys::CKK_AES => aes::import(value.expose()),
+        cryptoki_sys::CKK_CHACHA20 => chacha20_poly1305::import(value.expose()),
         _ => generic_secret::import(value.expose()),
     }
 }

@@ -6,7 +6,8 @@
 use super::digest::Hash;
 use crate::ck::{Error, Result};
 use crate::sys::aws_lc::Answer;
-use crate::sys::aws_lc::aead::{GcmKey, TAG};
+use crate::sys::aws_lc::aead::{AeadKey, Algorithm, TAG};
+use crate::sys::aws_lc::ccm::CcmKey;
 use crate::sys::aws_lc::cipher::{BLOCK, CipherKey, Direction, Mode};
 use crate::sys::aws_lc::ec::{EcKey, Group};
 use crate::sys::aws_lc::ed25519::{self, Variant};
@@ -25,6 +26,10 @@ pub enum Family {
     Aes,
     /// AES-GCM.
     Gcm,
+    /// AES-CCM.
+    Ccm,
+    /// ChaCha20-Poly1305.
+    ChaCha20Poly1305,
     /// ECDSA and ECDH.
     Ec,
     /// Ed25519.
@@ -41,8 +46,17 @@ static STATES: [AtomicU8; Family::ALL.len()] = [const { AtomicU8::new(UNTESTED) 
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 7] =
-        [Self::Digest, Self::Hmac, Self::Aes, Self::Gcm, Self::Ec, Self::Eddsa, Self::Rsa];
+    pub const ALL: [Self; 9] = [
+        Self::Digest,
+        Self::Hmac,
+        Self::Aes,
+        Self::Gcm,
+        Self::Ccm,
+        Self::ChaCha20Poly1305,
+        Self::Ec,
+        Self::Eddsa,
+        Self::Rsa,
+    ];
 
     /// Runs the known answers of the family.
     fn passes(self) -> bool {
@@ -51,6 +65,8 @@ impl Family {
             Self::Hmac => hmac(),
             Self::Aes => aes(),
             Self::Gcm => gcm(),
+            Self::Ccm => ccm(),
+            Self::ChaCha20Poly1305 => chacha20_poly1305(),
             Self::Ec => ec(),
             Self::Eddsa => eddsa(),
             Self::Rsa => rsa(),
@@ -116,13 +132,33 @@ fn aes() -> Answer<bool> {
 
 /// "The Galois/Counter Mode of Operation", test case 14; and a wrong tag.
 fn gcm() -> Answer<bool> {
-    let key = GcmKey::new(&[0; 32])?;
+    let key = AeadKey::new(Algorithm::AesGcm, &[0; 32])?;
     let (mut out, mut tag) = ([0; BLOCK], [0; TAG]);
     key.seal(&[0; 12], &[], &[0; BLOCK], &mut out, &mut tag)?;
     let mut back = [1; BLOCK];
     key.open(&[0; 12], &[], &out, &tag, &mut back)?;
     let right = out == GCM_CIPHER && tag == GCM_TAG && back == [0; BLOCK];
     Ok(right && key.open(&[0; 12], &[], &out, &[0; TAG], &mut back).is_err())
+}
+
+/// SP 800-38C, C.1; and a wrong tag.
+fn ccm() -> Answer<bool> {
+    let key = CcmKey::new(&CCM_KEY)?;
+    let (mut out, mut tag, mut back) = ([0; 4], [0; 4], [0; 4]);
+    key.seal(&CCM_NONCE, &CCM_AAD, &CCM_PLAIN, &mut out, &mut tag)?;
+    key.open(&CCM_NONCE, &CCM_AAD, &out, &tag, &mut back)?;
+    let right = out == CCM_CIPHER && tag == CCM_TAG && back == CCM_PLAIN;
+    Ok(right && key.open(&CCM_NONCE, &CCM_AAD, &out, &[0; 4], &mut back).is_err())
+}
+
+/// A block of zeros under key and nonce of RFC 8439, 2.8.2 (the answer is OpenSSL's); and a wrong tag.
+fn chacha20_poly1305() -> Answer<bool> {
+    let key = AeadKey::new(Algorithm::ChaCha20Poly1305, &POLY_KEY)?;
+    let (mut out, mut tag, mut back) = ([0; BLOCK], [0; TAG], [0; BLOCK]);
+    key.open(&POLY_NONCE, &[], &POLY_CIPHER, &POLY_TAG, &mut back)?;
+    key.seal(&POLY_NONCE, &[], &back, &mut out, &mut tag)?;
+    let right = out == POLY_CIPHER && tag == POLY_TAG && back == [0; BLOCK];
+    Ok(right && key.open(&POLY_NONCE, &[], &out, &[0; TAG], &mut back).is_err())
 }
 
 /// RFC 6979, A.2.5: the public point, the signature of "sample", a signature of our own, a wrong one; and
@@ -213,6 +249,22 @@ const AES_CIPHER: [u8; 16] =
     [0x8E, 0xA2, 0xB7, 0xCA, 0x51, 0x67, 0x45, 0xBF, 0xEA, 0xFC, 0x49, 0x90, 0x4B, 0x49, 0x60, 0x89];
 const GCM_CIPHER: [u8; 16] =
     [0xCE, 0xA7, 0x40, 0x3D, 0x4D, 0x60, 0x6B, 0x6E, 0x07, 0x4E, 0xC5, 0xD3, 0xBA, 0xF3, 0x9D, 0x18];
+const CCM_KEY: [u8; 16] =
+    [0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, 0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f];
+const CCM_NONCE: [u8; 7] = [0x10, 0x11, 0x12, 0x13, 0x14, 0x15, 0x16];
+const CCM_AAD: [u8; 8] = [0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07];
+const CCM_PLAIN: [u8; 4] = [0x20, 0x21, 0x22, 0x23];
+const CCM_CIPHER: [u8; 4] = [0x71, 0x62, 0x01, 0x5b];
+const CCM_TAG: [u8; 4] = [0x4d, 0xac, 0x25, 0x5d];
+const POLY_KEY: [u8; 32] = [
+    0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e, 0x8f, 0x90,
+    0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9e, 0x9f,
+];
+const POLY_NONCE: [u8; 12] = [0x07, 0x00, 0x00, 0x00, 0x40, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47];
+const POLY_CIPHER: [u8; 16] =
+    [0x9f, 0x7b, 0xe9, 0x5d, 0x01, 0xfd, 0x40, 0xba, 0x15, 0xe2, 0x8f, 0xfb, 0x36, 0x81, 0x0a, 0xae];
+const POLY_TAG: [u8; 16] =
+    [0x60, 0x31, 0x9b, 0x38, 0xbb, 0xa2, 0x9e, 0x1d, 0xea, 0xf3, 0x65, 0xca, 0xad, 0xa6, 0x18, 0x2e];
 const GCM_TAG: [u8; 16] =
     [0xD0, 0xD1, 0xC8, 0xA7, 0x99, 0x99, 0x6B, 0xF0, 0x26, 0x5B, 0x98, 0xB5, 0xD4, 0x8A, 0xB9, 0x19];
 const EC_SCALAR: [u8; 32] = [

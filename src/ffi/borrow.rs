@@ -122,6 +122,32 @@ impl OutputPlace {
         }
     }
 
+    /// The same with data beside the input that only accompany it.
+    pub(crate) fn fill_from_both(
+        &self,
+        beside: &Input,
+        input: &Input,
+        work: impl FnOnce(&[u8], &[u8], Output<'_>) -> Result<()>,
+    ) -> Result<()> {
+        if self.overlaps(beside)? {
+            let copy = copied(beside.bytes()?)?;
+            self.fill_from(input, |input, output| work(&copy, input, output))
+        } else {
+            let beside = beside.bytes()?;
+            self.fill_from(input, |input, output| work(beside, input, output))
+        }
+    }
+
+    /// Where the output goes; 0 for a length query.
+    pub(crate) fn addr(&self) -> usize {
+        self.start.addr()
+    }
+
+    /// Whether there is a place for the length: without one the caller wants no output yet.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.len.check().is_ok()
+    }
+
     fn overlaps(&self, input: &Input) -> Result<bool> {
         let (from, from_len) = (input.start.addr(), input.bytes()?.len());
         let to = self.start.addr();

@@ -11,17 +11,18 @@ use super::borrow::{
 };
 use super::initialize::{C_Finalize, C_Initialize};
 use super::interface::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
+use super::parameter::{MessageMechanismPointer, ParameterPlace};
 use super::template::Template;
 use super::{enter, info, panic_probe};
 use crate::api;
-use crate::ck::{Error, ObjectHandle};
+use crate::ck::{Error, ObjectHandle, Result};
 use crate::sys::abi::{
     CK_ATTRIBUTE, CK_BBOOL, CK_BYTE, CK_FLAGS, CK_FUNCTION_LIST, CK_FUNCTION_LIST_3_0, CK_FUNCTION_LIST_3_2,
     CK_INFO, CK_MECHANISM, CK_MECHANISM_INFO, CK_MECHANISM_TYPE, CK_NOTIFY, CK_OBJECT_HANDLE, CK_RV,
     CK_SESSION_HANDLE, CK_SESSION_INFO, CK_SLOT_ID, CK_SLOT_INFO, CK_TOKEN_INFO, CK_ULONG, CK_UTF8CHAR,
     CK_VERSION,
 };
-use cryptoki_sys::{CK_ASYNC_DATA, CK_FALSE, CK_SESSION_VALIDATION_FLAGS_TYPE};
+use cryptoki_sys::{CK_ASYNC_DATA, CK_FALSE, CK_SESSION_VALIDATION_FLAGS_TYPE, CKF_END_OF_MESSAGE};
 use std::ffi::c_void;
 use std::sync::LazyLock;
 
@@ -37,9 +38,17 @@ fn handle(object: ObjectHandle) -> CK_OBJECT_HANDLE {
     ulong(object.0)
 }
 
-// A pointer to bytes, and a pointer to a parameter, of the functions that are not there yet.
+/// Whether the flags of a message's part say that it is the last one. Another flag is `CKR_ARGUMENTS_BAD`.
+fn end_of_message(flags: CK_FLAGS) -> Result<bool> {
+    match flags {
+        0 => Ok(false),
+        CKF_END_OF_MESSAGE => Ok(true),
+        _ => Err(Error::ArgumentsBad),
+    }
+}
+
+// A pointer to bytes, of the functions that are not there yet.
 type Bytes = *mut CK_BYTE;
-type Parameter = *mut c_void;
 
 cryptoki! {
     v2_40 {
@@ -251,42 +260,86 @@ cryptoki! {
             api::session::session_cancel(m, session, flags);
 
         // 5.9 Message-based encryption functions
-        later C_MessageEncryptInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
-        later C_EncryptMessage(
-            CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, CK_ULONG, Bytes, *mut CK_ULONG,
-        );
-        later C_EncryptMessageBegin(CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG);
-        later C_EncryptMessageNext(
-            CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, *mut CK_ULONG, CK_FLAGS,
-        );
-        later C_MessageEncryptFinal(CK_SESSION_HANDLE);
+        fn C_MessageEncryptInit(session: Session, mechanism: MessageMechanism, key: Object) => |m|
+            api::message::encrypt_init(m, session, mechanism.optional()?, key);
+        fn C_EncryptMessage(
+            session: Session, parameter: Parameter, aad: Bytes, data: Bytes, encrypted: Output
+        ) => |m| parameter.around_output(&encrypted, &data, |parameter| {
+            encrypted.fill_from_both(&aad, &data, |aad, data, out| {
+                api::message::encrypt(m, session, parameter, aad, data, out)
+            })
+        });
+        fn C_EncryptMessageBegin(session: Session, parameter: Parameter, aad: Bytes) => |m|
+            parameter.around(|parameter| {
+                api::message::encrypt_begin(m, session, parameter, aad.bytes()?)
+            });
+        fn C_EncryptMessageNext(
+            session: Session, parameter: Parameter, part: Bytes, encrypted: Output, flags: Number
+        ) => |m| parameter.around_output(&encrypted, &part, |parameter| {
+            let last = end_of_message(flags)?;
+            encrypted.fill_from(&part, |part, out| {
+                api::message::encrypt_next(m, session, parameter, part, out, last)
+            })
+        });
+        fn C_MessageEncryptFinal(session: Session) => |m| api::message::encrypt_final(m, session);
 
         // 5.11 Message-based decryption functions
-        later C_MessageDecryptInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
-        later C_DecryptMessage(
-            CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, CK_ULONG, Bytes, *mut CK_ULONG,
-        );
-        later C_DecryptMessageBegin(CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG);
-        later C_DecryptMessageNext(
-            CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, *mut CK_ULONG, CK_FLAGS,
-        );
-        later C_MessageDecryptFinal(CK_SESSION_HANDLE);
+        fn C_MessageDecryptInit(session: Session, mechanism: MessageMechanism, key: Object) => |m|
+            api::message::decrypt_init(m, session, mechanism.optional()?, key);
+        fn C_DecryptMessage(
+            session: Session, parameter: Parameter, aad: Bytes, encrypted: Bytes, data: Output
+        ) => |m| data.fill_from_both(&aad, &encrypted, |aad, encrypted, out| {
+            api::message::decrypt(m, session, &parameter, aad, encrypted, out)
+        });
+        fn C_DecryptMessageBegin(session: Session, parameter: Parameter, aad: Bytes) => |m|
+            api::message::decrypt_begin(m, session, &parameter, aad.bytes()?);
+        fn C_DecryptMessageNext(
+            session: Session, parameter: Parameter, encrypted: Bytes, part: Output, flags: Number
+        ) => |m| {
+            let last = end_of_message(flags)?;
+            part.fill_from(&encrypted, |encrypted, out| {
+                api::message::decrypt_next(m, session, &parameter, encrypted, out, last)
+            })
+        };
+        fn C_MessageDecryptFinal(session: Session) => |m| api::message::decrypt_final(m, session);
 
         // 5.14 Message-based signing and MACing functions
-        later C_MessageSignInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
-        later C_SignMessage(CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, *mut CK_ULONG);
-        later C_SignMessageBegin(CK_SESSION_HANDLE, Parameter, CK_ULONG);
-        later C_SignMessageNext(
-            CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, *mut CK_ULONG,
-        );
-        later C_MessageSignFinal(CK_SESSION_HANDLE);
+        fn C_MessageSignInit(session: Session, mechanism: Mechanism, key: Object) => |m|
+            api::message::sign_init(m, session, mechanism.optional()?, key);
+        fn C_SignMessage(session: Session, parameter: Parameter, data: Bytes, signature: Output) => |m| {
+            parameter.absent()?;
+            signature.fill_from(&data, |data, out| api::message::sign(m, session, data, out))
+        };
+        fn C_SignMessageBegin(session: Session, parameter: Parameter) => |m| {
+            parameter.absent()?;
+            api::message::sign_begin(m, session)
+        };
+        fn C_SignMessageNext(session: Session, parameter: Parameter, part: Bytes, signature: Output) => |m| {
+            parameter.absent()?;
+            if !signature.is_wanted() {
+                return api::message::sign_next(m, session, part.bytes()?, None);
+            }
+            signature.fill_from(&part, |part, out| api::message::sign_next(m, session, part, Some(out)))
+        };
+        fn C_MessageSignFinal(session: Session) => |m| api::message::sign_final(m, session);
 
         // 5.16 Message-based functions for verifying signatures and MACs
-        later C_MessageVerifyInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE);
-        later C_VerifyMessage(CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, CK_ULONG);
-        later C_VerifyMessageBegin(CK_SESSION_HANDLE, Parameter, CK_ULONG);
-        later C_VerifyMessageNext(CK_SESSION_HANDLE, Parameter, CK_ULONG, Bytes, CK_ULONG, Bytes, CK_ULONG);
-        later C_MessageVerifyFinal(CK_SESSION_HANDLE);
+        fn C_MessageVerifyInit(session: Session, mechanism: Mechanism, key: Object) => |m|
+            api::message::verify_init(m, session, mechanism.optional()?, key);
+        fn C_VerifyMessage(session: Session, parameter: Parameter, data: Bytes, signature: Bytes) => |m| {
+            parameter.absent()?;
+            api::message::verify(m, session, data.bytes()?, signature.bytes()?)
+        };
+        fn C_VerifyMessageBegin(session: Session, parameter: Parameter) => |m| {
+            parameter.absent()?;
+            api::message::verify_begin(m, session)
+        };
+        fn C_VerifyMessageNext(session: Session, parameter: Parameter, part: Bytes, signature: Bytes) => |m| {
+            parameter.absent()?;
+            let end = if signature.is_null() { None } else { Some(signature.bytes()?) };
+            api::message::verify_next(m, session, part.bytes()?, end)
+        };
+        fn C_MessageVerifyFinal(session: Session) => |m| api::message::verify_final(m, session);
     }
 
     v3_2 {

@@ -18,6 +18,7 @@ pub mod entries;
 pub mod info;
 pub mod initialize;
 pub mod interface;
+pub mod parameter;
 pub mod template;
 
 pub use entries::not_supported;

@@ -14,6 +14,8 @@
 //! | `Buffer` | pointer, length | [`Room`](super::borrow::Room), filled whole |
 //! | `Output` | pointer, pointer to a length | [`OutputPlace`](super::borrow::OutputPlace) |
 //! | `Mechanism` | pointer | [`MechanismPointer`](super::arguments::MechanismPointer) |
+//! | `MessageMechanism` | pointer | [`MessageMechanismPointer`](super::parameter::MessageMechanismPointer) |
+//! | `Parameter` | pointer, length | [`ParameterPlace`](super::parameter::ParameterPlace) |
 //! | `Attributes` | pointer, number | [`Template`](super::template::Template) |
 //! | `Place T` | pointer | [`Place`](super::borrow::Place), one value to be written |
 //! | `List T` | pointer, pointer to a number | [`List`](super::borrow::List) |
@@ -186,6 +188,23 @@ macro_rules! arguments {
             [$($v)*
                 // SAFETY: the host vouches for the mechanism and its parameter by calling this function.
                 let $arg = unsafe { MechanismPointer::new(mechanism) };]
+            $session ($($rest)*) $($body)*);
+    };
+    ($name:ident [$($c:tt)*] [$($v:tt)*] $session:tt
+        ($arg:ident: MessageMechanism, $($rest:tt)*) $($body:tt)*) => {
+        arguments!($name
+            [$($c)* mechanism: *mut CK_MECHANISM,]
+            [$($v)*
+                // SAFETY: the host vouches for the mechanism by calling this function.
+                let $arg = unsafe { MessageMechanismPointer::new(mechanism) };]
+            $session ($($rest)*) $($body)*);
+    };
+    ($name:ident [$($c:tt)*] [$($v:tt)*] $session:tt ($arg:ident: Parameter, $($rest:tt)*) $($body:tt)*) => {
+        arguments!($name
+            [$($c)* start: *mut c_void, len: CK_ULONG,]
+            [$($v)*
+                // SAFETY: the host vouches for the parameter and what it leads to by calling this function.
+                let $arg = unsafe { ParameterPlace::new(start, len) };]
             $session ($($rest)*) $($body)*);
     };
     ($name:ident [$($c:tt)*] [$($v:tt)*] $session:tt ($arg:ident: Attributes, $($rest:tt)*) $($body:tt)*) => {

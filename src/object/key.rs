@@ -21,6 +21,7 @@ pub const fn is_secret_key_type(kind: u64) -> bool {
     matches!(
         kind,
         CKK_AES
+            | CKK_CHACHA20
             | CKK_GENERIC_SECRET
             | CKK_SHA_1_HMAC
             | CKK_SHA224_HMAC

@@ -15,6 +15,10 @@ const SLOTS: &[(CK_FLAGS, fn(&mut Operations))] = &[
     (CKF_VERIFY_RECOVER, |operations| operations.verify_recover = None),
     (CKF_ENCRYPT, |operations| operations.encrypt = None),
     (CKF_DECRYPT, |operations| operations.decrypt = None),
+    (CKF_MESSAGE_ENCRYPT, |operations| operations.message_encrypt = None),
+    (CKF_MESSAGE_DECRYPT, |operations| operations.message_decrypt = None),
+    (CKF_MESSAGE_SIGN, |operations| operations.message_sign = None),
+    (CKF_MESSAGE_VERIFY, |operations| operations.message_verify = None),
 ];
 
 impl Operations {

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod cancel;
+pub mod message;
 pub mod operation;
 pub mod output;
 mod saved;

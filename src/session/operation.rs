@@ -7,6 +7,7 @@
 //!
 //! What must hold while an operation runs is seen to here: a login still due, a key whose life ended.
 
+use super::message::{Ciphers, Messages, Signatures, Verifications};
 use super::output::{Filled, Output};
 use super::saved::SavedDigest;
 use crate::backend::Backend;
@@ -34,6 +35,14 @@ pub struct Operations {
     pub encrypt: Option<Running<Box<dyn Ciphering>>>,
     /// C_DecryptInit ..
     pub decrypt: Option<Running<Box<dyn Ciphering>>>,
+    /// C_MessageEncryptInit ..
+    pub message_encrypt: Option<Messages<Ciphers>>,
+    /// C_MessageDecryptInit ..
+    pub message_decrypt: Option<Messages<Ciphers>>,
+    /// C_MessageSignInit ..
+    pub message_sign: Option<Messages<Signatures>>,
+    /// C_MessageVerifyInit ..
+    pub message_verify: Option<Messages<Verifications>>,
     /// C_FindObjectsInit ..: what is still to be handed out, last first.
     pub find: Option<Vec<ObjectHandle>>,
 }
@@ -96,6 +105,10 @@ impl Operations {
             || due(&self.verify_recover)
             || due(&self.encrypt)
             || due(&self.decrypt)
+            || self.message_encrypt.as_ref().is_some_and(Messages::waits_for_login)
+            || self.message_decrypt.as_ref().is_some_and(Messages::waits_for_login)
+            || self.message_sign.as_ref().is_some_and(Messages::waits_for_login)
+            || self.message_verify.as_ref().is_some_and(Messages::waits_for_login)
     }
 
     /// It came.
@@ -111,6 +124,10 @@ impl Operations {
         came(&mut self.verify_recover);
         came(&mut self.encrypt);
         came(&mut self.decrypt);
+        self.message_encrypt.iter_mut().for_each(Messages::login_came);
+        self.message_decrypt.iter_mut().for_each(Messages::login_came);
+        self.message_sign.iter_mut().for_each(Messages::login_came);
+        self.message_verify.iter_mut().for_each(Messages::login_came);
     }
 }
 

@@ -10,6 +10,7 @@ pub mod fork;
 pub mod fork_gate;
 pub mod hardware_random;
 pub mod lock;
+pub mod message_params;
 pub mod pages;
 pub mod params;
 pub mod process;

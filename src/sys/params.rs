@@ -5,8 +5,9 @@
 //! makes sense is the algorithm's question.
 
 use super::abi::{
-    self, CK_AES_CTR_PARAMS, CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS, CK_MECHANISM,
-    CK_MECHANISM_TYPE, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_ULONG,
+    self, CK_AES_CTR_PARAMS, CK_CCM_PARAMS, CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS,
+    CK_MECHANISM, CK_MECHANISM_TYPE, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS,
+    CK_SALSA20_CHACHA20_POLY1305_PARAMS, CK_ULONG,
 };
 use crate::ck::params::Shape;
 use crate::ck::{Error, Mechanism, Params, Result};
@@ -43,6 +44,8 @@ pub unsafe fn read(
         Shape::Iv(len) => parameter.iv(len),
         Shape::Ctr => parameter.ctr(),
         Shape::Gcm => parameter.gcm(),
+        Shape::Ccm => parameter.ccm(),
+        Shape::Poly1305 => parameter.poly1305(),
         Shape::Pss => parameter.pss(),
         Shape::Oaep => parameter.oaep(),
         Shape::Ecdh1 => parameter.ecdh1(),
@@ -71,6 +74,15 @@ struct GcmParamsWithoutIvBits {
     pAAD: *mut u8,
     ulAADLen: CK_ULONG,
     ulTagBits: CK_ULONG,
+}
+
+/// Bytes of a nonce of ChaCha20, whose length stands in bits (PKCS#11 3.2, 6.61). Callers write bytes too:
+/// 12 can mean nothing else, because no nonce has 12 bits.
+pub(super) fn chacha20_nonce_len(len: CK_ULONG) -> Result<CK_ULONG> {
+    match len {
+        96 | 12 => Ok(12),
+        _ => Err(Error::MechanismParamInvalid),
+    }
 }
 
 impl Parameter {
@@ -133,6 +145,27 @@ impl Parameter {
             iv: self.field(iv, iv_len, LARGEST_FIELD)?,
             aad: self.field(aad, aad_len, LARGEST_AAD)?,
             tag_bits,
+        })
+    }
+
+    /// `CK_CCM_PARAMS` (PKCS#11 3.2, 6.13.4).
+    fn ccm(&self) -> Result<Params> {
+        let ccm = self.structure::<CK_CCM_PARAMS>()?;
+        Ok(Params::Ccm {
+            data_len: ccm.ulDataLen,
+            nonce: self.field(ccm.pNonce, ccm.ulNonceLen, LARGEST_FIELD)?,
+            aad: self.field(ccm.pAAD, ccm.ulAADLen, LARGEST_AAD)?,
+            mac_len: ccm.ulMACLen,
+        })
+    }
+
+    /// `CK_SALSA20_CHACHA20_POLY1305_PARAMS` (PKCS#11 3.2, 6.61).
+    fn poly1305(&self) -> Result<Params> {
+        let poly = self.structure::<CK_SALSA20_CHACHA20_POLY1305_PARAMS>()?;
+        let nonce_len = chacha20_nonce_len(poly.ulNonceLen)?;
+        Ok(Params::Poly1305 {
+            nonce: self.field(poly.pNonce, nonce_len, LARGEST_FIELD)?,
+            aad: self.field(poly.pAAD, poly.ulAADLen, LARGEST_AAD)?,
         })
     }
 
@@ -205,11 +238,13 @@ mod tests {
     }
 
     const WRONG: Result<Params> = Err(Error::MechanismParamInvalid);
-    const ALL: [Shape; 8] = [
+    const ALL: [Shape; 10] = [
         Shape::None,
         Shape::Iv(16),
         Shape::Ctr,
         Shape::Gcm,
+        Shape::Ccm,
+        Shape::Poly1305,
         Shape::Pss,
         Shape::Oaep,
         Shape::Ecdh1,

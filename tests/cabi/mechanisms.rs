@@ -2,6 +2,7 @@
 //! place.
 
 use super::client::*;
+use super::parameters::{ccm, chacha20_poly1305};
 use crate::{alone, call};
 use cryptoki_sys::*;
 
@@ -17,6 +18,8 @@ pub fn with_parameter(ckm: CK_MECHANISM_TYPE) -> Mechanism {
         CKM_AES_CBC | CKM_AES_CBC_PAD => Mechanism::iv(ckm, &[7; 16]),
         CKM_AES_CTR => Mechanism::ctr(128, [9; 16]),
         CKM_AES_GCM => Mechanism::gcm(&[3; 12], b"additional", 128),
+        CKM_AES_CCM => ccm(1000, &[3; 12], b"additional", 16),
+        CKM_CHACHA20_POLY1305 => chacha20_poly1305(&[3; 12], b"additional"),
         _ => Mechanism::plain(ckm),
     }
 }
@@ -32,6 +35,9 @@ fn data_for(ckm: CK_MECHANISM_TYPE) -> Vec<u8> {
     };
     (0..len).map(|at: u32| (at * 7 % 251) as u8).collect()
 }
+
+/// The flags of message-based functions.
+const MESSAGES: CK_FLAGS = CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY;
 
 fn makes_random_output(ckm: CK_MECHANISM_TYPE) -> bool {
     matches!(
@@ -81,8 +87,13 @@ pub fn keys_for(
             let public = public.bytes(CKA_EC_PARAMS, ED25519);
             pair(session.generate_pair(&generation, &public, &private).unwrap())
         }
-        CKM_AES_ECB | CKM_AES_CBC | CKM_AES_CBC_PAD | CKM_AES_CTR | CKM_AES_GCM => {
+        CKM_AES_ECB | CKM_AES_CBC | CKM_AES_CBC_PAD | CKM_AES_CTR | CKM_AES_GCM | CKM_AES_CCM => {
             let key = session.aes(template(protect).flag(process, true)).unwrap();
+            (key, key)
+        }
+        CKM_CHACHA20_POLY1305 => {
+            let generation = Mechanism::plain(CKM_CHACHA20_KEY_GEN);
+            let key = session.generate(&generation, &template(protect).flag(process, true)).unwrap();
             (key, key)
         }
         _ => {
@@ -168,7 +179,7 @@ fn encrypts_and_decrypts(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
         call!(session.module, C_Decrypt, session.handle, from, len, to, &raw mut back).unwrap();
         assert_eq!(place[..back as usize], data);
     }
-    if ckm == CKM_AES_GCM {
+    if matches!(ckm, CKM_AES_GCM | CKM_AES_CCM | CKM_CHACHA20_POLY1305) {
         let mut wrong = sealed.clone();
         wrong[3] ^= 1;
         let refused = session.decrypt(&mechanism, decrypts, &wrong);
@@ -281,8 +292,14 @@ alone! {
             println!("{ckm:#x} {flags:#x}");
             let known = CKF_SIGN | CKF_VERIFY | CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP | CKF_DIGEST
                 | CKF_GENERATE | CKF_GENERATE_KEY_PAIR | CKF_DERIVE | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_OID
-                | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS | CKF_EC_CURVENAME;
+                | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS | CKF_EC_CURVENAME | MESSAGES | CKF_MULTI_MESSAGE;
             assert_eq!(flags & !known, 0, "a flag without a test");
+            // What the messages do is tested beside; here, that they are announced where they should be.
+            assert_eq!(has(CKF_MESSAGE_SIGN), has(CKF_SIGN));
+            assert_eq!(has(CKF_MESSAGE_VERIFY), has(CKF_VERIFY));
+            let aead = matches!(ckm, CKM_AES_GCM | CKM_AES_CCM | CKM_CHACHA20_POLY1305);
+            assert!(has(CKF_MESSAGE_ENCRYPT) == aead && has(CKF_MESSAGE_DECRYPT) == aead);
+            assert_eq!(has(CKF_MULTI_MESSAGE), has(MESSAGES));
             if has(CKF_SIGN) || has(CKF_VERIFY) {
                 assert!(has(CKF_VERIFY));
                 signs_and_verifies(session, ckm, has(CKF_SIGN));

@@ -1,4 +1,5 @@
-//! AES-GCM (SP 800-38D): whole messages under a key that threads share, and messages in parts.
+//! AES-GCM (SP 800-38D) and ChaCha20-Poly1305 (RFC 8439): whole messages under a key that threads share, and
+//! messages in parts.
 
 use super::Answer;
 use super::cipher::{BLOCK, CALL_LIMIT, Context, Direction};
@@ -8,7 +9,8 @@ use aws_lc_sys::{
     EVP_AEAD, EVP_AEAD_CTX_new, EVP_AEAD_CTX_open_gather, EVP_AEAD_CTX_seal_scatter, EVP_CIPHER,
     EVP_CIPHER_CTX_ctrl, EVP_CTRL_AEAD_GET_TAG, EVP_CTRL_AEAD_SET_IVLEN, EVP_CTRL_AEAD_SET_TAG,
     EVP_CipherFinal_ex, EVP_CipherInit_ex, EVP_CipherUpdate, EVP_aead_aes_128_gcm, EVP_aead_aes_192_gcm,
-    EVP_aead_aes_256_gcm, EVP_aes_128_gcm, EVP_aes_192_gcm, EVP_aes_256_gcm,
+    EVP_aead_aes_256_gcm, EVP_aead_chacha20_poly1305, EVP_aes_128_gcm, EVP_aes_192_gcm, EVP_aes_256_gcm,
+    EVP_chacha20_poly1305,
 };
 use std::ffi::c_int;
 use std::ptr;
@@ -16,6 +18,15 @@ use zeroize::Zeroize;
 
 /// Length of a full tag in bytes.
 pub const TAG: usize = 16;
+
+/// An algorithm with both forms.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Algorithm {
+    /// AES-GCM; nonces of 1..=256 bytes.
+    AesGcm,
+    /// ChaCha20-Poly1305 of RFC 8439; nonces of 12 bytes, tags of 16.
+    ChaCha20Poly1305,
+}
 
 /// Longest nonce in bytes.
 pub const MAX_NONCE: usize = 256;
@@ -29,25 +40,25 @@ owner! {
 }
 
 /// A key made ready. Never changed after its constructor.
-pub struct GcmKey {
+pub struct AeadKey {
     sealer: Sealer,
     template: Context,
 }
 
 /// A running encryption or decryption.
-pub struct Gcm(Context);
+pub struct AeadStream(Context);
 
 // SAFETY: both parts are only ever read, by functions that take them as const.
-unsafe impl Send for GcmKey {}
+unsafe impl Send for AeadKey {}
 // SAFETY: as above.
-unsafe impl Sync for GcmKey {}
+unsafe impl Sync for AeadKey {}
 // SAFETY: the context has no tie to the thread that made it.
-unsafe impl Send for Gcm {}
+unsafe impl Send for AeadStream {}
 
-impl GcmKey {
-    /// Makes ready a key of 16, 24 or 32 bytes.
-    pub fn new(key: &[u8]) -> Answer<Self> {
-        let (aead, cipher) = descriptions(key.len())?;
+impl AeadKey {
+    /// Makes ready a key: of 16, 24 or 32 bytes for AES, of 32 for ChaCha20.
+    pub fn new(algorithm: Algorithm, key: &[u8]) -> Answer<Self> {
+        let (aead, cipher) = descriptions(algorithm, key.len())?;
         // SAFETY: the description is static and of this key length; reads the key.
         let raw = unsafe { EVP_AEAD_CTX_new(aead, key.as_ptr(), key.len(), TAG) };
         // SAFETY: NULL or a fresh object.
@@ -152,9 +163,9 @@ impl GcmKey {
     }
 
     /// Starts a message in parts with a nonce of 1..=256 bytes.
-    pub fn start(&self, direction: Direction, nonce: &[u8]) -> Answer<Gcm> {
+    pub fn start(&self, direction: Direction, nonce: &[u8]) -> Answer<AeadStream> {
         require((1..=MAX_NONCE).contains(&nonce.len()))?;
-        let mut gcm = Gcm(self.template.copy()?);
+        let mut gcm = AeadStream(self.template.copy()?);
         gcm.control(EVP_CTRL_AEAD_SET_IVLEN, nonce.len(), ptr::null_mut())?;
         // SAFETY: the context is keyed and expects an IV of this length; the key stays.
         let answer = unsafe {
@@ -172,7 +183,7 @@ impl GcmKey {
     }
 }
 
-impl Gcm {
+impl AeadStream {
     /// Takes additional authenticated data, before any input.
     pub fn aad(&mut self, aad: &[u8]) -> Answer<()> {
         for part in aad.chunks(CALL_LIMIT) {
@@ -212,7 +223,7 @@ impl Gcm {
     fn finish(&mut self) -> Answer<()> {
         let mut none = [0; BLOCK];
         let mut written = 0;
-        // SAFETY: the context is started; GCM writes nothing at its end, and there is room for a block.
+        // SAFETY: the context is started; both algorithms write nothing at their end, and there is room for a block.
         succeeded(unsafe { EVP_CipherFinal_ex(self.0.raw(), none.as_mut_ptr(), &raw mut written) })
     }
 
@@ -223,15 +234,16 @@ impl Gcm {
     }
 }
 
-/// The static descriptions of GCM for a key length.
-fn descriptions(key_len: usize) -> Answer<(*const EVP_AEAD, *const EVP_CIPHER)> {
-    let (aead, cipher) = match key_len {
-        16 => (
+/// The static descriptions of an algorithm for a key length.
+fn descriptions(algorithm: Algorithm, key_len: usize) -> Answer<(*const EVP_AEAD, *const EVP_CIPHER)> {
+    let (aead, cipher) = match (algorithm, key_len) {
+        (Algorithm::AesGcm, 16) => (
             EVP_aead_aes_128_gcm as unsafe extern "C" fn() -> _,
             EVP_aes_128_gcm as unsafe extern "C" fn() -> _,
         ),
-        24 => (EVP_aead_aes_192_gcm as _, EVP_aes_192_gcm as _),
-        32 => (EVP_aead_aes_256_gcm as _, EVP_aes_256_gcm as _),
+        (Algorithm::AesGcm, 24) => (EVP_aead_aes_192_gcm as _, EVP_aes_192_gcm as _),
+        (Algorithm::AesGcm, 32) => (EVP_aead_aes_256_gcm as _, EVP_aes_256_gcm as _),
+        (Algorithm::ChaCha20Poly1305, 32) => (EVP_aead_chacha20_poly1305 as _, EVP_chacha20_poly1305 as _),
         _ => return Err(super::Failure::MISUSE),
     };
     // SAFETY: answers a static; no preconditions.

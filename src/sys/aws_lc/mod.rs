@@ -16,6 +16,7 @@ mod error;
 mod owner;
 
 pub mod aead;
+pub mod ccm;
 pub mod cipher;
 pub mod digest;
 pub mod ec;

@@ -1,0 +1,254 @@
+//! Message-based functions: encryption (PKCS#11 3.2, 5.9), decryption (5.11), signing (5.14) and verifying
+//! (5.16). The guard is asked once, by the Init function; what it found holds for every message.
+
+use super::Module;
+use crate::ck::message::{MessageParameter, MessageShape};
+use crate::ck::{Error, Mechanism, ObjectHandle, Result, SessionHandle};
+use crate::crypto::table;
+use crate::guard::op::{Decrypt, Encrypt, Sign, Verify};
+use crate::session::message::{self, Ciphers, Messages, Signatures, Verifications};
+use crate::session::{Output, operation};
+use std::sync::Arc;
+
+/// The form of the parameters of a mechanism's messages. `CKR_MECHANISM_INVALID` where it has none.
+fn shape(mechanism: &Mechanism) -> Result<MessageShape> {
+    let row = table::find(mechanism.ckm).map(|(_, row)| row);
+    row.and_then(|row| row.ops.message_shape).ok_or(Error::MechanismInvalid)
+}
+
+/// C_MessageEncryptInit. No mechanism cancels.
+pub fn encrypt_init(
+    m: &Module,
+    s: SessionHandle,
+    mechanism: Option<Mechanism>,
+    key: ObjectHandle,
+) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    let Some(mechanism) = mechanism else {
+        operations.message_encrypt = None;
+        return Ok(());
+    };
+    operation::idle(&operations.message_encrypt)?;
+    let shape = shape(&mechanism)?;
+    let key = session.key(key)?;
+    let life = Arc::clone(key.life());
+    let grant = session.authorize(Encrypt { key, mechanism })?;
+    let obligations = grant.obligations();
+    let work = Ciphers::new(session.backend().message_encrypt(grant)?, shape, true);
+    operations.message_encrypt = Some(Messages::new(work, life, obligations));
+    Ok(())
+}
+
+/// C_EncryptMessage.
+pub fn encrypt(
+    m: &Module,
+    s: SessionHandle,
+    parameter: &dyn MessageParameter,
+    aad: &[u8],
+    data: &[u8],
+    out: Output<'_>,
+) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    message::whole(&mut operations.message_encrypt, |work| work.whole(parameter, aad, data, out))
+}
+
+/// C_EncryptMessageBegin.
+pub fn encrypt_begin(
+    m: &Module,
+    s: SessionHandle,
+    parameter: &dyn MessageParameter,
+    aad: &[u8],
+) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    message::begin(&mut operations.message_encrypt, |work| work.begin(parameter, aad))
+}
+
+/// C_EncryptMessageNext; `last` is `CKF_END_OF_MESSAGE`.
+pub fn encrypt_next(
+    m: &Module,
+    s: SessionHandle,
+    parameter: &dyn MessageParameter,
+    part: &[u8],
+    out: Output<'_>,
+    last: bool,
+) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    message::next(&mut operations.message_encrypt, last, |work| work.next(parameter, part, out, last))
+}
+
+/// C_MessageEncryptFinal.
+pub fn encrypt_final(m: &Module, s: SessionHandle) -> Result<()> {
+    message::finish(&mut m.session(s)?.operations().message_encrypt)
+}
+
+/// C_MessageDecryptInit. No mechanism cancels.
+pub fn decrypt_init(
+    m: &Module,
+    s: SessionHandle,
+    mechanism: Option<Mechanism>,
+    key: ObjectHandle,
+) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    let Some(mechanism) = mechanism else {
+        operations.message_decrypt = None;
+        return Ok(());
+    };
+    operation::idle(&operations.message_decrypt)?;
+    let shape = shape(&mechanism)?;
+    let key = session.key(key)?;
+    let life = Arc::clone(key.life());
+    let grant = session.authorize(Decrypt { key, mechanism })?;
+    let obligations = grant.obligations();
+    let work = Ciphers::new(session.backend().message_decrypt(grant)?, shape, false);
+    operations.message_decrypt = Some(Messages::new(work, life, obligations));
+    Ok(())
+}
+
+/// C_DecryptMessage.
+pub fn decrypt(
+    m: &Module,
+    s: SessionHandle,
+    parameter: &dyn MessageParameter,
+    aad: &[u8],
+    encrypted: &[u8],
+    out: Output<'_>,
+) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    message::whole(&mut operations.message_decrypt, |work| work.whole(parameter, aad, encrypted, out))
+}
+
+/// C_DecryptMessageBegin.
+pub fn decrypt_begin(
+    m: &Module,
+    s: SessionHandle,
+    parameter: &dyn MessageParameter,
+    aad: &[u8],
+) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    message::begin(&mut operations.message_decrypt, |work| work.begin(parameter, aad))
+}
+
+/// C_DecryptMessageNext; `last` is `CKF_END_OF_MESSAGE`. Gives nothing before the last part, because until
+/// then no tag was verified.
+pub fn decrypt_next(
+    m: &Module,
+    s: SessionHandle,
+    parameter: &dyn MessageParameter,
+    part: &[u8],
+    out: Output<'_>,
+    last: bool,
+) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    message::next(&mut operations.message_decrypt, last, |work| work.next(parameter, part, out, last))
+}
+
+/// C_MessageDecryptFinal.
+pub fn decrypt_final(m: &Module, s: SessionHandle) -> Result<()> {
+    message::finish(&mut m.session(s)?.operations().message_decrypt)
+}
+
+/// C_MessageSignInit. No mechanism cancels.
+pub fn sign_init(
+    m: &Module,
+    s: SessionHandle,
+    mechanism: Option<Mechanism>,
+    key: ObjectHandle,
+) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    let Some(mechanism) = mechanism else {
+        operations.message_sign = None;
+        return Ok(());
+    };
+    operation::idle(&operations.message_sign)?;
+    let key = session.key(key)?;
+    let life = Arc::clone(key.life());
+    let grant = session.authorize(Sign { key, mechanism })?;
+    let obligations = grant.obligations();
+    let work = Signatures::new(session.backend().message_sign(grant)?);
+    operations.message_sign = Some(Messages::new(work, life, obligations));
+    Ok(())
+}
+
+/// C_SignMessage.
+pub fn sign(m: &Module, s: SessionHandle, data: &[u8], out: Output<'_>) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    message::whole(&mut operations.message_sign, |work| work.whole(data, out))
+}
+
+/// C_SignMessageBegin.
+pub fn sign_begin(m: &Module, s: SessionHandle) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    message::begin(&mut operations.message_sign, Signatures::begin)
+}
+
+/// C_SignMessageNext: with an output for the signature the part is the last one.
+pub fn sign_next(m: &Module, s: SessionHandle, part: &[u8], out: Option<Output<'_>>) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    message::next(&mut operations.message_sign, out.is_some(), |work| work.next(part, out))
+}
+
+/// C_MessageSignFinal.
+pub fn sign_final(m: &Module, s: SessionHandle) -> Result<()> {
+    message::finish(&mut m.session(s)?.operations().message_sign)
+}
+
+/// C_MessageVerifyInit. No mechanism cancels.
+pub fn verify_init(
+    m: &Module,
+    s: SessionHandle,
+    mechanism: Option<Mechanism>,
+    key: ObjectHandle,
+) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    let Some(mechanism) = mechanism else {
+        operations.message_verify = None;
+        return Ok(());
+    };
+    operation::idle(&operations.message_verify)?;
+    let key = session.key(key)?;
+    let life = Arc::clone(key.life());
+    let grant = session.authorize(Verify { key, mechanism })?;
+    let obligations = grant.obligations();
+    let work = Verifications::new(session.backend().message_verify(grant)?);
+    operations.message_verify = Some(Messages::new(work, life, obligations));
+    Ok(())
+}
+
+/// C_VerifyMessage.
+pub fn verify(m: &Module, s: SessionHandle, data: &[u8], signature: &[u8]) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    message::whole(&mut operations.message_verify, |work| work.whole(data, signature))
+}
+
+/// C_VerifyMessageBegin.
+pub fn verify_begin(m: &Module, s: SessionHandle) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    message::begin(&mut operations.message_verify, Verifications::begin)
+}
+
+/// C_VerifyMessageNext: with a signature the part is the last one.
+pub fn verify_next(m: &Module, s: SessionHandle, part: &[u8], signature: Option<&[u8]>) -> Result<()> {
+    let session = m.session(s)?;
+    let mut operations = session.operations();
+    message::next(&mut operations.message_verify, signature.is_some(), |work| work.next(part, signature))
+}
+
+/// C_MessageVerifyFinal.
+pub fn verify_final(m: &Module, s: SessionHandle) -> Result<()> {
+    message::finish(&mut m.session(s)?.operations().message_verify)
+}

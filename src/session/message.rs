@@ -1,0 +1,306 @@
+//! The state machine of message-based operations (PKCS#11 3.2, 5.9, 5.11, 5.14, 5.16), once for all four:
+//!
+//! ```text
+//! idle --init--> ready --whole--> ready
+//!                  |  --begin--> open --next--> open --last--> ready
+//!                  |  final, init without a mechanism: idle
+//! ```
+//!
+//! A length query and a short buffer change nothing. An error ends the message and leaves the operation ready
+//! for the next one; the end of the key's life ends the operation. Where a key wants a login for each use
+//! (`CKA_ALWAYS_AUTHENTICATE`), each message is a use.
+
+use super::output::{Filled, Output};
+use crate::ck::message::{MessageParameter, MessageShape, MessageStep};
+use crate::ck::{Error, Result};
+use crate::crypto::mechanism::{Messaging, Signing, StartSignings, StartVerifyings, Verifying};
+use crate::guard::{Life, Obligations};
+use std::sync::Arc;
+
+/// One message-based operation.
+pub struct Messages<T> {
+    work: T,
+    /// A message was begun and has not ended.
+    open: bool,
+    /// Each message needs a login of its own.
+    login_each: bool,
+    login_due: bool,
+    life: Arc<Life>,
+}
+
+/// What runs in a message-based operation.
+pub trait Work {
+    /// Forgets the message that was begun.
+    fn abandon(&mut self);
+}
+
+/// Messages that are encrypted or decrypted.
+pub struct Ciphers {
+    messaging: Box<dyn Messaging>,
+    shape: MessageShape,
+    encrypting: bool,
+}
+
+/// Messages that are signed.
+pub struct Signatures {
+    start: StartSignings,
+    running: Option<Box<dyn Signing>>,
+}
+
+/// Messages whose signatures are verified.
+pub struct Verifications {
+    start: StartVerifyings,
+    running: Option<Box<dyn Verifying>>,
+}
+
+impl<T: Work> Messages<T> {
+    /// An operation under the obligations of its grant.
+    pub const fn new(work: T, life: Arc<Life>, obligations: Obligations) -> Self {
+        let login = obligations.context_login;
+        Self { work, open: false, login_each: login, login_due: login, life }
+    }
+
+    /// Whether a context-specific login must come before the next message.
+    pub const fn waits_for_login(&self) -> bool {
+        self.login_due
+    }
+
+    /// It came.
+    pub const fn login_came(&mut self) {
+        self.login_due = false;
+    }
+
+    fn ended(&mut self) {
+        self.work.abandon();
+        self.open = false;
+        self.login_due = self.login_each;
+    }
+}
+
+/// The operation, if the key may still be used. The end of the key's life ends the operation.
+fn alive<T: Work>(slot: &mut Option<Messages<T>>) -> Result<&mut Messages<T>> {
+    if slot.as_ref().is_some_and(|messages| messages.life.is_stopped()) {
+        *slot = None;
+        return Err(Error::KeyFunctionNotPermitted);
+    }
+    slot.as_mut().ok_or(Error::OperationNotInitialized)
+}
+
+/// The operation, ready for a new message.
+fn ready<T: Work>(slot: &mut Option<Messages<T>>) -> Result<&mut Messages<T>> {
+    let messages = alive(slot)?;
+    if messages.open {
+        return Err(Error::OperationActive);
+    }
+    if messages.login_due {
+        return Err(Error::UserNotLoggedIn);
+    }
+    Ok(messages)
+}
+
+/// A whole message. `CKR_OPERATION_ACTIVE` within another one.
+pub fn whole<T: Work>(
+    slot: &mut Option<Messages<T>>,
+    step: impl FnOnce(&mut T) -> Result<Filled>,
+) -> Result<()> {
+    let messages = ready(slot)?;
+    match step(&mut messages.work) {
+        Ok(Filled::Asked) => Ok(()),
+        Err(Error::BufferTooSmall) => Err(Error::BufferTooSmall),
+        Ok(Filled::Done) => {
+            messages.ended();
+            Ok(())
+        }
+        Err(error) => {
+            messages.ended();
+            Err(error)
+        }
+    }
+}
+
+/// Begins a message in parts. `CKR_OPERATION_ACTIVE` within another one.
+pub fn begin<T: Work>(slot: &mut Option<Messages<T>>, step: impl FnOnce(&mut T) -> Result<()>) -> Result<()> {
+    let messages = ready(slot)?;
+    match step(&mut messages.work) {
+        Ok(()) => {
+            messages.open = true;
+            Ok(())
+        }
+        Err(error) => {
+            messages.ended();
+            Err(error)
+        }
+    }
+}
+
+/// A part of the message that was begun (`CKR_OPERATION_NOT_INITIALIZED` where none was); `last` ends it.
+pub fn next<T: Work>(
+    slot: &mut Option<Messages<T>>,
+    last: bool,
+    step: impl FnOnce(&mut T) -> Result<Filled>,
+) -> Result<()> {
+    let messages = alive(slot)?;
+    if !messages.open {
+        return Err(Error::OperationNotInitialized);
+    }
+    match step(&mut messages.work) {
+        Ok(Filled::Asked) => Ok(()),
+        Err(Error::BufferTooSmall) => Err(Error::BufferTooSmall),
+        Ok(Filled::Done) => {
+            if last {
+                messages.ended();
+            }
+            Ok(())
+        }
+        Err(error) => {
+            messages.ended();
+            Err(error)
+        }
+    }
+}
+
+/// Ends the operation. `CKR_OPERATION_ACTIVE` within a message.
+pub fn finish<T: Work>(slot: &mut Option<Messages<T>>) -> Result<()> {
+    match slot {
+        None => Err(Error::OperationNotInitialized),
+        Some(messages) if messages.open => Err(Error::OperationActive),
+        Some(_) => {
+            *slot = None;
+            Ok(())
+        }
+    }
+}
+
+impl Ciphers {
+    /// Messages whose parameters have this shape.
+    pub const fn new(messaging: Box<dyn Messaging>, shape: MessageShape, encrypting: bool) -> Self {
+        Self { messaging, shape, encrypting }
+    }
+
+    /// C_EncryptMessage, C_DecryptMessage
+    pub fn whole(
+        &mut self,
+        parameter: &dyn MessageParameter,
+        aad: &[u8],
+        input: &[u8],
+        out: Output<'_>,
+    ) -> Result<Filled> {
+        let mut params = parameter.read(self.shape, MessageStep::Whole, self.encrypting)?;
+        let filled = out.fill(input.len(), |room| {
+            self.messaging.whole(&mut params, aad, input, room)?;
+            Ok(input.len())
+        })?;
+        if self.encrypting && filled == Filled::Done {
+            parameter.made(params, MessageStep::Whole);
+        }
+        Ok(filled)
+    }
+
+    /// C_EncryptMessageBegin, C_DecryptMessageBegin
+    pub fn begin(&mut self, parameter: &dyn MessageParameter, aad: &[u8]) -> Result<()> {
+        let mut params = parameter.read(self.shape, MessageStep::Begin, self.encrypting)?;
+        self.messaging.begin(&mut params, aad)?;
+        if self.encrypting {
+            parameter.made(params, MessageStep::Begin);
+        }
+        Ok(())
+    }
+
+    /// C_EncryptMessageNext, C_DecryptMessageNext
+    pub fn next(
+        &mut self,
+        parameter: &dyn MessageParameter,
+        input: &[u8],
+        out: Output<'_>,
+        last: bool,
+    ) -> Result<Filled> {
+        let step = if last { MessageStep::Last } else { MessageStep::Middle };
+        let mut params = parameter.read(self.shape, step, self.encrypting)?;
+        let len = self.messaging.next_len(input.len(), last);
+        let filled = out.fill(len, |room| {
+            self.messaging.next(&mut params, input, room, last)?;
+            Ok(len)
+        })?;
+        if self.encrypting && filled == Filled::Done {
+            parameter.made(params, step);
+        }
+        Ok(filled)
+    }
+}
+
+impl Signatures {
+    /// Signatures that are started so.
+    pub const fn new(start: StartSignings) -> Self {
+        Self { start, running: None }
+    }
+
+    /// C_SignMessage
+    pub fn whole(&self, data: &[u8], out: Output<'_>) -> Result<Filled> {
+        let mut signing = (self.start)()?;
+        out.fill(signing.len(), |room| signing.sign(data, room))
+    }
+
+    /// C_SignMessageBegin
+    pub fn begin(&mut self) -> Result<()> {
+        self.running = Some((self.start)()?);
+        Ok(())
+    }
+
+    /// C_SignMessageNext; with an output it ends the message.
+    pub fn next(&mut self, data: &[u8], out: Option<Output<'_>>) -> Result<Filled> {
+        let signing = self.running.as_mut().ok_or(Error::OperationNotInitialized)?;
+        match out {
+            None => signing.update(data).map(|()| Filled::Done),
+            Some(out) => out.fill(signing.len(), |room| {
+                signing.update(data)?;
+                signing.finish(room)
+            }),
+        }
+    }
+}
+
+impl Verifications {
+    /// Verifications that are started so.
+    pub const fn new(start: StartVerifyings) -> Self {
+        Self { start, running: None }
+    }
+
+    /// C_VerifyMessage
+    pub fn whole(&self, data: &[u8], signature: &[u8]) -> Result<Filled> {
+        (self.start)()?.verify(data, signature).map(|()| Filled::Done)
+    }
+
+    /// C_VerifyMessageBegin
+    pub fn begin(&mut self) -> Result<()> {
+        self.running = Some((self.start)()?);
+        Ok(())
+    }
+
+    /// C_VerifyMessageNext; with a signature it ends the message.
+    pub fn next(&mut self, data: &[u8], signature: Option<&[u8]>) -> Result<Filled> {
+        let verifying = self.running.as_mut().ok_or(Error::OperationNotInitialized)?;
+        verifying.update(data)?;
+        match signature {
+            None => Ok(Filled::Done),
+            Some(signature) => verifying.finish(signature).map(|()| Filled::Done),
+        }
+    }
+}
+
+impl Work for Ciphers {
+    fn abandon(&mut self) {
+        self.messaging.abandon();
+    }
+}
+
+impl Work for Signatures {
+    fn abandon(&mut self) {
+        self.running = None;
+    }
+}
+
+impl Work for Verifications {
+    fn abandon(&mut self) {
+        self.running = None;
+    }
+}

@@ -1,0 +1,205 @@
+//! `CK_..._MESSAGE_PARAMS` structures <-> [`MessageParams`]. What is read is a copy; what is written goes
+//! to the same places when the call is over and no slice over the caller's memory lives any more.
+
+use super::abi::{
+    self, CK_CCM_MESSAGE_PARAMS, CK_GCM_MESSAGE_PARAMS, CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS, CK_ULONG,
+};
+use crate::ck::message::{IvGenerator, MessageParams, MessageShape, MessageStep};
+use crate::ck::{Error, Result};
+use cryptoki_sys::CKG_NO_GENERATE;
+
+/// Longest IV in bytes.
+const LARGEST_IV: CK_ULONG = 256;
+/// Longest tag in bytes.
+const LARGEST_TAG: CK_ULONG = 16;
+/// Length of the tag of Poly1305 in bytes.
+const POLY1305_TAG: CK_ULONG = 16;
+
+/// A parameter with the places that its IV and tag stand at. Made by [`read`] alone, whose caller vouches
+/// for both places.
+pub struct Located {
+    /// What was read.
+    pub params: MessageParams,
+    iv: *mut u8,
+    tag: *mut u8,
+}
+
+/// The fields that the three structures share.
+struct Fields {
+    iv: *mut u8,
+    iv_len: CK_ULONG,
+    fixed_bits: CK_ULONG,
+    generator: CK_ULONG,
+    tag: *mut u8,
+    tag_len: CK_ULONG,
+    data_len: Option<CK_ULONG>,
+}
+
+/// Length of the structure in bytes.
+pub const fn len(shape: MessageShape) -> usize {
+    match shape {
+        MessageShape::Gcm => size_of::<CK_GCM_MESSAGE_PARAMS>(),
+        MessageShape::Ccm => size_of::<CK_CCM_MESSAGE_PARAMS>(),
+        MessageShape::Poly1305 => size_of::<CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS>(),
+    }
+}
+
+/// Reads the parameter of one message. At the beginning of an encryption only those bits of the IV are
+/// read that are the caller's, and its tag is never read.
+///
+/// # Errors
+/// `CKR_MECHANISM_PARAM_INVALID` for a structure of another length, an IV that is empty or longer than 256
+/// bytes, a tag that is no number of bytes or longer than 16, and NULL for what the step needs.
+///
+/// # Safety
+/// Unless it is NULL, `len` bytes from `start` are readable; where the structure's own length fits them, its
+/// pointers are NULL or lead to as many bytes as the lengths beside them say, which may be read and, when
+/// encrypting, written, during the call that the answer lives for.
+pub unsafe fn read(
+    start: *const u8,
+    parameter_len: CK_ULONG,
+    shape: MessageShape,
+    step: MessageStep,
+    encrypting: bool,
+) -> Result<Located> {
+    if start.is_null() || usize::try_from(parameter_len) != Ok(len(shape)) {
+        return Err(Error::MechanismParamInvalid);
+    }
+    // SAFETY: the caller vouches for as many readable bytes as the structure has.
+    let fields = unsafe { fields(start, shape) }?;
+    let (with_iv, with_tag) = match step {
+        MessageStep::Whole => (true, true),
+        MessageStep::Begin => (true, false),
+        MessageStep::Middle => (false, false),
+        MessageStep::Last => (false, true),
+    };
+    let generator =
+        if encrypting && with_iv { IvGenerator::from_number(fields.generator)? } else { IvGenerator::Caller };
+    let iv_len = within(fields.iv_len, LARGEST_IV)?;
+    let tag_len = within(fields.tag_len, LARGEST_TAG)?;
+    if with_iv && (fields.iv.is_null() || iv_len == 0) || with_tag && (fields.tag.is_null() && tag_len > 0) {
+        return Err(Error::MechanismParamInvalid);
+    }
+    let mut iv = vec![0; iv_len];
+    if with_iv {
+        let wanted = match generator {
+            IvGenerator::Caller | IvGenerator::CounterXor => iv_len,
+            _ => usize::try_from(fields.fixed_bits.div_ceil(8)).unwrap_or(usize::MAX).min(iv_len),
+        };
+        // SAFETY: the caller vouches for `iv_len` bytes at `iv`, and `wanted` is no more.
+        unsafe { copy_in(fields.iv, iv.get_mut(..wanted)) };
+    }
+    let mut tag = vec![0; tag_len];
+    if with_tag && !encrypting {
+        // SAFETY: the caller vouches for `tag_len` bytes at `tag`.
+        unsafe { copy_in(fields.tag, Some(&mut tag)) };
+    }
+    let params =
+        MessageParams { iv, fixed_bits: fields.fixed_bits, generator, tag, data_len: fields.data_len };
+    Ok(Located { params, iv: fields.iv, tag: fields.tag })
+}
+
+/// Reads the structure itself.
+///
+/// # Safety
+/// As many bytes from `start` as the structure has are readable.
+unsafe fn fields(start: *const u8, shape: MessageShape) -> Result<Fields> {
+    Ok(match shape {
+        MessageShape::Gcm => {
+            // SAFETY: passed on. Numbers and pointers, for which every pattern of bits is a value.
+            let gcm: CK_GCM_MESSAGE_PARAMS = unsafe { abi::read(start.cast()) }?;
+            if !gcm.ulTagBits.is_multiple_of(8) {
+                return Err(Error::MechanismParamInvalid);
+            }
+            Fields {
+                iv: gcm.pIv,
+                iv_len: gcm.ulIvLen,
+                fixed_bits: gcm.ulIvFixedBits,
+                generator: gcm.ivGenerator,
+                tag: gcm.pTag,
+                tag_len: gcm.ulTagBits / 8,
+                data_len: None,
+            }
+        }
+        MessageShape::Ccm => {
+            // SAFETY: as above.
+            let ccm: CK_CCM_MESSAGE_PARAMS = unsafe { abi::read(start.cast()) }?;
+            Fields {
+                iv: ccm.pNonce,
+                iv_len: ccm.ulNonceLen,
+                fixed_bits: ccm.ulNonceFixedBits,
+                generator: ccm.nonceGenerator,
+                tag: ccm.pMAC,
+                tag_len: ccm.ulMACLen,
+                data_len: Some(ccm.ulDataLen),
+            }
+        }
+        MessageShape::Poly1305 => {
+            // SAFETY: as above.
+            let poly: CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS = unsafe { abi::read(start.cast()) }?;
+            Fields {
+                iv: poly.pNonce,
+                iv_len: super::params::chacha20_nonce_len(poly.ulNonceLen)?,
+                fixed_bits: 0,
+                generator: CKG_NO_GENERATE,
+                tag: poly.pTag,
+                tag_len: POLY1305_TAG,
+                data_len: None,
+            }
+        }
+    })
+}
+
+fn within(len: CK_ULONG, largest: CK_ULONG) -> Result<usize> {
+    if len > largest {
+        return Err(Error::MechanismParamInvalid);
+    }
+    usize::try_from(len).map_err(|_| Error::MechanismParamInvalid)
+}
+
+/// # Safety
+/// `from` leads to as many readable bytes as `to` has, which is memory of our own.
+unsafe fn copy_in(from: *const u8, to: Option<&mut [u8]>) {
+    if let Some(to) = to {
+        // SAFETY: the caller vouches for the source; the target is a slice of our own, so they are apart.
+        unsafe { from.copy_to_nonoverlapping(to.as_mut_ptr(), to.len()) }
+    }
+}
+
+/// A stretch of a caller's memory: where it begins, and its length in bytes.
+type Stretch = (usize, usize);
+
+impl Located {
+    /// Whether what will be written would fall on one another: an output of `out`, and the IV and the tag
+    /// that the step of an encryption writes.
+    pub fn collides(&self, step: MessageStep, out: Stretch) -> bool {
+        let iv_is_made = self.params.generator != IvGenerator::Caller
+            && matches!(step, MessageStep::Whole | MessageStep::Begin);
+        let tag_is_made = matches!(step, MessageStep::Whole | MessageStep::Last);
+        let iv = (self.iv.addr(), if iv_is_made { self.params.iv.len() } else { 0 });
+        let tag = (self.tag.addr(), if tag_is_made { self.params.tag.len() } else { 0 });
+        meet(iv, tag) || meet(iv, out) || meet(tag, out)
+    }
+
+    /// Writes what an encryption made: the IV where the module made it, the tag at the message's end.
+    pub fn write(&self, made: &MessageParams, step: MessageStep) {
+        if self.params.generator != IvGenerator::Caller
+            && matches!(step, MessageStep::Whole | MessageStep::Begin)
+            && made.iv.len() == self.params.iv.len()
+        {
+            // SAFETY: `read` saw that the place is not NULL; its caller vouches for this length there.
+            unsafe { made.iv.as_ptr().copy_to(self.iv, made.iv.len()) };
+        }
+        if matches!(step, MessageStep::Whole | MessageStep::Last) && made.tag.len() == self.params.tag.len() {
+            // SAFETY: as above; a tag without bytes is not written.
+            unsafe { made.tag.as_ptr().copy_to(self.tag, made.tag.len()) };
+        }
+    }
+}
+
+fn meet(one: Stretch, other: Stretch) -> bool {
+    one.1 > 0
+        && other.1 > 0
+        && one.0 < other.0.saturating_add(other.1)
+        && other.0 < one.0.saturating_add(one.1)
+}
