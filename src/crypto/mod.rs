@@ -7,6 +7,7 @@ pub mod aes_cbc;
 pub mod aes_ctr;
 pub mod aes_ecb;
 pub mod aes_gcm;
+pub mod check_value;
 mod collected;
 pub mod der;
 pub mod digest;
