@@ -5,8 +5,9 @@ use super::object::one;
 use crate::ck::raw::RawAttribute;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, Error, Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::crypto::table;
+use crate::guard::Held;
 use crate::guard::op::{Derive, Generate, GeneratePair, Unwrap, Wrap};
-use crate::object::template::Making;
+use crate::object::template::{self, Making};
 use crate::object::{Attributes, Origin, State, Template, Value};
 use crate::session::Output;
 use crate::token::{Birth, Parent};
@@ -27,9 +28,33 @@ fn template(
     class: Option<u64>,
     kind: Option<CK_KEY_TYPE>,
 ) -> Result<Template> {
-    let mut template = Template::judge(making, Attributes::from_raw(raw)?, class, kind)?;
+    completed(making, Attributes::from_raw(raw)?, class, kind)
+}
+
+fn completed(
+    making: Making,
+    asked: Attributes,
+    class: Option<u64>,
+    kind: Option<CK_KEY_TYPE>,
+) -> Result<Template> {
+    let mut template = Template::judge(making, asked, class, kind)?;
     template.complete();
     Ok(template)
+}
+
+/// The template of a key that comes out of an unwrapping key: what the caller asks, under that key's
+/// `CKA_UNWRAP_TEMPLATE`.
+pub(super) fn unwrapped(key: &Held, raw: &[RawAttribute]) -> Result<Template> {
+    let asked = template::under(key.attributes(), CKA_UNWRAP_TEMPLATE, Attributes::from_raw(raw)?)?;
+    completed(Making::Unwrap, asked, None, None)
+}
+
+/// The template of a derived key: what the caller asks, under the base key's `CKA_DERIVE_TEMPLATE`. Where neither
+/// names a type of key it is a generic secret.
+fn derived(key: &Held, raw: &[RawAttribute]) -> Result<Template> {
+    let asked = template::under(key.attributes(), CKA_DERIVE_TEMPLATE, Attributes::from_raw(raw)?)?;
+    let kind = (!asked.has(CKA_KEY_TYPE)).then_some(CKK_GENERIC_SECRET);
+    completed(Making::Derive, asked, Some(CKO_SECRET_KEY), kind)
 }
 
 /// C_GenerateKey.
@@ -96,12 +121,7 @@ pub fn derive_key(
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
     let key = session.key(base)?;
-    let mut template = template(Making::Derive, &raw, Some(CKO_SECRET_KEY), Some(CKK_GENERIC_SECRET))
-        .or_else(|error| match error {
-            // The template names another type of key; without a name it is a generic secret.
-            Error::TemplateInconsistent => self::template(Making::Derive, &raw, Some(CKO_SECRET_KEY), None),
-            other => Err(other),
-        })?;
+    let mut template = derived(&key, &raw)?;
     begin(&mut template);
     let parent = Parent::of(key.attributes());
     let grant = session.authorize(Derive { key, mechanism, template })?;
@@ -138,7 +158,7 @@ pub fn unwrap_key(
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
     let key = session.key(unwrapping).map_err(|_| Error::UnwrappingKeyHandleInvalid)?;
-    let mut template = template(Making::Unwrap, &raw, None, None)?;
+    let mut template = unwrapped(&key, &raw)?;
     begin(&mut template);
     let grant = session.authorize(Unwrap { key, mechanism, wrapped: wrapped.to_vec(), template })?;
     let new = session.backend().unwrap(grant)?;

@@ -1,13 +1,13 @@
 //! Object management (PKCS#11 3.2, 5.7).
 
 use super::Module;
-use crate::ck::raw::{AttributeSlot, RawAttribute};
+use crate::ck::raw::{AttributeSlot, RawAttribute, Room};
 use crate::ck::vendor::CKA_KEYWARD_STATE;
 use crate::ck::{CK_ULONG, CK_UNAVAILABLE_INFORMATION, Error, ObjectHandle, Result, SessionHandle};
 use crate::guard::Held;
 use crate::guard::op::{Change, Copy, Create, Destroy, Reveal, Transition};
 use crate::object::template::{self, Making};
-use crate::object::{Attributes, Origin, State, Template, key};
+use crate::object::{Attributes, Origin, State, Template, Value, key};
 use crate::session::Session;
 use crate::session::operation::idle;
 use crate::token::{Birth, Grounds};
@@ -75,13 +75,16 @@ pub fn attribute_values(
 }
 
 fn show(session: &Session, object: &Arc<Held>, slot: &mut AttributeSlot<'_>) -> Result<()> {
+    if let Some(Value::Template(template)) = object.attributes().value(slot.cka) {
+        return put_array(slot, template);
+    }
     let facts = object.facts();
     let value = if key::is_secret_attribute(facts.class, facts.key_type, slot.cka) {
         let asked = Reveal { object: Arc::clone(object), attribute: slot.cka };
         let revealed = session.authorize(asked).and_then(|grant| session.backend().reveal(grant));
         revealed.map(|secret| zeroize::Zeroizing::new(secret.expose().to_vec()))
     } else {
-        let value = object.attributes().value(slot.cka).and_then(crate::object::Value::to_caller);
+        let value = object.attributes().value(slot.cka).and_then(Value::to_caller);
         value.map(zeroize::Zeroizing::new).ok_or(Error::AttributeTypeInvalid)
     };
     let value = match value {
@@ -96,13 +99,23 @@ fn show(session: &Session, object: &Arc<Held>, slot: &mut AttributeSlot<'_>) -> 
             });
         }
     };
-    let Some(buffer) = slot.buffer.as_deref_mut() else {
-        *slot.len = value.len() as CK_ULONG;
-        return Ok(());
+    put(slot, &value)
+}
+
+/// Writes a value of bytes into a slot, or its length where that is asked for.
+fn put(slot: &mut AttributeSlot<'_>, value: &[u8]) -> Result<()> {
+    let room = match &mut slot.room {
+        Room::Asked => {
+            *slot.len = value.len() as CK_ULONG;
+            return Ok(());
+        }
+        Room::Bytes(buffer) => buffer.get_mut(..value.len()),
+        // Only attributes whose value is an array have such a room.
+        Room::Array { .. } => return Err(Error::GeneralError),
     };
-    match buffer.get_mut(..value.len()) {
+    match room {
         Some(room) => {
-            room.copy_from_slice(&value);
+            room.copy_from_slice(value);
             *slot.len = value.len() as CK_ULONG;
             Ok(())
         }
@@ -111,6 +124,22 @@ fn show(session: &Session, object: &Arc<Held>, slot: &mut AttributeSlot<'_>) -> 
             Err(Error::BufferTooSmall)
         }
     }
+}
+
+/// Writes a value that is an array of attributes, or its length (5.7.5, the special case).
+fn put_array(slot: &mut AttributeSlot<'_>, template: &Attributes) -> Result<()> {
+    let len = template.len() * size_of::<crate::sys::abi::CK_ATTRIBUTE>();
+    if let Room::Array { places, filled } = &mut slot.room {
+        if *places < template.len() {
+            *slot.len = CK_UNAVAILABLE_INFORMATION;
+            return Err(Error::BufferTooSmall);
+        }
+        for (cka, value) in template.iter() {
+            filled.push((cka, value.to_caller().ok_or(Error::GeneralError)?));
+        }
+    }
+    *slot.len = len as CK_ULONG;
+    Ok(())
 }
 
 /// C_SetAttributeValue. A new lifecycle state is a step in the key's life and stands alone.

@@ -23,10 +23,25 @@ pub enum RawValue {
 pub struct AttributeSlot<'a> {
     /// `CKA_...`
     pub cka: CK_ATTRIBUTE_TYPE,
-    /// The caller's buffer; `None` asks for the length.
-    pub buffer: Option<&'a mut [u8]>,
+    /// The caller's room for the value.
+    pub room: Room<'a>,
     /// `ulValueLen`, written in every case.
     pub len: &'a mut CK_ULONG,
+}
+
+/// Room for the value of an attribute.
+pub enum Room<'a> {
+    /// There is none: the length is asked for.
+    Asked,
+    /// For a value of bytes.
+    Bytes(&'a mut [u8]),
+    /// For a value that is itself an array of attributes.
+    Array {
+        /// So many attributes fit.
+        places: usize,
+        /// What goes there. Which of these values fit is seen where they are written.
+        filled: Vec<(CK_ATTRIBUTE_TYPE, Vec<u8>)>,
+    },
 }
 
 /// Width of a `CK_ULONG` in a template, in bytes.

@@ -57,8 +57,8 @@ pub fn content(tag: u8, bytes: &[u8]) -> Result<&[u8]> {
     if rest.is_empty() { Ok(content) } else { Err(Error::AttributeValueInvalid) }
 }
 
-/// The content of the first element and what follows it.
-fn split(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+/// The content of the first element and what follows it; `None` where it has another tag or is not DER.
+pub fn split(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (found, rest) = bytes.split_first()?;
     let (first, rest) = rest.split_first()?;
     if *found != tag {

@@ -2,13 +2,10 @@
 //! written by the [`api`](crate::api) into [`AttributeSlot`]s and its lengths carried back here.
 
 use super::borrow::usable;
-use crate::ck::raw::{AttributeSlot, RawAttribute, RawValue};
+use crate::ck::raw::{AttributeSlot, RawAttribute, RawValue, Room};
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_ULONG, CK_UNAVAILABLE_INFORMATION, Error, Result};
 use crate::sys::abi::{self, CK_ATTRIBUTE};
-use cryptoki_sys::{
-    CKA_DECAPSULATE_TEMPLATE, CKA_DERIVE_TEMPLATE, CKA_ENCAPSULATE_TEMPLATE, CKA_UNWRAP_TEMPLATE,
-    CKA_WRAP_TEMPLATE,
-};
+use cryptoki_sys::{CKA_DERIVE_TEMPLATE, CKA_UNWRAP_TEMPLATE, CKA_WRAP_TEMPLATE};
 use zeroize::Zeroizing;
 
 /// Most attributes in a template, and in a template inside.
@@ -18,14 +15,9 @@ const LARGEST_VALUE: CK_ULONG = 16 * 1024 * 1024;
 /// Most bytes in all values of a template together.
 const LARGEST_TEMPLATE: CK_ULONG = 64 * 1024 * 1024;
 
-/// The attributes whose value is a template.
-const TEMPLATES: [CK_ATTRIBUTE_TYPE; 5] = [
-    CKA_WRAP_TEMPLATE,
-    CKA_UNWRAP_TEMPLATE,
-    CKA_DERIVE_TEMPLATE,
-    CKA_ENCAPSULATE_TEMPLATE,
-    CKA_DECAPSULATE_TEMPLATE,
-];
+/// The attributes whose value is a template. `CKA_ENCAPSULATE_TEMPLATE` and `CKA_DECAPSULATE_TEMPLATE` have a number
+/// in the header of 3.2 and nothing else: no object has them, and their bytes are not followed.
+const TEMPLATES: [CK_ATTRIBUTE_TYPE; 3] = [CKA_WRAP_TEMPLATE, CKA_UNWRAP_TEMPLATE, CKA_DERIVE_TEMPLATE];
 
 /// A caller's template: a pointer and a number of attributes.
 pub(crate) struct Template {
@@ -63,9 +55,43 @@ impl Template {
             slots.push(slot(attribute, len)?);
         }
         let outcome = work(&mut slots);
-        drop(slots);
+        let arrays: Vec<_> = slots.into_iter().map(|slot| filled(slot.room)).collect();
         self.put_lens(&lens);
-        outcome
+        let mut fits = Ok(());
+        for (attribute, array) in attributes.iter().zip(arrays) {
+            // SAFETY: the value of an attribute whose value is an array: the promise of `new`, and that its
+            // elements are such attributes, which the host promised for this attribute type.
+            let inner = unsafe { Self::new(attribute.pValue.cast(), array.len() as CK_ULONG) };
+            fits = inner.put_array(&array).and(fits);
+        }
+        outcome.and(fits)
+    }
+
+    /// Writes an array of attributes into one of a caller's: the types always, the values where there is room,
+    /// and each length. `CKR_BUFFER_TOO_SMALL` where a value did not fit.
+    fn put_array(&self, array: &[(CK_ATTRIBUTE_TYPE, Vec<u8>)]) -> Result<()> {
+        let mut fits = Ok(());
+        for (at, (cka, value)) in array.iter().enumerate() {
+            let place = self.start.wrapping_add(at);
+            // SAFETY: the promise of `new`: there are as many attributes as `array` has.
+            let mut attribute = unsafe { abi::read(place.cast_const()) }?;
+            let len = CK_ULONG::try_from(value.len()).map_err(|_| Error::GeneralError)?;
+            let enough = !attribute.pValue.is_null() && room(&attribute) >= len;
+            if enough {
+                let start = attribute.pValue.cast::<u8>();
+                // SAFETY: `room` bytes at `pValue` may be written, and `value` is memory of our own.
+                unsafe { start.copy_from_nonoverlapping(value.as_ptr(), value.len()) }
+            }
+            attribute.type_ = *cka;
+            attribute.ulValueLen = len;
+            if !enough && !attribute.pValue.is_null() {
+                attribute.ulValueLen = CK_UNAVAILABLE_INFORMATION;
+                fits = Err(Error::BufferTooSmall);
+            }
+            // SAFETY: as for the reading; no alignment is needed.
+            unsafe { place.write_unaligned(attribute) }
+        }
+        fits
     }
 
     fn attributes(&self) -> Result<Vec<CK_ATTRIBUTE>> {
@@ -128,18 +154,29 @@ fn inner(attribute: &CK_ATTRIBUTE, may_nest: bool) -> Result<Template> {
     Ok(unsafe { Template::new(attribute.pValue.cast(), len / size) })
 }
 
+/// What goes into an array of attributes; nothing where the room is none.
+fn filled(room: Room<'_>) -> Vec<(CK_ATTRIBUTE_TYPE, Vec<u8>)> {
+    match room {
+        Room::Array { filled, .. } => filled,
+        Room::Asked | Room::Bytes(_) => Vec::new(),
+    }
+}
+
 /// One buffer to be filled. A length of `CK_UNAVAILABLE_INFORMATION` is left over from an earlier
 /// call that failed; no room is claimed by it.
 fn slot<'a>(attribute: &CK_ATTRIBUTE, len: &'a mut CK_ULONG) -> Result<AttributeSlot<'a>> {
-    let start: *mut u8 = attribute.pValue.cast();
-    let buffer = if start.is_null() {
-        None
+    let (cka, start) = (attribute.type_, attribute.pValue.cast::<u8>());
+    let room = if start.is_null() {
+        Room::Asked
+    } else if TEMPLATES.contains(&cka) {
+        let places = usize::try_from(room(attribute)).unwrap_or(0) / size_of::<CK_ATTRIBUTE>();
+        Room::Array { places, filled: Vec::new() }
     } else {
         // SAFETY: pointer and length of one attribute: the promise of `Template::new`, and `apart`
         // saw that no other slot has a part of it.
-        Some(unsafe { abi::bytes_mut(start, room(attribute)) }?)
+        Room::Bytes(unsafe { abi::bytes_mut(start, room(attribute)) }?)
     };
-    Ok(AttributeSlot { cka: attribute.type_, buffer, len })
+    Ok(AttributeSlot { cka, room, len })
 }
 
 fn room(attribute: &CK_ATTRIBUTE) -> CK_ULONG {
@@ -274,14 +311,52 @@ mod tests {
         assert!(matches!(&read[0].value, RawValue::Template(nested) if nested.is_empty()));
     }
 
+    /// Length of the buffer in a slot.
+    fn bytes_of(slot: &AttributeSlot<'_>) -> Option<usize> {
+        match &slot.room {
+            Room::Bytes(buffer) => Some(buffer.len()),
+            Room::Asked | Room::Array { .. } => None,
+        }
+    }
+
+    /// Fills one slot with a template of two attributes.
+    fn fill_array(attributes: &mut [CK_ATTRIBUTE]) -> Result<()> {
+        template(attributes).fill(|slots| {
+            if let Room::Array { places, filled } = &mut slots[0].room {
+                assert_eq!(*places, 2);
+                *filled = vec![(CKA_LABEL, b"key".to_vec()), (CKA_VALUE, vec![7; 4])];
+            }
+            *slots[0].len = 2 * size_of::<CK_ATTRIBUTE>() as CK_ULONG;
+            Ok(())
+        })
+    }
+
+    #[test]
+    fn fill_writes_an_array_of_attributes_by_the_rule_for_each() {
+        let (mut label, mut value) = ([0_u8; 8], [0_u8; 3]);
+        let mut inside = [wild(null_mut(), 5), wild(null_mut(), 5)];
+        fill_array(&mut [attribute(CKA_WRAP_TEMPLATE, &mut inside)]).unwrap();
+        assert_eq!(inside.map(|each| (each.type_, each.ulValueLen)), [(CKA_LABEL, 3), (CKA_VALUE, 4)]);
+        inside = [attribute(0, &mut label), attribute(0, &mut value)];
+        let short = fill_array(&mut [attribute(CKA_WRAP_TEMPLATE, &mut inside)]);
+        assert_eq!(short, Err(Error::BufferTooSmall));
+        assert_eq!(inside.map(|each| each.ulValueLen), [3, CK_UNAVAILABLE_INFORMATION]);
+        assert_eq!((&label, &value), (b"key\0\0\0\0\0", &[0; 3]));
+        // The length alone, and no array to write it into.
+        let mut asked = [CK_ATTRIBUTE { type_: CKA_WRAP_TEMPLATE, pValue: null_mut(), ulValueLen: 0 }];
+        fill_array(&mut asked).unwrap();
+        assert_eq!(asked[0].ulValueLen, 2 * size_of::<CK_ATTRIBUTE>() as CK_ULONG);
+    }
+
     #[test]
     fn fill_carries_every_length_back_even_on_failure() {
         let mut buffer = [0_u8; 4];
         let mut attributes = [attribute(CKA_LABEL, &mut buffer), wild(null_mut(), 9), wild(null_mut(), 0)];
         let outcome = template(&mut attributes).fill(|slots| {
-            let seen: Vec<_> = slots.iter().map(|slot| slot.buffer.as_ref().map(|b| b.len())).collect();
+            let seen: Vec<_> = slots.iter().map(|slot| bytes_of(slot)).collect();
             assert_eq!(seen, [Some(4), None, None]);
-            slots[0].buffer.as_mut().unwrap()[..2].copy_from_slice(b"ab");
+            let Room::Bytes(buffer) = &mut slots[0].room else { panic!("no buffer") };
+            buffer[..2].copy_from_slice(b"ab");
             *slots[0].len = 2;
             *slots[1].len = CK_UNAVAILABLE_INFORMATION;
             *slots[2].len = 32;
@@ -299,7 +374,7 @@ mod tests {
         let mut attributes = [wild(byte.as_mut_ptr().cast(), CK_UNAVAILABLE_INFORMATION)];
         template(&mut attributes)
             .fill(|slots| {
-                assert_eq!(slots[0].buffer.as_ref().map(|buffer| buffer.len()), Some(0));
+                assert_eq!(bytes_of(&slots[0]), Some(0));
                 Ok(())
             })
             .unwrap();

@@ -9,7 +9,7 @@ use crate::ck::Mechanism;
 use crate::crypto::mechanism::Row;
 use crate::crypto::table;
 use crate::object::template::changes_ask_for_trust;
-use crate::object::{Attributes, KeyFacts, State, Window};
+use crate::object::{Attributes, KeyFacts, State, Value, Window, find};
 use crate::policy::{self, Denial, Entry, Reason, Request, lifecycle};
 use cryptoki_sys::*;
 
@@ -300,6 +300,10 @@ fn may_change(guard: &Guard, who: &Caller, object: &Held, after: &Attributes) ->
     if !object.facts().modifiable {
         return Err(Denial::new(Reason::NotModifiable, "CKA_MODIFIABLE is false"));
     }
+    // 4.6.2. What others trust must stay what they trusted.
+    if object.facts().class == CKO_CERTIFICATE && object.facts().trusted {
+        return Err(Denial::new(Reason::NotModifiable, "a trusted certificate cannot be modified"));
+    }
     if changes_ask_for_trust(object.attributes(), after) && who.role != Role::SecurityOfficer {
         return Err(Denial::new(Reason::AttributeReadOnly, "only the SO may set CKA_TRUSTED"));
     }
@@ -358,6 +362,14 @@ pub(super) fn may_wrap(guard: &Guard, target: &Held, wrapping: &Held) -> Result<
         return Err(Denial::new(
             Reason::WrapWithTrusted,
             "CKA_WRAP_WITH_TRUSTED is true and the wrapping key is not trusted",
+        ));
+    }
+    if let Some(Value::Template(described)) = wrapping.attributes().value(CKA_WRAP_TEMPLATE)
+        && !find::matches(target.attributes(), described)
+    {
+        return Err(Denial::new(
+            Reason::WrapTemplate,
+            "the key is not as the wrapping key's CKA_WRAP_TEMPLATE says",
         ));
     }
     let strength = |facts: &KeyFacts| {

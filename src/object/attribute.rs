@@ -36,6 +36,9 @@ const KINDS: &[(CK_ATTRIBUTE_TYPE, Kind)] = &[
     (CKA_CERTIFICATE_TYPE, Kind::Ulong),
     (CKA_ISSUER, Kind::Bytes),
     (CKA_SERIAL_NUMBER, Kind::Bytes),
+    (CKA_AC_ISSUER, Kind::Bytes),
+    (CKA_OWNER, Kind::Bytes),
+    (CKA_ATTR_TYPES, Kind::Bytes),
     (CKA_TRUSTED, Kind::Bool),
     (CKA_CERTIFICATE_CATEGORY, Kind::Ulong),
     (CKA_JAVA_MIDP_SECURITY_DOMAIN, Kind::Ulong),
@@ -82,6 +85,17 @@ const KINDS: &[(CK_ATTRIBUTE_TYPE, Kind)] = &[
     (CKA_EC_POINT, Kind::Bytes),
     (CKA_ALWAYS_AUTHENTICATE, Kind::Bool),
     (CKA_WRAP_WITH_TRUSTED, Kind::Bool),
+    (CKA_MECHANISM_TYPE, Kind::Ulong),
+    (CKA_PROFILE_ID, Kind::Ulong),
+    (CKA_OBJECT_VALIDATION_FLAGS, Kind::Ulong),
+    (CKA_TRUST_SERVER_AUTH, Kind::Ulong),
+    (CKA_TRUST_CLIENT_AUTH, Kind::Ulong),
+    (CKA_TRUST_CODE_SIGNING, Kind::Ulong),
+    (CKA_TRUST_EMAIL_PROTECTION, Kind::Ulong),
+    (CKA_TRUST_IPSEC_IKE, Kind::Ulong),
+    (CKA_TRUST_TIME_STAMPING, Kind::Ulong),
+    (CKA_TRUST_OCSP_SIGNING, Kind::Ulong),
+    (CKA_HASH_OF_CERTIFICATE, Kind::Bytes),
     (CKA_WRAP_TEMPLATE, Kind::Template),
     (CKA_UNWRAP_TEMPLATE, Kind::Template),
     (CKA_DERIVE_TEMPLATE, Kind::Template),
@@ -101,7 +115,11 @@ const KINDS: &[(CK_ATTRIBUTE_TYPE, Kind)] = &[
     (CKA_KEYWARD_ORIGIN, Kind::Ulong),
     (CKA_KEYWARD_HISTORY, Kind::Text),
     (CKA_KEYWARD_PAIR, Kind::Bytes),
+    (CKA_NSS_EMAIL, Kind::Text),
 ];
+
+/// Vendor attribute of NSS: the address that a certificate was issued to.
+pub const CKA_NSS_EMAIL: CK_ATTRIBUTE_TYPE = 0xCE53_4352;
 
 /// The kind of an attribute; `None` where no object of ours has it.
 pub fn kind(cka: CK_ATTRIBUTE_TYPE) -> Option<Kind> {

@@ -130,13 +130,17 @@ fn take(attributes: &mut Attributes, cka: CK_ATTRIBUTE_TYPE) -> Option<Secret> {
 }
 
 /// Writes what everybody may see of a key's material into its attributes.
+///
+/// # Errors
+/// `CKR_ATTRIBUTE_VALUE_INVALID` where the template gave a `CKA_CHECK_VALUE` or `CKA_PUBLIC_KEY_INFO` that is not
+/// the key's.
 pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut Attributes) -> Result<()> {
     let public_half;
     let visible = match material {
         Material::Bytes(secret) => {
             let len = u64::try_from(secret.len()).map_err(|_| Error::KeySizeRange)?;
             attributes.set(CKA_VALUE_LEN, Value::Ulong(len));
-            return Ok(());
+            return check(material, attributes);
         }
         Material::RsaPublic { .. } | Material::EcPublic { .. } | Material::EdPublic(_) => material,
         _ => {
@@ -173,8 +177,30 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
         _ => return Err(Error::GeneralError),
     }
     if let Some(info) = crypto::public_key_info(visible)? {
+        let given = attributes.bytes(CKA_PUBLIC_KEY_INFO).unwrap_or_default();
+        if !given.is_empty() && given != info {
+            return Err(Error::AttributeValueInvalid);
+        }
         attributes.set(CKA_PUBLIC_KEY_INFO, Value::Bytes(info));
     }
+    Ok(())
+}
+
+/// The check value of a secret key. A template that gave an empty one wants none; a key whose type has none
+/// ignores what was given (4.11).
+fn check(material: &Material, attributes: &mut Attributes) -> Result<()> {
+    let given = attributes.bytes(CKA_CHECK_VALUE);
+    if given == Some(&[]) {
+        return Ok(());
+    }
+    let kind = attributes.number(CKA_KEY_TYPE).ok_or(Error::TemplateIncomplete)?;
+    let own = crypto::check_value::of_key(kind, material)?;
+    if let (Some(given), Some(own)) = (given, &own)
+        && given != own
+    {
+        return Err(Error::AttributeValueInvalid);
+    }
+    attributes.set(CKA_CHECK_VALUE, Value::Bytes(own.unwrap_or_default()));
     Ok(())
 }
 

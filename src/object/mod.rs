@@ -7,6 +7,9 @@
 
 pub mod attribute;
 pub mod attributes;
+mod certificate;
+mod consistency;
+mod defaults;
 pub mod facts;
 pub mod facts_of;
 pub mod find;

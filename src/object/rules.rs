@@ -1,6 +1,7 @@
 //! Which attribute belongs to which class, and what the specification's common footnotes
 //! (PKCS#11 3.2, 4.2, Table 13) say of it. The numbers here are the footnotes' numbers.
 
+use super::attribute::CKA_NSS_EMAIL;
 use crate::ck::vendor::*;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_OBJECT_CLASS, Error, Result};
 use cryptoki_sys::*;
@@ -25,8 +26,13 @@ pub struct Rule {
     pub notes: Notes,
 }
 
-/// Not a footnote of the table: may be changed while copying, and only then (PKCS#11 3.2, 4.4).
+/// Not a footnote of the table: may be changed while copying, and only then (PKCS#11 3.2, 4.1.3).
 pub const COPY_ONLY: u16 = 13;
+/// Not a footnote of the table: may be emptied by C_SetAttributeValue, and not otherwise be changed (4.11, check
+/// values).
+pub const MAY_BE_EMPTIED: u16 = 14;
+/// Not a footnote of the table: nobody but the module sets it.
+pub const BUILT_IN: u16 = 15;
 
 const fn rule(cka: CK_ATTRIBUTE_TYPE, footnotes: &[u16]) -> Rule {
     let mut notes = 0;
@@ -49,6 +55,24 @@ const STORAGE: &[Rule] = &[
     rule(CKA_DESTROYABLE, &[COPY_ONLY]),
     rule(CKA_UNIQUE_ID, &[2, 4, 6]),
 ];
+
+/// Objects that the module brings along (4.13, 4.14).
+const FIXED: &[Rule] = &[
+    rule(CKA_CLASS, &[BUILT_IN]),
+    rule(CKA_TOKEN, &[BUILT_IN]),
+    rule(CKA_PRIVATE, &[BUILT_IN]),
+    rule(CKA_MODIFIABLE, &[BUILT_IN]),
+    rule(CKA_LABEL, &[BUILT_IN]),
+    rule(CKA_COPYABLE, &[BUILT_IN]),
+    rule(CKA_DESTROYABLE, &[BUILT_IN]),
+    rule(CKA_UNIQUE_ID, &[BUILT_IN]),
+];
+
+/// Mechanism objects (4.13).
+const MECHANISM: &[Rule] = &[rule(CKA_MECHANISM_TYPE, &[BUILT_IN])];
+
+/// Profile objects (4.14).
+const PROFILE: &[Rule] = &[rule(CKA_PROFILE_ID, &[BUILT_IN])];
 
 /// Data objects (4.5).
 const DATA: &[Rule] = &[rule(CKA_APPLICATION, &[8]), rule(CKA_OBJECT_ID, &[8]), rule(CKA_VALUE, &[8])];
@@ -76,9 +100,46 @@ const X_509: &[Rule] = &[
     rule(CKA_HASH_OF_ISSUER_PUBLIC_KEY, &[]),
     rule(CKA_JAVA_MIDP_SECURITY_DOMAIN, &[]),
     rule(CKA_NAME_HASH_ALGORITHM, &[]),
+    // NSS sends it with certificates that have an address.
+    rule(CKA_NSS_EMAIL, &[8]),
 ];
 
-/// Every key (4.7), with the life that keyward gives it.
+/// WTLS public key certificates (4.6.4).
+const WTLS: &[Rule] = &[
+    rule(CKA_SUBJECT, &[1]),
+    rule(CKA_ISSUER, &[8]),
+    rule(CKA_VALUE, &[1]),
+    rule(CKA_URL, &[]),
+    rule(CKA_HASH_OF_SUBJECT_PUBLIC_KEY, &[]),
+    rule(CKA_HASH_OF_ISSUER_PUBLIC_KEY, &[]),
+    rule(CKA_NAME_HASH_ALGORITHM, &[]),
+];
+
+/// X.509 attribute certificates (4.6.5).
+const X_509_ATTRIBUTES: &[Rule] = &[
+    rule(CKA_OWNER, &[1]),
+    rule(CKA_AC_ISSUER, &[8]),
+    rule(CKA_SERIAL_NUMBER, &[8]),
+    rule(CKA_ATTR_TYPES, &[8]),
+    rule(CKA_VALUE, &[1]),
+];
+
+/// Trust objects (4.7). The name of the certificate stays; what is thought of it may change.
+const TRUST: &[Rule] = &[
+    rule(CKA_ISSUER, &[1]),
+    rule(CKA_SERIAL_NUMBER, &[1]),
+    rule(CKA_HASH_OF_CERTIFICATE, &[8]),
+    rule(CKA_NAME_HASH_ALGORITHM, &[8]),
+    rule(CKA_TRUST_SERVER_AUTH, &[8]),
+    rule(CKA_TRUST_CLIENT_AUTH, &[8]),
+    rule(CKA_TRUST_CODE_SIGNING, &[8]),
+    rule(CKA_TRUST_EMAIL_PROTECTION, &[8]),
+    rule(CKA_TRUST_IPSEC_IKE, &[8]),
+    rule(CKA_TRUST_TIME_STAMPING, &[8]),
+    rule(CKA_TRUST_OCSP_SIGNING, &[8]),
+];
+
+/// Every key (4.8), with the life that keyward gives it.
 const KEY: &[Rule] = &[
     rule(CKA_KEY_TYPE, &[1, 5]),
     rule(CKA_ID, &[8]),
@@ -88,6 +149,8 @@ const KEY: &[Rule] = &[
     rule(CKA_LOCAL, &[2, 4, 6]),
     rule(CKA_KEY_GEN_MECHANISM, &[2, 4, 6]),
     rule(CKA_ALLOWED_MECHANISMS, &[]),
+    // Nothing here is validated, so no flag is ever set, and nobody may claim otherwise.
+    rule(CKA_OBJECT_VALIDATION_FLAGS, &[2, 4, 6]),
     rule(CKA_KEYWARD_STATE, &[2, 4, 6, 8]),
     rule(CKA_KEYWARD_PURPOSE, &[]),
     rule(CKA_KEYWARD_INITIAL_DATE, &[2, 4, 6]),
@@ -105,7 +168,7 @@ const KEY: &[Rule] = &[
     rule(CKA_KEYWARD_PAIR, &[2, 4, 6]),
 ];
 
-/// Public keys (4.8).
+/// Public keys (4.9).
 const PUBLIC_KEY: &[Rule] = &[
     rule(CKA_SUBJECT, &[8]),
     rule(CKA_ENCRYPT, &[8, 9]),
@@ -114,10 +177,10 @@ const PUBLIC_KEY: &[Rule] = &[
     rule(CKA_WRAP, &[8, 9]),
     rule(CKA_TRUSTED, &[8, 10]),
     rule(CKA_WRAP_TEMPLATE, &[]),
-    rule(CKA_PUBLIC_KEY_INFO, &[4]),
+    rule(CKA_PUBLIC_KEY_INFO, &[]),
 ];
 
-/// Private keys (4.9).
+/// Private keys (4.10).
 const PRIVATE_KEY: &[Rule] = &[
     rule(CKA_SUBJECT, &[8]),
     rule(CKA_SENSITIVE, &[8, 9, 11]),
@@ -132,10 +195,11 @@ const PRIVATE_KEY: &[Rule] = &[
     rule(CKA_UNWRAP_TEMPLATE, &[]),
     rule(CKA_DERIVE_TEMPLATE, &[]),
     rule(CKA_ALWAYS_AUTHENTICATE, &[]),
-    rule(CKA_PUBLIC_KEY_INFO, &[4]),
+    // The specification says 8: what is set must be the key's own, and that it has already.
+    rule(CKA_PUBLIC_KEY_INFO, &[8]),
 ];
 
-/// Secret keys (4.10).
+/// Secret keys (4.11).
 const SECRET_KEY: &[Rule] = &[
     rule(CKA_SENSITIVE, &[8, 9, 11]),
     rule(CKA_ENCRYPT, &[8, 9]),
@@ -152,16 +216,18 @@ const SECRET_KEY: &[Rule] = &[
     rule(CKA_WRAP_TEMPLATE, &[]),
     rule(CKA_UNWRAP_TEMPLATE, &[]),
     rule(CKA_DERIVE_TEMPLATE, &[]),
-    rule(CKA_VALUE, &[1, 4, 6, 7]),
-    rule(CKA_VALUE_LEN, &[2]),
+    rule(CKA_CHECK_VALUE, &[MAY_BE_EMPTIED]),
 ];
+
+/// AES, generic secret and HMAC keys (6.10, 6.8).
+const SECRET_BYTES: &[Rule] = &[rule(CKA_VALUE, &[1, 4, 6, 7]), rule(CKA_VALUE_LEN, &[2, 3])];
 
 const RSA_PUBLIC: &[Rule] =
     &[rule(CKA_MODULUS, &[1, 4]), rule(CKA_MODULUS_BITS, &[2, 3]), rule(CKA_PUBLIC_EXPONENT, &[1])];
 
 const RSA_PRIVATE: &[Rule] = &[
     rule(CKA_MODULUS, &[1, 4, 6]),
-    rule(CKA_PUBLIC_EXPONENT, &[4, 6]),
+    rule(CKA_PUBLIC_EXPONENT, &[1, 4, 6]),
     rule(CKA_PRIVATE_EXPONENT, &[1, 4, 6, 7]),
     rule(CKA_PRIME_1, &[4, 6, 7]),
     rule(CKA_PRIME_2, &[4, 6, 7]),
@@ -185,15 +251,28 @@ impl Rules {
         let own: (&[Rule], &[Rule]) = match (class, kind) {
             (CKO_DATA, _) => (DATA, &[]),
             (CKO_CERTIFICATE, Some(CKC_X_509)) => (CERTIFICATE, X_509),
+            (CKO_CERTIFICATE, Some(CKC_X_509_ATTR_CERT)) => (CERTIFICATE, X_509_ATTRIBUTES),
+            (CKO_CERTIFICATE, Some(CKC_WTLS)) => (CERTIFICATE, WTLS),
+            (CKO_TRUST, _) => (TRUST, &[]),
+            (CKO_MECHANISM, _) => (MECHANISM, &[]),
+            (CKO_PROFILE, _) => (PROFILE, &[]),
             (CKO_PUBLIC_KEY, Some(CKK_RSA)) => (PUBLIC_KEY, RSA_PUBLIC),
             (CKO_PUBLIC_KEY, Some(CKK_EC | CKK_EC_EDWARDS)) => (PUBLIC_KEY, EC_PUBLIC),
             (CKO_PRIVATE_KEY, Some(CKK_RSA)) => (PRIVATE_KEY, RSA_PRIVATE),
             (CKO_PRIVATE_KEY, Some(CKK_EC | CKK_EC_EDWARDS)) => (PRIVATE_KEY, EC_PRIVATE),
-            (CKO_SECRET_KEY, Some(kind)) if super::key::is_secret_key_type(kind) => (SECRET_KEY, &[]),
+            (CKO_SECRET_KEY, Some(kind)) if super::key::is_secret_key_type(kind) => {
+                (SECRET_KEY, SECRET_BYTES)
+            }
             _ => return Err(Error::AttributeValueInvalid),
         };
+        let common = if matches!(class, CKO_MECHANISM | CKO_PROFILE) { FIXED } else { STORAGE };
         let key: &[Rule] = if super::key::is_key_class(class) { KEY } else { &[] };
-        Ok(Self([STORAGE, key, own.0, own.1]))
+        Ok(Self([common, key, own.0, own.1]))
+    }
+
+    /// Whether objects of this class are brought along by the module and never made by a client.
+    pub const fn is_built_in(class: CK_OBJECT_CLASS) -> bool {
+        matches!(class, CKO_MECHANISM | CKO_PROFILE)
     }
 
     /// Every rule.
@@ -214,9 +293,14 @@ mod tests {
 
     #[test]
     fn every_attribute_of_a_rule_has_a_kind_and_stands_once() {
-        let kinds: [(CK_OBJECT_CLASS, u64); 8] = [
+        let kinds: [(CK_OBJECT_CLASS, u64); 13] = [
             (CKO_DATA, 0),
             (CKO_CERTIFICATE, CKC_X_509),
+            (CKO_CERTIFICATE, CKC_X_509_ATTR_CERT),
+            (CKO_CERTIFICATE, CKC_WTLS),
+            (CKO_TRUST, 0),
+            (CKO_MECHANISM, 0),
+            (CKO_PROFILE, 0),
             (CKO_PUBLIC_KEY, CKK_RSA),
             (CKO_PUBLIC_KEY, CKK_EC),
             (CKO_PRIVATE_KEY, CKK_RSA),

@@ -4,8 +4,9 @@
 use super::attributes::Attributes;
 use super::facts::Purpose;
 use super::key::is_key_class;
-use super::rules::{COPY_ONLY, Rules};
+use super::rules::{COPY_ONLY, MAY_BE_EMPTIED, Rules};
 use super::value::Value;
+use super::{certificate, consistency, defaults};
 use crate::ck::vendor::CKA_KEYWARD_PURPOSE;
 use crate::ck::vendor::CKA_KEYWARD_STATE;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_OBJECT_CLASS, Error, Result};
@@ -59,6 +60,10 @@ const USAGES: [CK_ATTRIBUTE_TYPE; 9] = [
 impl Template {
     /// Judges a template. What the mechanism settles (`class`, `kind` of a key to be generated) is
     /// given by the caller; a template that says otherwise is `CKR_TEMPLATE_INCONSISTENT`.
+    ///
+    /// # Errors
+    /// Those of PKCS#11 3.2, 4.1.1. An attribute that belongs to other objects is
+    /// `CKR_TEMPLATE_INCONSISTENT`; a class that only the module has is `CKR_ATTRIBUTE_VALUE_INVALID`.
     pub fn judge(
         making: Making,
         mut attributes: Attributes,
@@ -76,13 +81,16 @@ impl Template {
             None => None,
         };
         let rules = Rules::of(class, kind)?;
+        if Rules::is_built_in(class) {
+            return Err(Error::AttributeValueInvalid);
+        }
         let (required, forbidden) = match making {
             Making::Create => (1, 2),
             Making::Generate => (3, 4),
             Making::Unwrap | Making::Derive => (5, 6),
         };
         for (cka, _) in attributes.iter() {
-            let notes = rules.notes(cka).ok_or(Error::AttributeTypeInvalid)?;
+            let notes = rules.notes(cka).ok_or(Error::TemplateInconsistent)?;
             if notes.has(forbidden) {
                 return Err(Error::AttributeReadOnly);
             }
@@ -94,6 +102,10 @@ impl Template {
         if rules.iter().any(|rule| rule.notes.has(required) && !attributes.has(rule.cka)) {
             return Err(Error::TemplateIncomplete);
         }
+        if let (CKO_CERTIFICATE, Some(kind)) = (class, kind) {
+            certificate::settle(kind, &mut attributes)?;
+        }
+        consistency::check(class, &attributes)?;
         Ok(Self { class, kind, attributes, rules, making })
     }
 
@@ -112,16 +124,10 @@ impl Template {
         flag(CKA_MODIFIABLE, true);
         flag(CKA_COPYABLE, true);
         flag(CKA_DESTROYABLE, true);
-        attributes.set_default(CKA_LABEL, || Value::Bytes(Vec::new()));
-        match *class {
-            CKO_DATA => {
-                for cka in [CKA_APPLICATION, CKA_OBJECT_ID, CKA_VALUE] {
-                    attributes.set_default(cka, || Value::Bytes(Vec::new()));
-                }
-            }
-            CKO_CERTIFICATE => complete_certificate(attributes),
-            _ => complete_key(*class, *kind, attributes, &self.rules),
+        if is_key_class(*class) {
+            complete_key(*class, *kind, self.making, attributes, &self.rules);
         }
+        defaults::fill(*class, &self.rules, attributes);
     }
 
     /// What it is for.
@@ -130,26 +136,13 @@ impl Template {
     }
 }
 
-fn complete_certificate(attributes: &mut Attributes) {
-    attributes.set_default(CKA_TRUSTED, || Value::Bool(false));
-    attributes.set_default(CKA_CERTIFICATE_CATEGORY, || Value::Ulong(CK_CERTIFICATE_CATEGORY_UNSPECIFIED));
-    for cka in [CKA_ID, CKA_ISSUER, CKA_SERIAL_NUMBER, CKA_URL] {
-        attributes.set_default(cka, || Value::Bytes(Vec::new()));
-    }
-    for cka in [CKA_START_DATE, CKA_END_DATE] {
-        attributes.set_default(cka, || Value::Date(None));
-    }
-}
-
-fn complete_key(class: CK_OBJECT_CLASS, kind: Option<u64>, attributes: &mut Attributes, rules: &Rules) {
-    for cka in [CKA_ID, CKA_SUBJECT] {
-        if rules.notes(cka).is_some() {
-            attributes.set_default(cka, || Value::Bytes(Vec::new()));
-        }
-    }
-    for cka in [CKA_START_DATE, CKA_END_DATE] {
-        attributes.set_default(cka, || Value::Date(None));
-    }
+fn complete_key(
+    class: CK_OBJECT_CLASS,
+    kind: Option<u64>,
+    making: Making,
+    attributes: &mut Attributes,
+    rules: &Rules,
+) {
     // A template that names a use gets that use and no other; one that names none gets what such a
     // key is commonly for, short of wrapping and derivation. Purpose binding narrows it further.
     let named = USAGES.iter().any(|cka| attributes.flag(*cka));
@@ -159,13 +152,8 @@ fn complete_key(class: CK_OBJECT_CLASS, kind: Option<u64>, attributes: &mut Attr
             attributes.set_default(cka, || Value::Bool(common));
         }
     }
-    for (cka, value) in [
-        (CKA_SENSITIVE, true),
-        (CKA_EXTRACTABLE, false),
-        (CKA_WRAP_WITH_TRUSTED, false),
-        (CKA_ALWAYS_AUTHENTICATE, false),
-        (CKA_TRUSTED, false),
-    ] {
+    // 5.18.4: an unwrapped key was outside before, and can go there again unless the template says no.
+    for (cka, value) in [(CKA_SENSITIVE, true), (CKA_EXTRACTABLE, making == Making::Unwrap)] {
         if rules.notes(cka).is_some() {
             attributes.set_default(cka, || Value::Bool(value));
         }
@@ -214,9 +202,17 @@ fn change(current: &Attributes, changes: &Attributes, copying: bool) -> Result<A
     let rules = Rules::of(class, kind)?;
     let mut changed = current.clone();
     for (cka, value) in changes.iter() {
-        let notes = rules.notes(cka).ok_or(Error::AttributeTypeInvalid)?;
+        let notes = rules.notes(cka).ok_or(Error::TemplateInconsistent)?;
         if current.value(cka) == Some(value) {
             continue;
+        }
+        if notes.has(MAY_BE_EMPTIED) {
+            empty(&mut changed, cka, value)?;
+            continue;
+        }
+        // 4.10: whoever sets it must set the key's own, which it has.
+        if cka == CKA_PUBLIC_KEY_INFO && notes.has(8) {
+            return Err(Error::AttributeValueInvalid);
         }
         // A state changes by a step in the key's life and in no other way: a copy revives nothing.
         if cka == CKA_KEYWARD_STATE || !(notes.has(8) || copying && notes.has(COPY_ONLY)) {
@@ -228,7 +224,34 @@ fn change(current: &Attributes, changes: &Attributes, copying: bool) -> Result<A
         }
         changed.set(cka, value.clone());
     }
+    consistency::check(class, &changed)?;
     Ok(changed)
+}
+
+/// Takes a check value away; another one than the key's is wrong (4.11).
+fn empty(changed: &mut Attributes, cka: CK_ATTRIBUTE_TYPE, value: &Value) -> Result<()> {
+    if *value != Value::Bytes(Vec::new()) {
+        return Err(Error::AttributeValueInvalid);
+    }
+    changed.set(cka, value.clone());
+    Ok(())
+}
+
+/// The template of a key that another key makes, with what that one asks of all it makes:
+/// `CKA_UNWRAP_TEMPLATE` or `CKA_DERIVE_TEMPLATE`, named by `which` (PKCS#11 3.2, 5.18.4 and 5.18.5).
+///
+/// # Errors
+/// `CKR_TEMPLATE_INCONSISTENT` where the two say different things of one attribute.
+pub fn under(maker: &Attributes, which: CK_ATTRIBUTE_TYPE, mut asked: Attributes) -> Result<Attributes> {
+    if let Some(Value::Template(all)) = maker.value(which) {
+        for (cka, value) in all.iter() {
+            match asked.value(cka) {
+                Some(other) if other != value => return Err(Error::TemplateInconsistent),
+                _ => asked.set(cka, value.clone()),
+            }
+        }
+    }
+    Ok(asked)
 }
 
 /// Whether changes to an object ask for an attribute that only the SO may set to true.

@@ -97,6 +97,8 @@ reasons! {
     WrapNotWrappable = 0x606, "wrap-not-wrappable", KeyNotWrappable;
     /// The wrapping key is weaker than what it would wrap.
     WrapKeyTooWeak = 0x607, "wrap-key-too-weak", WrappingKeySizeRange;
+    /// The key is not one that the wrapping key's `CKA_WRAP_TEMPLATE` describes.
+    WrapTemplate = 0x608, "wrap-template", KeyHandleInvalid;
     /// The template conflicts with the policy.
     TemplateConflict = 0x701, "template-conflict", TemplateInconsistent;
     /// The attribute cannot be changed.

@@ -107,10 +107,17 @@ impl Token {
         let defaults = self.guard().rules().keys();
         let local = birth.origin == Origin::Generated;
         let secret = attributes.number(CKA_CLASS) != Some(CKO_PUBLIC_KEY);
+        if birth.origin == Origin::Copied {
+            // A copy is the same key: where it was made and what was ever possible with it are the original's
+            // (4.8, 4.10, 4.11), and so is its life: it revives nothing.
+            attributes.set(CKA_KEYWARD_ORIGIN, Value::Ulong(Origin::Copied as u64));
+            add_history(attributes, &format!("{} copied", display_utc(now)));
+            return;
+        }
         attributes.set(CKA_LOCAL, Value::Bool(local));
         let mechanism = birth.mechanism.filter(|_| local).map_or(CK_UNAVAILABLE_INFORMATION, |ckm| ckm);
         attributes.set(CKA_KEY_GEN_MECHANISM, Value::Ulong(mechanism));
-        if secret && birth.origin != Origin::Copied {
+        if secret {
             // A key that was ever outside cannot be said to have never been there.
             let inherited =
                 birth.parent.unwrap_or(Parent { always_sensitive: local, never_extractable: local });
@@ -118,12 +125,6 @@ impl Token {
             let unextractable = !attributes.flag(CKA_EXTRACTABLE) && inherited.never_extractable;
             attributes.set(CKA_ALWAYS_SENSITIVE, Value::Bool(sensitive));
             attributes.set(CKA_NEVER_EXTRACTABLE, Value::Bool(unextractable));
-        }
-        if birth.origin == Origin::Copied {
-            // A copy carries the life of its original: it revives nothing.
-            attributes.set(CKA_KEYWARD_ORIGIN, Value::Ulong(Origin::Copied as u64));
-            add_history(attributes, &format!("{} copied", display_utc(now)));
-            return;
         }
         let state = match defaults.initial_state {
             InitialState::Active => State::Active,

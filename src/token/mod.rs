@@ -2,6 +2,7 @@
 //! make, change and remove them, and the one place that asks the guard.
 #![forbid(unsafe_code)]
 
+mod built_in;
 pub mod config;
 mod examine;
 pub mod handles;
@@ -50,6 +51,7 @@ pub struct Token {
     backend: Box<dyn Backend>,
     login: ArcSwap<Login>,
     objects: Objects,
+    built_in: built_in::BuiltIn,
     /// The token's row as last read: C_GetTokenInfo never touches the disk.
     record: ArcSwap<TokenRecord>,
     /// The store's generation at which the cache was true.
@@ -90,6 +92,7 @@ impl Token {
             backend,
             login: ArcSwap::from_pointee(Login { role: Role::Public, vault }),
             objects: Objects::default(),
+            built_in: built_in::BuiltIn::default(),
             seen: AtomicU64::new(u64::MAX),
             seen_version: Mutex::new(record.version),
             binding: Mutex::new(()),

@@ -232,7 +232,8 @@ impl Token {
 
     /// An object by handle, as it is now.
     pub fn object(&self, handle: ObjectHandle) -> Option<Arc<Held>> {
-        self.objects.held(handle).filter(|held| !held.facts().private || self.role() == Role::User)
+        let held = self.objects.held(handle).or_else(|| self.built_in_object(handle));
+        held.filter(|held| !held.facts().private || self.role() == Role::User)
     }
 
     /// A tombstone or a living object straight from the store, by identity.
@@ -284,6 +285,7 @@ impl Token {
                 visible(&entry.held) && find::matches(entry.held.attributes(), template)
             }));
         }
+        found.extend(self.find_built_in(template));
         Ok(found)
     }
 

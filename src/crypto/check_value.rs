@@ -1,0 +1,71 @@
+//! `CKA_CHECK_VALUE`: three bytes by which people compare keys and certificates (PKCS#11 3.2, 4.6.2, 4.11,
+//! 6.8, 6.10).
+
+use super::Material;
+use super::digest::{self, Hash};
+use super::self_test::{self, Family};
+use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, Result};
+use crate::sys::aws_lc::cipher::{BLOCK, CipherKey, Direction, Mode};
+use crate::sys::aws_lc::digest::MAX_LEN;
+use cryptoki_sys::*;
+
+/// Length of a check value in bytes.
+const LEN: usize = 3;
+
+/// The check value of a secret key: of an AES key the start of an encrypted block of zeros, of a generic
+/// secret or HMAC key the start of its SHA-1 hash. `None` for keys that have none.
+pub fn of_key(kind: CK_KEY_TYPE, key: &Material) -> Result<Option<Vec<u8>>> {
+    let Material::Bytes(value) = key else {
+        return Ok(None);
+    };
+    match kind {
+        CKK_AES => {
+            self_test::ready(Family::Aes)?;
+            let mut block = [0; BLOCK];
+            let key = CipherKey::new(Mode::Ecb, Direction::Encrypt, value.expose())?;
+            key.start(&[0; BLOCK])?.update(&[0; BLOCK], &mut block)?;
+            Ok(block.get(..LEN).map(<[u8]>::to_vec))
+        }
+        CKK_GENERIC_SECRET | CKK_SHA_1_HMAC | CKK_SHA224_HMAC | CKK_SHA256_HMAC | CKK_SHA384_HMAC
+        | CKK_SHA512_HMAC => of_bytes(value.expose()).map(Some),
+        _ => Ok(None),
+    }
+}
+
+/// The check value of a certificate: the start of its SHA-1 hash.
+pub fn of_bytes(bytes: &[u8]) -> Result<Vec<u8>> {
+    self_test::ready(Family::Digest)?;
+    let mut hash = [0; MAX_LEN];
+    let hash = hash.get_mut(..Hash::Sha1.len()).unwrap_or_default();
+    Hash::Sha1.digest(bytes, hash)?;
+    Ok(hash.get(..LEN).unwrap_or_default().to_vec())
+}
+
+/// Length in bytes of what a hash mechanism makes (`CKM_SHA256`, ...); `None` for any other mechanism.
+pub fn hash_len(ckm: CK_MECHANISM_TYPE) -> Option<usize> {
+    digest::named(ckm).map(Hash::len)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::secret::Secret;
+
+    /// Made by OpenSSL: `enc -aes-128-ecb -nopad` of zeros, and `dgst -sha1`.
+    #[test]
+    fn check_values_equal_those_of_openssl() {
+        let key = Material::Bytes(Secret::from_slice(&[0; 16]));
+        assert_eq!(of_key(CKK_AES, &key), Ok(Some(vec![0x66, 0xE9, 0x4B])));
+        let abc = Material::Bytes(Secret::from_slice(b"abc"));
+        assert_eq!(of_key(CKK_GENERIC_SECRET, &abc), Ok(Some(vec![0xA9, 0x99, 0x3E])));
+        assert_eq!(of_key(CKK_SHA256_HMAC, &abc), Ok(Some(vec![0xA9, 0x99, 0x3E])));
+        assert_eq!(of_bytes(b"abc"), Ok(vec![0xA9, 0x99, 0x3E]));
+    }
+
+    #[test]
+    fn keys_of_other_types_have_no_check_value() {
+        let key = Material::Bytes(Secret::from_slice(&[0; 32]));
+        assert_eq!(of_key(CKK_CHACHA20, &key), Ok(None));
+        assert_eq!(of_key(CKK_RSA, &Material::EdPublic(vec![0; 32])), Ok(None));
+    }
+}
