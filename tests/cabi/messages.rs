@@ -387,7 +387,7 @@ alone! {
             )
             .unwrap();
         let refused = session.message_encrypt_init(CKM_AES_GCM, signer);
-        assert_eq!(refused, Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
+        assert_eq!(refused, Err(Rv(CKR_KEY_TYPE_INCONSISTENT)));
     }
 }
 
