@@ -13,9 +13,11 @@
 mod client;
 
 mod damage;
+mod history;
 mod hostile;
 mod law;
 mod mechanisms;
+mod nested_templates;
 mod objects;
 mod outputs;
 mod processes;
