@@ -12,6 +12,9 @@
 
 mod client;
 
+mod attributes;
+mod classes;
+mod copies;
 mod damage;
 mod history;
 mod hostile;
