@@ -16,6 +16,8 @@ pub mod find;
 pub mod key;
 pub mod rules;
 pub mod template;
+#[cfg(test)]
+mod tests;
 pub mod value;
 
 pub use attributes::Attributes;

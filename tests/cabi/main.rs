@@ -12,12 +12,17 @@
 
 mod client;
 
+mod attributes;
+mod classes;
+mod copies;
 mod damage;
 mod dual;
+mod history;
 mod hostile;
 mod law;
 mod mechanisms;
 mod messages;
+mod nested_templates;
 mod objects;
 mod operation_state;
 mod outputs;
