@@ -19,6 +19,7 @@ pub mod info;
 pub mod initialize;
 pub mod interface;
 pub mod template;
+pub mod wait;
 
 pub use entries::not_supported;
 

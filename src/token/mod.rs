@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 pub mod config;
+mod events;
 mod examine;
 pub mod handles;
 mod information;

@@ -22,5 +22,7 @@ mod operation_state;
 mod outputs;
 mod processes;
 mod recover;
+mod slot_events;
 mod threads;
 mod token;
+mod verify_signature;
