@@ -4,6 +4,7 @@
 //! Everything is a function of `&Module`; a process may have many. The one that C sees is `ffi`'s.
 #![forbid(unsafe_code)]
 
+pub mod asynchronous;
 pub mod decrypt;
 pub mod digest;
 pub mod dual;
@@ -19,20 +20,24 @@ pub mod sign;
 pub mod slot;
 pub mod state;
 pub mod verify;
+pub mod verify_signature;
 
-use crate::ck::{Error, Result, SessionHandle};
+use crate::ck::{Error, Result, SessionHandle, SlotId};
 use crate::guard::{Journal, Sink};
 use crate::policy::Ruleset;
 use crate::session::Session;
 use crate::store::StoreError;
 use crate::token::handles::Table;
 use crate::token::{Configuration, Slots};
+use arc_swap::ArcSwapOption;
 use std::sync::Arc;
 
 /// Everything between C_Initialize and C_Finalize.
 pub struct Module {
     slots: Slots,
     sessions: Table<Arc<Session>>,
+    /// The slots that C_GetSlotList last counted.
+    listed: ArcSwapOption<Vec<SlotId>>,
 }
 
 impl Module {
@@ -77,7 +82,7 @@ impl Module {
             StoreError::Unusable { path: configuration.store.display().to_string(), reason }
         })?;
         let slots = Slots::open(configuration, journal, Arc::new(rules))?;
-        Ok(Self { slots, sessions: Table::default() })
+        Ok(Self { slots, sessions: Table::default(), listed: ArcSwapOption::const_empty() })
     }
 
     /// The slots.

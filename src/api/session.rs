@@ -134,6 +134,19 @@ pub fn session_cancel(m: &Module, s: SessionHandle, flags: CK_FLAGS) -> Result<(
     Ok(())
 }
 
+/// C_GetSessionValidationFlags. No validation covers this module, so no operation ever met one.
+///
+/// # Errors
+/// `CKR_ARGUMENTS_BAD` for a type of flags that the standard does not know.
+pub fn validation_flags(
+    m: &Module,
+    s: SessionHandle,
+    kind: CK_SESSION_VALIDATION_FLAGS_TYPE,
+) -> Result<CK_FLAGS> {
+    m.session(s)?;
+    if kind == CKS_LAST_VALIDATION_OK { Ok(0) } else { Err(Error::ArgumentsBad) }
+}
+
 /// C_GetFunctionStatus: a legacy function.
 pub fn function_status(_m: &Module, _s: SessionHandle) -> Result<()> {
     Err(Error::FunctionNotParallel)

@@ -13,6 +13,7 @@ use crate::secret::Pin;
 use crate::token::Slot;
 use crate::token::handles::Table;
 use cryptoki_sys::*;
+use std::sync::Arc;
 
 /// `CK_SLOT_INFO`.
 #[derive(Clone, PartialEq, Eq, Debug)]
@@ -83,8 +84,21 @@ pub struct MechanismInfo {
 
 /// C_GetSlotList: the tokens in the order of their making, then the free slot. The free slot counts as
 /// one with a token present: the token in it is there and waits for C_InitToken.
-pub fn slots(m: &Module, _token_present: bool) -> Result<Vec<SlotId>> {
-    Ok(m.slots().all()?.into_iter().map(|(id, _)| id).collect())
+///
+/// A new look is taken when a caller asks for the number (`asks`); until it asks again the list stays as
+/// it was then, so that the number fits the list (5.5.1).
+pub fn slots(m: &Module, _token_present: bool, asks: bool) -> Result<Vec<SlotId>> {
+    if let (false, Some(listed)) = (asks, m.listed.load_full()) {
+        return Ok(listed.to_vec());
+    }
+    let slots: Vec<_> = m.slots().all()?.into_iter().map(|(id, _)| id).collect();
+    m.listed.store(Some(Arc::new(slots.clone())));
+    Ok(slots)
+}
+
+/// C_WaitForSlotEvent, one look: a slot in which a token was made, made anew, or that is itself new.
+pub fn event(m: &Module) -> Result<Option<SlotId>> {
+    m.slots().event()
 }
 
 /// C_GetSlotInfo.

@@ -20,6 +20,7 @@ pub fn verify_init(
         return Ok(());
     };
     operation::idle(&operations.verify)?;
+    operation::idle(&operations.verify_signature)?;
     let key = session.key(key)?;
     let life = Arc::clone(key.life());
     let grant = session.authorize(Verify { key, mechanism })?;

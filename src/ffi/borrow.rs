@@ -225,6 +225,11 @@ impl<T: Copy> List<T> {
         Self { start, count }
     }
 
+    /// Whether the caller asks for the number only.
+    pub(crate) fn asks(&self) -> bool {
+        self.start.is_null()
+    }
+
     /// The two-call rule for lists: the number is always told; the values where there is room for
     /// all, else `CKR_BUFFER_TOO_SMALL`.
     pub(crate) fn fill(&self, work: impl FnOnce() -> Result<Vec<T>>) -> Result<()> {

@@ -13,6 +13,7 @@ use super::initialize::{C_Finalize, C_Initialize};
 use super::interface::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 use super::parameter::{MessageMechanismPointer, ParameterPlace};
 use super::template::Template;
+use super::wait::C_WaitForSlotEvent;
 use super::{enter, info, panic_probe};
 use crate::api;
 use crate::ck::{Error, ObjectHandle, Result};
@@ -22,7 +23,7 @@ use crate::sys::abi::{
     CK_SESSION_HANDLE, CK_SESSION_INFO, CK_SLOT_ID, CK_SLOT_INFO, CK_TOKEN_INFO, CK_ULONG, CK_UTF8CHAR,
     CK_VERSION,
 };
-use cryptoki_sys::{CK_ASYNC_DATA, CK_FALSE, CK_SESSION_VALIDATION_FLAGS_TYPE, CKF_END_OF_MESSAGE};
+use cryptoki_sys::{CK_ASYNC_DATA, CK_FALSE, CKF_END_OF_MESSAGE};
 use std::ffi::c_void;
 use std::sync::LazyLock;
 
@@ -60,7 +61,7 @@ cryptoki! {
 
         // 5.5 Slot and token management functions
         fn C_GetSlotList(token_present: Boolean, slots: List CK_SLOT_ID) => |m| slots.fill(|| {
-            let slots = api::slot::slots(m, token_present)?;
+            let slots = api::slot::slots(m, token_present, slots.asks())?;
             Ok(slots.into_iter().map(|slot| ulong(slot.0)).collect())
         });
         fn C_GetSlotInfo(slot: Slot, info: Place CK_SLOT_INFO) => |m|
@@ -78,7 +79,7 @@ cryptoki! {
         fn C_InitPIN(session: Session, pin: Pin) => |m| api::slot::init_pin(m, session, pin.read()?);
         fn C_SetPIN(session: Session, old: Pin, new: Pin) => |m|
             api::slot::set_pin(m, session, old.read()?, new.read()?);
-        later C_WaitForSlotEvent(CK_FLAGS, *mut CK_SLOT_ID, *mut c_void);
+        apart C_WaitForSlotEvent();
 
         // 5.6 Session management functions
         fn C_OpenSession(
@@ -344,10 +345,16 @@ cryptoki! {
 
     v3_2 {
         // 5.15 Functions for verifying signatures and MACs
-        later C_VerifySignatureInit(CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, Bytes, CK_ULONG);
-        later C_VerifySignature(CK_SESSION_HANDLE, Bytes, CK_ULONG);
-        later C_VerifySignatureUpdate(CK_SESSION_HANDLE, Bytes, CK_ULONG);
-        later C_VerifySignatureFinal(CK_SESSION_HANDLE);
+        fn C_VerifySignatureInit(session: Session, mechanism: Mechanism, key: Object, signature: Bytes) => |m| {
+            let (mechanism, signature) = (mechanism.optional()?, signature.bytes()?);
+            api::verify_signature::verify_signature_init(m, session, mechanism, key, signature)
+        };
+        fn C_VerifySignature(session: Session, data: Bytes) => |m|
+            api::verify_signature::verify_signature(m, session, data.bytes()?);
+        fn C_VerifySignatureUpdate(session: Session, part: Bytes) => |m|
+            api::verify_signature::verify_signature_update(m, session, part.bytes()?);
+        fn C_VerifySignatureFinal(session: Session) => |m|
+            api::verify_signature::verify_signature_final(m, session);
 
         // 5.18 Key management functions
         later C_EncapsulateKey(
@@ -368,13 +375,25 @@ cryptoki! {
         );
 
         // 5.6 Session management functions
-        later C_GetSessionValidationFlags(
-            CK_SESSION_HANDLE, CK_SESSION_VALIDATION_FLAGS_TYPE, *mut CK_FLAGS,
-        );
+        fn C_GetSessionValidationFlags(session: Session, kind: Number, flags: Place CK_FLAGS) => |m|
+            flags.fill(|| api::session::validation_flags(m, session, kind));
 
         // 5.21 Asynchronous function management functions
-        later C_AsyncComplete(CK_SESSION_HANDLE, *mut CK_UTF8CHAR, *mut CK_ASYNC_DATA);
-        later C_AsyncGetID(CK_SESSION_HANDLE, *mut CK_UTF8CHAR, *mut CK_ULONG);
-        later C_AsyncJoin(CK_SESSION_HANDLE, *mut CK_UTF8CHAR, CK_ULONG, Bytes, CK_ULONG);
+        fn C_AsyncComplete(
+            session: Session, function: Place CK_UTF8CHAR, result: Unused *mut CK_ASYNC_DATA
+        ) => |m| {
+            function.check()?;
+            api::asynchronous::complete(m, session)
+        };
+        fn C_AsyncGetID(session: Session, function: Place CK_UTF8CHAR, id: Place CK_ULONG) => |m| {
+            function.check().and(id.check())?;
+            api::asynchronous::id(m, session)
+        };
+        fn C_AsyncJoin(
+            session: Session, function: Place CK_UTF8CHAR, id: Unused CK_ULONG, data: Bytes
+        ) => |m| {
+            function.check().and(data.bytes().map(drop))?;
+            api::asynchronous::join(m, session)
+        };
     }
 }

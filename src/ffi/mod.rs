@@ -20,6 +20,7 @@ pub mod initialize;
 pub mod interface;
 pub mod parameter;
 pub mod template;
+pub mod wait;
 
 pub use entries::not_supported;
 

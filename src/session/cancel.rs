@@ -11,6 +11,7 @@ const SLOTS: &[(CK_FLAGS, fn(&mut Operations))] = &[
     (CKF_DIGEST, |operations| operations.digest = None),
     (CKF_SIGN, |operations| operations.sign = None),
     (CKF_VERIFY, |operations| operations.verify = None),
+    (CKF_VERIFY, |operations| operations.verify_signature = None),
     (CKF_SIGN_RECOVER, |operations| operations.sign_recover = None),
     (CKF_VERIFY_RECOVER, |operations| operations.verify_recover = None),
     (CKF_ENCRYPT, |operations| operations.encrypt = None),

@@ -10,7 +10,7 @@ pub mod operation;
 pub mod output;
 mod saved;
 
-pub use operation::{Operations, Running};
+pub use operation::{Operations, Running, SignatureFirst};
 pub use output::{Filled, Output};
 pub use saved::SavedDigest;
 

@@ -27,6 +27,8 @@ pub struct Operations {
     pub sign: Option<Running<Box<dyn Signing>>>,
     /// C_VerifyInit ..
     pub verify: Option<Running<Box<dyn Verifying>>>,
+    /// C_VerifySignatureInit ..
+    pub verify_signature: Option<Running<SignatureFirst>>,
     /// C_SignRecoverInit ..
     pub sign_recover: Option<Running<Box<dyn Recovering>>>,
     /// C_VerifyRecoverInit ..
@@ -45,6 +47,14 @@ pub struct Operations {
     pub message_verify: Option<Messages<Verifications>>,
     /// C_FindObjectsInit ..: what is still to be handed out, last first.
     pub find: Option<Vec<ObjectHandle>>,
+}
+
+/// A verification whose signature came before the data (C_VerifySignatureInit).
+pub struct SignatureFirst {
+    /// The verification.
+    pub work: Box<dyn Verifying>,
+    /// The signature.
+    pub signature: Vec<u8>,
 }
 
 /// One running operation.
@@ -101,6 +111,7 @@ impl Operations {
         }
         due(&self.sign)
             || due(&self.verify)
+            || due(&self.verify_signature)
             || due(&self.sign_recover)
             || due(&self.verify_recover)
             || due(&self.encrypt)
@@ -120,6 +131,7 @@ impl Operations {
         }
         came(&mut self.sign);
         came(&mut self.verify);
+        came(&mut self.verify_signature);
         came(&mut self.sign_recover);
         came(&mut self.verify_recover);
         came(&mut self.encrypt);
@@ -272,6 +284,23 @@ impl Running<Box<dyn Verifying>> {
     /// C_VerifyFinal
     pub fn judge(&mut self, signature: &[u8]) -> Result<Filled> {
         self.work.finish(signature).map(|()| Filled::Done)
+    }
+}
+
+impl Running<SignatureFirst> {
+    /// C_VerifySignatureUpdate
+    pub fn take(&mut self, part: &[u8]) -> Result<()> {
+        self.work.work.update(part)
+    }
+
+    /// C_VerifySignature
+    pub fn whole(&mut self, data: &[u8]) -> Result<Filled> {
+        self.work.work.verify(data, &self.work.signature).map(|()| Filled::Done)
+    }
+
+    /// C_VerifySignatureFinal
+    pub fn judge(&mut self) -> Result<Filled> {
+        self.work.work.finish(&self.work.signature).map(|()| Filled::Done)
     }
 }
 

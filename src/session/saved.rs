@@ -41,6 +41,7 @@ impl Operations {
     pub fn saved(&self) -> Result<SavedDigest> {
         let keyed = self.sign.is_some()
             || self.verify.is_some()
+            || self.verify_signature.is_some()
             || self.encrypt.is_some()
             || self.decrypt.is_some()
             || (self.digest.is_some() && (self.sign_recover.is_some() || self.verify_recover.is_some()));

@@ -328,7 +328,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let configuration = Configuration { store: folder.path().to_owned(), log: Sink::Silent };
         let module = Module::with(&configuration).unwrap();
-        let at = slot::slots(&module, true).unwrap()[0];
+        let at = slot::slots(&module, true, true).unwrap()[0];
         let pin = || Some(Pin::from_slice(b"123456"));
         slot::init_token(&module, at, pin(), &[b'x'; 32]).unwrap();
         let s = session::open_session(&module, at, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();

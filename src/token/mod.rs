@@ -4,6 +4,7 @@
 
 mod built_in;
 pub mod config;
+mod events;
 mod examine;
 pub mod handles;
 mod information;

@@ -2,6 +2,7 @@
 //! token in it is initialised, and over restarts: the serial number of the next token is known before
 //! it is made, and the id follows from the serial number.
 
+use super::events::Told;
 use super::information::Header;
 use super::login::{reseal, user};
 use super::{Configuration, Token};
@@ -36,13 +37,15 @@ pub enum Slot {
 
 /// All slots of one store.
 pub struct Slots {
-    store: Arc<dyn Store>,
+    pub(super) store: Arc<dyn Store>,
     keys: Arc<StoreKeys>,
     rules: Arc<Ruleset>,
     journal: Arc<Journal>,
     tokens: ArcSwap<Vec<Arc<Token>>>,
     /// The store's generation at which `tokens` was true.
     seen: Mutex<Option<u64>>,
+    /// What stood in each slot when its last event was told.
+    pub(super) told: Mutex<Told>,
 }
 
 impl Slots {
@@ -65,8 +68,10 @@ impl Slots {
             journal,
             tokens: ArcSwap::from_pointee(Vec::new()),
             seen: Mutex::new(None),
+            told: Mutex::new(Told::default()),
         };
         slots.take(known);
+        slots.forget_events();
         Ok(slots)
     }
 
@@ -78,12 +83,17 @@ impl Slots {
     /// Every slot: the tokens in the order of their making, then the free one.
     pub fn all(&self) -> Result<Vec<(SlotId, Slot)>> {
         self.refresh()?;
+        Ok(self.known())
+    }
+
+    /// The same, as far as this process knows.
+    pub(super) fn known(&self) -> Vec<(SlotId, Slot)> {
         let tokens = self.tokens.load();
         let mut slots: Vec<_> =
             tokens.iter().map(|token| (token.slot(), Slot::Token(Arc::clone(token)))).collect();
         let serial = self.keys.serial(tokens.len() as u64);
         slots.push((slot_id(&serial), Slot::Free { serial }));
-        Ok(slots)
+        slots
     }
 
     /// One slot. `CKR_SLOT_ID_INVALID` where there is none of this id.

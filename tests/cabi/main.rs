@@ -29,5 +29,7 @@ mod outputs;
 mod parameters;
 mod processes;
 mod recover;
+mod slot_events;
 mod threads;
 mod token;
+mod verify_signature;
