@@ -58,7 +58,7 @@ pub fn content(tag: u8, bytes: &[u8]) -> Result<&[u8]> {
 }
 
 /// The content of the first element and what follows it.
-fn split(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
+pub(super) fn split(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (found, rest) = bytes.split_first()?;
     let (first, rest) = rest.split_first()?;
     if *found != tag {

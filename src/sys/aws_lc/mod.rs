@@ -20,6 +20,7 @@ pub mod cipher;
 pub mod digest;
 pub mod ec;
 pub mod ed25519;
+pub mod key_wrap;
 pub mod mac;
 pub mod numbers;
 pub mod rsa;
