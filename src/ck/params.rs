@@ -89,6 +89,8 @@ pub enum Shape {
     None,
     /// An initialisation vector of so many bytes.
     Iv(usize),
+    /// Nothing, or an initialisation vector of so many bytes.
+    OptionalIv(usize),
     /// `CK_AES_CTR_PARAMS`.
     Ctr,
     /// `CK_GCM_PARAMS`.

@@ -108,6 +108,8 @@ pub struct Ops {
     pub message_decrypt: Option<StartMessaging>,
     /// Whether the encryption may wrap keys and the decryption unwrap them.
     pub wraps: bool,
+    /// Whether wrapping puts zeros behind a key to fill its last 8 bytes.
+    pub zero_pads: bool,
     /// Makes a secret key.
     pub generate: Option<fn(&Recipe) -> Result<Material>>,
     /// Makes a key pair.
@@ -131,6 +133,7 @@ impl Ops {
         message_encrypt: None,
         message_decrypt: None,
         wraps: false,
+        zero_pads: false,
         generate: None,
         generate_pair: None,
         derive: None,

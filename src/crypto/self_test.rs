@@ -11,6 +11,7 @@ use crate::sys::aws_lc::ccm::CcmKey;
 use crate::sys::aws_lc::cipher::{BLOCK, CipherKey, Direction, Mode};
 use crate::sys::aws_lc::ec::{EcKey, Group};
 use crate::sys::aws_lc::ed25519::{self, Variant};
+use crate::sys::aws_lc::key_wrap::WrapKey;
 use crate::sys::aws_lc::mac::HmacKey;
 use crate::sys::aws_lc::rsa::{Parts, RsaKey};
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -30,6 +31,8 @@ pub enum Family {
     Ccm,
     /// ChaCha20-Poly1305.
     ChaCha20Poly1305,
+    /// AES Key Wrap.
+    KeyWrap,
     /// ECDSA and ECDH.
     Ec,
     /// Ed25519.
@@ -46,13 +49,14 @@ static STATES: [AtomicU8; Family::ALL.len()] = [const { AtomicU8::new(UNTESTED) 
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Digest,
         Self::Hmac,
         Self::Aes,
         Self::Gcm,
         Self::Ccm,
         Self::ChaCha20Poly1305,
+        Self::KeyWrap,
         Self::Ec,
         Self::Eddsa,
         Self::Rsa,
@@ -67,6 +71,7 @@ impl Family {
             Self::Gcm => gcm(),
             Self::Ccm => ccm(),
             Self::ChaCha20Poly1305 => chacha20_poly1305(),
+            Self::KeyWrap => key_wrap(),
             Self::Ec => ec(),
             Self::Eddsa => eddsa(),
             Self::Rsa => rsa(),
@@ -159,6 +164,20 @@ fn chacha20_poly1305() -> Answer<bool> {
     key.seal(&POLY_NONCE, &[], &back, &mut out, &mut tag)?;
     let right = out == POLY_CIPHER && tag == POLY_TAG && back == [0; BLOCK];
     Ok(right && key.open(&POLY_NONCE, &[], &out, &[0; TAG], &mut back).is_err())
+}
+
+/// RFC 3394, 4.1, and RFC 5649 both ways; and a wrong initial value.
+fn key_wrap() -> Answer<bool> {
+    let key = WrapKey::new(&KEY_WRAP_KEY)?;
+    let (mut wrapped, mut back) = ([0; 24], [0; 16]);
+    key.wrap(&[0xA6; 8], &KEY_WRAP_PLAIN, &mut wrapped)?;
+    key.unwrap(&[0xA6; 8], &wrapped, &mut back)?;
+    let right = wrapped == KEY_WRAP_CIPHER && back == KEY_WRAP_PLAIN;
+    let refused = key.unwrap(&[0; 8], &wrapped, &mut back).is_err();
+    let (mut padded, mut out) = ([0; 16], [0; 8]);
+    key.wrap_padded(b"key", &mut padded)?;
+    let len = key.unwrap_padded(&padded, &mut out)?;
+    Ok(right && refused && out.get(..len) == Some(&b"key"[..]))
 }
 
 /// RFC 6979, A.2.5: the public point, the signature of "sample", a signature of our own, a wrong one; and
@@ -256,6 +275,13 @@ const CCM_AAD: [u8; 8] = [0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07];
 const CCM_PLAIN: [u8; 4] = [0x20, 0x21, 0x22, 0x23];
 const CCM_CIPHER: [u8; 4] = [0x71, 0x62, 0x01, 0x5b];
 const CCM_TAG: [u8; 4] = [0x4d, 0xac, 0x25, 0x5d];
+const KEY_WRAP_KEY: [u8; 16] = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15];
+const KEY_WRAP_PLAIN: [u8; 16] =
+    [0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff];
+const KEY_WRAP_CIPHER: [u8; 24] = [
+    0x1f, 0xa6, 0x8b, 0x0a, 0x81, 0x12, 0xb4, 0x47, 0xae, 0xf3, 0x4b, 0xd8, 0xfb, 0x5a, 0x7b, 0x82, 0x9d,
+    0x3e, 0x86, 0x23, 0x71, 0xd2, 0xcf, 0xe5,
+];
 const POLY_KEY: [u8; 32] = [
     0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e, 0x8f, 0x90,
     0x91, 0x92, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99, 0x9a, 0x9b, 0x9c, 0x9d, 0x9e, 0x9f,

@@ -2,8 +2,8 @@
 
 use super::mechanism::Row;
 use super::{
-    aes, aes_cbc, aes_ccm, aes_ctr, aes_ecb, aes_gcm, chacha20_poly1305, digest, ec, ecdh, ecdsa, eddsa,
-    generic_secret, hmac, rsa, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
+    aes, aes_cbc, aes_ccm, aes_ctr, aes_ecb, aes_gcm, aes_key_wrap, chacha20_poly1305, digest, ec, ecdh,
+    ecdsa, eddsa, generic_secret, hmac, rsa, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
@@ -41,6 +41,9 @@ pub static MECHANISMS: &[&Row] = &[
     &aes_ctr::AES_CTR,
     &aes_gcm::AES_GCM,
     &aes_ccm::AES_CCM,
+    &aes_key_wrap::AES_KEY_WRAP,
+    &aes_key_wrap::AES_KEY_WRAP_PAD,
+    &aes_key_wrap::AES_KEY_WRAP_KWP,
     &chacha20_poly1305::KEY_GEN,
     &chacha20_poly1305::CHACHA20_POLY1305,
     &digest::SHA_1,

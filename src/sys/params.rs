@@ -42,6 +42,8 @@ pub unsafe fn read(
     let params = match shape {
         Shape::None => parameter.none(),
         Shape::Iv(len) => parameter.iv(len),
+        Shape::OptionalIv(_) if parameter.is_empty() => parameter.none(),
+        Shape::OptionalIv(len) => parameter.iv(len),
         Shape::Ctr => parameter.ctr(),
         Shape::Gcm => parameter.gcm(),
         Shape::Ccm => parameter.ccm(),

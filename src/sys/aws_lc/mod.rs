@@ -22,6 +22,7 @@ pub mod digest;
 pub mod ec;
 pub mod ed25519;
 pub mod hash_state;
+pub mod key_wrap;
 pub mod mac;
 pub mod numbers;
 pub mod rsa;
