@@ -17,6 +17,7 @@ mod dual;
 mod hostile;
 mod law;
 mod mechanisms;
+mod named_users;
 mod objects;
 mod operation_state;
 mod outputs;
