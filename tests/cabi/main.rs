@@ -23,6 +23,7 @@ mod operation_state;
 mod outputs;
 mod processes;
 mod recover;
+mod sessions;
 mod slot_events;
 mod threads;
 mod token;
