@@ -3,8 +3,8 @@
 
 use cryptoki_sys::*;
 use keyward_pkcs11::api::{Module, keys, session};
-use keyward_pkcs11::ck::Mechanism;
 use keyward_pkcs11::ck::raw::{RawAttribute, RawValue, ulong_to_bytes};
+use keyward_pkcs11::ck::{Error, Mechanism};
 use keyward_pkcs11::guard::Sink;
 use keyward_pkcs11::secret::Pin;
 use keyward_pkcs11::token::Configuration;
@@ -124,7 +124,7 @@ fn help_and_version_are_told_and_nonsense_is_usage() {
     let house = House { folder: tempfile::tempdir().unwrap() };
     let help = house.run(&["--help"]);
     assert_eq!(help.code, 0);
-    for command in ["token", "key", "policy", "doctor"] {
+    for command in ["token", "user", "key", "policy", "doctor"] {
         assert!(help.out.contains(&format!("\n  {command} ")), "{}", help.out);
     }
     assert!(house.run(&["--version"]).out.starts_with("keyward 0."));
@@ -149,6 +149,62 @@ fn token_init_makes_a_token_once_and_again_only_when_told() {
     let again = house.run(&[&init[..], &["--again", "--yes"]].concat());
     assert_eq!(again.code, 0, "{}", again.err);
     assert_eq!(house.user(&["key", "list"]).out, "no keys\n");
+}
+
+#[test]
+fn named_users_are_added_listed_and_removed_by_the_so() {
+    let house = House::new();
+    house.write("alice", "alice's pin\n");
+    let so = ["--so-pin-file", "@so"];
+    let with = |words: &[&str]| house.run(&[words, &so, &["--pin-file", "@alice"]].concat());
+    let listed = || house.run(&["user", "list", "--json"]).out;
+    assert_eq!(house.run(&["user", "list"]).out, "no named users; `keyward user add NAME` adds one\n");
+    assert_eq!(listed(), "[]\n");
+    let added = with(&["user", "add", "alice"]);
+    assert_eq!((added.code, added.out.as_str()), (0, "user \"alice\" added\n"), "{}", added.err);
+    let added = with(&["user", "add", "Zoë the officer", "--so", "--json"]);
+    assert_eq!(added.out, "{\"name\":\"Zoë the officer\",\"done\":\"added\"}\n");
+    // A name is one person, whatever the role.
+    for again in [&["user", "add", "alice"][..], &["user", "add", "alice", "--so"]] {
+        let again = with(again);
+        assert!(again.code == 1 && again.err.contains("a user is called \"alice\" already"), "{}", again.err);
+    }
+    let list = house.run(&["user", "list", "--token", "web"]).out;
+    assert!(list.contains("alice            user  ready\n"), "{list}");
+    assert!(list.contains("Zoë the officer  so    ready\n"), "{list}");
+    assert!(listed().contains("{\"name\":\"alice\",\"role\":\"user\",\"failures\":0,\"locked\":false}"));
+
+    let login = |name: &[u8], pin: &[u8]| {
+        let module = module(&house.store());
+        let token = module.slots().tokens().unwrap()[0].slot();
+        let s = session::open_session(&module, token, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
+        session::login_user(&module, s, CKU_USER, Some(Pin::from_slice(pin)), name)
+    };
+    assert_eq!(login(b"alice", b"alice's pin"), Ok(()));
+    house.write("alice", "another pin\n");
+    assert_eq!(with(&["user", "set-pin", "alice"]).out, "user \"alice\" has a new PIN\n");
+    assert_eq!(login(b"alice", b"alice's pin"), Err(Error::PinIncorrect));
+    assert!(house.run(&["user", "list"]).out.contains("1 wrong PIN\n"));
+    assert_eq!(login(b"alice", b"another pin"), Ok(()));
+
+    let remove = |words: &[&str]| house.run(&[&["user", "remove"], words, &so].concat());
+    let silent = remove(&["alice"]);
+    assert!(silent.code == 1 && silent.err.contains("--yes"), "{}", silent.err);
+    assert_eq!(remove(&["alice", "--yes"]).out, "user \"alice\" removed\n");
+    assert_eq!(login(b"alice", b"another pin"), Err(Error::PinIncorrect));
+    for unknown in [remove(&["alice", "--yes"]), with(&["user", "set-pin", "alice"])] {
+        assert!(unknown.code == 1 && unknown.err.contains("no user is called \"alice\""), "{}", unknown.err);
+    }
+    // The user's PIN is not the SO's, a name has its limits, and so has a PIN.
+    let wrong = house.run(&["user", "add", "bob", "--so-pin-file", "@pin", "--pin-file", "@alice"]);
+    assert!(wrong.code == 1 && wrong.err.contains("CKR_PIN_INCORRECT"), "{}", wrong.err);
+    for name in ["", "a\nb", &"x".repeat(65)] {
+        let refused = with(&["user", "add", name]);
+        assert!(refused.code == 1 && refused.err.contains("1 to 64 bytes"), "{}", refused.err);
+    }
+    house.write("alice", "123\n");
+    let short = with(&["user", "add", "bob"]);
+    assert!(short.code == 1 && short.err.contains("must have 4 to 255 bytes"), "{}", short.err);
 }
 
 #[test]

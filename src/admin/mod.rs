@@ -11,6 +11,7 @@ mod life;
 mod question;
 mod reason;
 mod token;
+mod user;
 mod visit;
 
 pub use doctor::{Examination, FileFact, Finding, TokenFact, examine};
@@ -18,6 +19,7 @@ pub use key::{Key, Selector};
 pub use life::{Half, Passed};
 pub use reason::Revocation;
 pub use token::{Summary, flag_words, initialize, summaries, token};
+pub use user::{acceptable_pin, user_name, users};
 pub use visit::Visit;
 
 use crate::ck::Error;

@@ -127,7 +127,7 @@ fn free_slot(module: &Module) -> Result<crate::ck::SlotId> {
         .ok_or_else(|| Trouble::Named("the store has no free slot".into()))
 }
 
-fn acceptable(module: &Module, pin: &Pin, what: &str) -> Result<()> {
+pub(super) fn acceptable(module: &Module, pin: &Pin, what: &str) -> Result<()> {
     let rules = module.slots().rules().pin();
     let (least, most) = (rules.min_length, PIN_MAX.min(rules.max_length));
     if (least..=most).contains(&pin.expose().len()) {

@@ -5,7 +5,7 @@ use crate::ck::{CK_FLAGS, CK_ULONG, CK_USER_TYPE, Error, Result, SessionHandle, 
 use crate::guard::Role;
 use crate::secret::Pin;
 use crate::session::Session;
-use crate::token::{Slot, Token};
+use crate::token::{Slot, Token, User, UserName};
 use cryptoki_sys::*;
 use std::sync::Arc;
 
@@ -93,22 +93,15 @@ pub fn session_info(m: &Module, s: SessionHandle) -> Result<SessionInfo> {
 /// `CKR_OPERATION_NOT_INITIALIZED` for CKU_CONTEXT_SPECIFIC where no operation waits for it, and those
 /// of [`Token::login`].
 pub fn login(m: &Module, s: SessionHandle, user: CK_USER_TYPE, pin: Option<Pin>) -> Result<()> {
-    let session = m.session(s)?;
-    let role = match user {
-        CKU_USER => Role::User,
-        CKU_SO => Role::SecurityOfficer,
-        CKU_CONTEXT_SPECIFIC => return session.confirm(&pin.ok_or(Error::ArgumentsBad)?),
-        _ => return Err(Error::UserTypeInvalid),
-    };
-    let pin = pin.ok_or(Error::ArgumentsBad)?;
-    let token = session.token();
-    if role == Role::SecurityOfficer && m.sessions_of(token).iter().any(|session| !session.is_read_write()) {
-        return Err(Error::SessionReadOnlyExists);
-    }
-    token.login(role, &pin)
+    log_in(m, s, user, pin, None)
 }
 
-/// C_LoginUser with a name: named users are not there yet.
+/// C_LoginUser. An empty name is C_Login.
+///
+/// # Errors
+/// Those of [`login`]; `CKR_ARGUMENTS_BAD` for bytes that are no name, `CKR_PIN_INCORRECT` for a name that
+/// nobody has. With CKU_CONTEXT_SPECIFIC the name must be that of who is logged in
+/// (`CKR_USER_ANOTHER_ALREADY_LOGGED_IN`).
 pub fn login_user(
     m: &Module,
     s: SessionHandle,
@@ -120,7 +113,34 @@ pub fn login_user(
         return login(m, s, user, pin);
     }
     m.session(s)?;
-    Err(Error::FunctionNotSupported)
+    log_in(m, s, user, pin, Some(UserName::parse(username).ok_or(Error::ArgumentsBad)?))
+}
+
+fn log_in(
+    m: &Module,
+    s: SessionHandle,
+    user: CK_USER_TYPE,
+    pin: Option<Pin>,
+    name: Option<UserName>,
+) -> Result<()> {
+    let session = m.session(s)?;
+    let token = session.token();
+    let role = match user {
+        CKU_USER => Role::User,
+        CKU_SO => Role::SecurityOfficer,
+        CKU_CONTEXT_SPECIFIC => {
+            if name.is_some() && name != token.user().name {
+                return Err(Error::UserAnotherAlreadyLoggedIn);
+            }
+            return session.confirm(&pin.ok_or(Error::ArgumentsBad)?);
+        }
+        _ => return Err(Error::UserTypeInvalid),
+    };
+    let pin = pin.ok_or(Error::ArgumentsBad)?;
+    if role == Role::SecurityOfficer && m.sessions_of(token).iter().any(|session| !session.is_read_write()) {
+        return Err(Error::SessionReadOnlyExists);
+    }
+    token.login(User { role, name }, &pin)
 }
 
 /// C_Logout.

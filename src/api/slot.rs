@@ -8,7 +8,6 @@ use crate::ck::{
 };
 use crate::crypto::mechanism::Sizes;
 use crate::crypto::table;
-use crate::guard::Role;
 use crate::secret::Pin;
 use crate::token::Slot;
 use crate::token::handles::Table;
@@ -226,9 +225,5 @@ pub fn set_pin(m: &Module, s: SessionHandle, old: Option<Pin>, new: Option<Pin>)
     if !session.is_read_write() {
         return Err(Error::SessionReadOnly);
     }
-    let role = match session.token().role() {
-        Role::SecurityOfficer => Role::SecurityOfficer,
-        Role::User | Role::Public => Role::User,
-    };
-    session.token().change_pin(role, &old.ok_or(Error::ArgumentsBad)?, &new.ok_or(Error::ArgumentsBad)?)
+    session.token().change_pin(&old.ok_or(Error::ArgumentsBad)?, &new.ok_or(Error::ArgumentsBad)?)
 }

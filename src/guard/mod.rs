@@ -46,6 +46,17 @@ pub enum Role {
     SecurityOfficer = 2,
 }
 
+impl Role {
+    /// The word for people and for rows.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Public => "public",
+            Self::User => "user",
+            Self::SecurityOfficer => "so",
+        }
+    }
+}
+
 /// The law of one token.
 pub struct Guard {
     rules: Arc<Ruleset>,

@@ -4,9 +4,12 @@ use super::Operations;
 use crate::ck::CK_FLAGS;
 use cryptoki_sys::*;
 
+/// Ends one kind of operation.
+type End = fn(&mut Operations);
+
 /// The flag of an operation, and how it ends. Generation, derivation, wrapping and their kin are over when
 /// their function returns, so their flags have nothing to cancel.
-const SLOTS: &[(CK_FLAGS, fn(&mut Operations))] = &[
+const SLOTS: &[(CK_FLAGS, End)] = &[
     (CKF_FIND_OBJECTS, |operations| operations.find = None),
     (CKF_DIGEST, |operations| operations.digest = None),
     (CKF_SIGN, |operations| operations.sign = None),

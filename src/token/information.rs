@@ -1,7 +1,7 @@
 //! What a token says of itself: C_GetTokenInfo, from memory alone.
 
 use super::Token;
-use super::login::{Attempts, user_name};
+use super::login::Attempts;
 use crate::ck::{CK_FLAGS, Error, Result};
 use crate::guard::Role;
 use crate::guard::vault::Vault;
@@ -60,7 +60,7 @@ impl Token {
         let header = Header::open(&vault, &record)?;
         let rules = self.guard().rules().pin();
         let mut flags = CKF_RNG | CKF_LOGIN_REQUIRED | CKF_TOKEN_INITIALIZED;
-        let find = |role| record.users.iter().find(|user| user.name == user_name(role));
+        let find = |role: Role| record.users.iter().find(|user| user.name == role.word());
         if let Some(user) = find(Role::User) {
             flags |= CKF_USER_PIN_INITIALIZED;
             flags |= self.pin_flags(

@@ -249,11 +249,7 @@ impl Token {
             attributes
                 .set(CKA_KEYWARD_REVOCATION_MESSAGE, Value::Bytes(grounds.message.clone().into_bytes()));
         }
-        let actor = match self.role() {
-            Role::Public => "public",
-            Role::User => "user",
-            Role::SecurityOfficer => "so",
-        };
+        let actor = self.user();
         let message: String = grounds.message.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
         let uid = crate::sys::process::effective_uid();
         let line =

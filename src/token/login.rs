@@ -1,6 +1,6 @@
 //! Who may log in: PINs, their rules, failed attempts. What a login opens is the vault.
 
-use super::Token;
+use super::{Token, User};
 use crate::ck::date::UtcSeconds;
 use crate::ck::{Error, Result};
 use crate::guard::Role;
@@ -12,14 +12,6 @@ use std::sync::Arc;
 
 /// Longest PIN that is taken, in bytes.
 pub const PIN_MAX: usize = 255;
-
-/// Name of a role's row among the users.
-pub(super) const fn user_name(role: Role) -> &'static str {
-    match role {
-        Role::SecurityOfficer => "so",
-        Role::User | Role::Public => "user",
-    }
-}
 
 /// Failed attempts of one user, as the store keeps them.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -77,9 +69,9 @@ pub(super) fn acceptable(pin: &Pin, rules: &PinRules) -> Result<()> {
     Ok(())
 }
 
-/// A user row for a PIN.
-pub(super) fn user(vault: &Vault, role: Role, pin: &Pin) -> Result<UserRecord> {
-    let name = user_name(role).to_owned();
+/// A user's row for a PIN, with all attempts left.
+pub(super) fn user_record(vault: &Vault, user: &User, pin: &Pin) -> Result<UserRecord> {
+    let name = user.row();
     let credential = vault.credential(&name, pin, super::PIN_COST)?;
     let mut user = UserRecord { name, credential, attempts: Vec::new() };
     Attempts::default().write(vault, &mut user);
@@ -87,15 +79,18 @@ pub(super) fn user(vault: &Vault, role: Role, pin: &Pin) -> Result<UserRecord> {
 }
 
 impl Token {
-    /// Opens the vault with a PIN, counting failures for every process.
+    /// Opens the vault with a PIN, counting failures for every process. A name that nobody has is not told
+    /// from a wrong PIN: it costs the same work and the same writing.
     ///
     /// # Errors
-    /// `CKR_PIN_INCORRECT`, `CKR_PIN_LOCKED`, `CKR_USER_PIN_NOT_INITIALIZED`.
-    pub(super) fn verify_pin(&self, role: Role, pin: &Pin) -> Result<Arc<Vault>> {
+    /// `CKR_PIN_INCORRECT`, `CKR_PIN_LOCKED`; `CKR_USER_PIN_NOT_INITIALIZED` for the token's own users.
+    pub(super) fn verify_pin(&self, who: &User, pin: &Pin) -> Result<Arc<Vault>> {
         let closed = self.closed_vault();
         let record = self.store.token(&self.serial)?.ok_or(Error::TokenNotRecognized)?;
-        let name = user_name(role);
-        let user = record.users.iter().find(|user| user.name == name).ok_or(Error::UserPinNotInitialized)?;
+        let name = who.row();
+        let Some(user) = record.users.iter().find(|user| user.name == name) else {
+            return Err(self.nobody(who, &closed, pin));
+        };
         let rules = self.guard.rules().pin();
         let now = self.guard.now();
         let attempts = Attempts::read(&closed, user, rules);
@@ -105,7 +100,7 @@ impl Token {
         match closed.open(user, pin) {
             Ok(vault) => {
                 if attempts.failures > 0 {
-                    self.record_attempt(name, |_| Attempts::default())?;
+                    self.record_attempt(&name, |_| Attempts::default())?;
                 }
                 Ok(Arc::new(vault))
             }
@@ -115,14 +110,32 @@ impl Token {
                     let failures = before.failures.saturating_add(1).min(rules.max_failures.max(1));
                     Attempts { failures, last: now }
                 };
-                self.record_attempt(name, failed)?;
-                self.guard
-                    .journal()
-                    .line("login", format_args!("wrong PIN for {name} of token {}", self.serial));
+                self.record_attempt(&name, failed)?;
+                self.tell_of_wrong_pin(who);
                 Err(Error::PinIncorrect)
             }
             Err(other) => Err(other),
         }
+    }
+
+    /// What a user who is not there gets.
+    fn nobody(&self, who: &User, closed: &Vault, pin: &Pin) -> Error {
+        if who.name.is_none() {
+            return Error::UserPinNotInitialized;
+        }
+        if let Err(error) = closed.waste(pin, super::PIN_COST) {
+            return error;
+        }
+        // No row has this name, so the token is written as it is.
+        if let Err(error) = self.record_attempt(&who.row(), |attempts| attempts) {
+            return error;
+        }
+        self.tell_of_wrong_pin(who);
+        Error::PinIncorrect
+    }
+
+    fn tell_of_wrong_pin(&self, who: &User) {
+        self.guard.journal().line("login", format_args!("wrong PIN for {who} of token {}", self.serial));
     }
 
     fn record_attempt(&self, name: &str, next: impl Fn(Attempts) -> Attempts) -> Result<()> {
@@ -138,33 +151,38 @@ impl Token {
         self.refresh()
     }
 
-    /// C_SetPIN: the same token key under another PIN.
-    pub fn change_pin(&self, role: Role, old: &Pin, new: &Pin) -> Result<()> {
-        let vault = self.verify_pin(role, old)?;
+    /// C_SetPIN: the same token key under another PIN. It is the PIN of who is logged in, or the user's where
+    /// nobody is.
+    pub fn change_pin(&self, old: &Pin, new: &Pin) -> Result<()> {
+        let who = match self.user() {
+            nobody if nobody.role == Role::Public => User::standard(Role::User),
+            there => there,
+        };
+        let vault = self.verify_pin(&who, old)?;
         acceptable(new, self.guard.rules().pin())?;
-        self.put_user(&vault, user(&vault, role, new)?)
+        let row = user_record(&vault, &who, new)?;
+        let changed = self.change_users(&vault, |record| {
+            let there = record.users.iter_mut().find(|other| other.name == row.name);
+            Ok(there.map(|other| *other = row.clone()).is_some())
+        })?;
+        // A user who was removed meanwhile does not come back.
+        if changed { Ok(()) } else { Err(Error::PinIncorrect) }
     }
 
     /// C_InitPIN: the SO, logged in, gives the user a PIN.
     pub fn set_user_pin(&self, pin: &Pin) -> Result<()> {
         let login = self.login.load();
-        if login.role != Role::SecurityOfficer {
+        if login.user.role != Role::SecurityOfficer {
             return Err(Error::UserNotLoggedIn);
         }
         acceptable(pin, self.guard.rules().pin())?;
-        self.put_user(&login.vault, user(&login.vault, Role::User, pin)?)
-    }
-
-    fn put_user(&self, vault: &Vault, user: UserRecord) -> Result<()> {
-        self.store.transact(&mut |tx| {
-            let mut record = tx.token(&self.serial)?.ok_or(StoreError::Aborted(Error::TokenNotRecognized))?;
-            let accumulator = vault.check_token(&record).map_err(StoreError::Aborted)?;
-            record.users.retain(|other| other.name != user.name);
-            record.users.push(user.clone());
-            reseal(vault, &mut record, &accumulator)?;
-            tx.put_token(&record)
-        })?;
-        self.refresh()
+        let row = user_record(&login.vault, &User::standard(Role::User), pin)?;
+        let put = |record: &mut TokenRecord| {
+            record.users.retain(|other| other.name != row.name);
+            record.users.push(row.clone());
+            Ok(true)
+        };
+        self.change_users(&login.vault, put).map(|_| ())
     }
 }
 

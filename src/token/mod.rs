@@ -14,6 +14,7 @@ mod making;
 mod objects;
 mod slots;
 mod state;
+mod users;
 
 pub use config::{Configuration, ConfigurationError};
 pub use examine::Damage;
@@ -22,6 +23,7 @@ pub use life::Grounds;
 pub use login::PIN_MAX;
 pub use making::{Birth, Parent};
 pub use slots::{Slot, Slots};
+pub use users::{NAME_MAX, NamedUser, User, UserName};
 
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle, SlotId};
@@ -65,7 +67,7 @@ pub struct Token {
 
 /// Who is logged in, and what that opened.
 struct Login {
-    role: Role,
+    user: User,
     vault: Arc<Vault>,
 }
 
@@ -91,7 +93,7 @@ impl Token {
             keys,
             guard,
             backend,
-            login: ArcSwap::from_pointee(Login { role: Role::Public, vault }),
+            login: ArcSwap::from_pointee(Login { user: User::NOBODY, vault }),
             objects: Objects::default(),
             built_in: built_in::BuiltIn::default(),
             seen: AtomicU64::new(u64::MAX),
@@ -121,9 +123,9 @@ impl Token {
         &self.guard
     }
 
-    /// Who is logged in.
+    /// The role of who is logged in.
     pub fn role(&self) -> Role {
-        self.login.load().role
+        self.login.load().user.role
     }
 
     fn closed_vault(&self) -> Vault {
@@ -153,24 +155,28 @@ impl Token {
     /// # Errors
     /// `CKR_USER_ALREADY_LOGGED_IN`, `CKR_USER_ANOTHER_ALREADY_LOGGED_IN`, those of the PIN, and
     /// `CKR_DEVICE_ERROR` where the store was tampered with.
-    pub fn login(&self, role: Role, pin: &Pin) -> Result<()> {
-        match self.role() {
-            Role::Public => {}
-            there if there == role => return Err(Error::UserAlreadyLoggedIn),
+    pub fn login(&self, user: User, pin: &Pin) -> Result<()> {
+        match &self.login.load().user {
+            nobody if nobody.role == Role::Public => {}
+            there if *there == user => return Err(Error::UserAlreadyLoggedIn),
             _ => return Err(Error::UserAnotherAlreadyLoggedIn),
         }
-        let vault = self.verify_pin(role, pin)?;
+        let vault = self.verify_pin(&user, pin)?;
         self.audit_store(&vault)?;
-        self.login.store(Arc::new(Login { role, vault }));
-        self.refresh()
+        self.login.store(Arc::new(Login { user, vault }));
+        self.refresh()?;
+        // The SO may have removed the user since the PIN was checked.
+        self.notice_removed_user(&self.record.load());
+        if self.role() == Role::Public { Err(Error::PinIncorrect) } else { Ok(()) }
     }
 
-    /// Checks a PIN again, for a key that wants it before each use.
+    /// Checks the PIN of who is logged in again, for a key that wants it before each use.
     pub fn confirm(&self, pin: &Pin) -> Result<()> {
-        if self.role() != Role::User {
+        let user = self.user();
+        if user.role != Role::User {
             return Err(Error::UserNotLoggedIn);
         }
-        self.verify_pin(Role::User, pin).map(|_| ())
+        self.verify_pin(&user, pin).map(|_| ())
     }
 
     /// Every record that the token's key vouches for is there, in its last version, and no other.
@@ -213,7 +219,7 @@ impl Token {
 
     /// What C_Logout and the end of the last session do.
     pub fn close_login(&self) {
-        self.login.store(Arc::new(Login { role: Role::Public, vault: Arc::new(self.closed_vault()) }));
+        self.login.store(Arc::new(Login { user: User::NOBODY, vault: Arc::new(self.closed_vault()) }));
         self.objects.drop_where(|entry| entry.held.facts().private);
     }
 

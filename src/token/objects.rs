@@ -155,6 +155,7 @@ impl Token {
         let record = self.store.token(&self.serial)?.ok_or(Error::TokenNotRecognized)?;
         let version = record.version;
         self.notice_new_incarnation(&record);
+        self.notice_removed_user(&record);
         if record.version != *seen_version {
             for change in self.store.changes(&self.serial, *seen_version)? {
                 self.changed_elsewhere(change.uid, change.version, change.deleted)?;
@@ -210,7 +211,7 @@ impl Token {
             return Ok(None);
         };
         let login = self.login.load();
-        if record.deleted || record.private && login.role != Role::User {
+        if record.deleted || record.private && login.user.role != Role::User {
             return Ok(None);
         }
         // A row that went back behind what this process has already seen was put there by somebody.
@@ -293,7 +294,7 @@ impl Token {
         let login = self.login.load();
         let mut query = Query {
             class: template.number(CKA_CLASS),
-            private: login.role == Role::User
+            private: login.user.role == Role::User
                 && template.value(CKA_PRIVATE) != Some(&crate::object::Value::Bool(false)),
             index: Vec::new(),
         };

@@ -4,8 +4,8 @@
 
 use super::events::Told;
 use super::information::Header;
-use super::login::{reseal, user};
-use super::{Configuration, Token};
+use super::login::{reseal, user_record};
+use super::{Configuration, Token, User};
 use crate::backend::Software;
 use crate::ck::{Error, Result, SlotId};
 use crate::crypto::random;
@@ -161,7 +161,7 @@ impl Slots {
             Slot::Free { serial } => {
                 super::login::acceptable(pin, self.rules.pin())?;
                 let vault = Vault::closed(serial.clone(), Arc::clone(&self.keys)).with_new_key()?;
-                let officer = user(&vault, Role::SecurityOfficer, pin)?;
+                let officer = user_record(&vault, &User::standard(Role::SecurityOfficer), pin)?;
                 let mut record = TokenRecord {
                     header: Header::new(label)?.seal(&vault),
                     serial,
@@ -183,10 +183,10 @@ impl Slots {
     }
 
     fn initialize_again(&self, token: &Token, pin: &Pin, label: [u8; 32]) -> Result<()> {
-        token.verify_pin(Role::SecurityOfficer, pin)?;
+        token.verify_pin(&User::standard(Role::SecurityOfficer), pin)?;
         // A new token key: what was sealed under the old one is gone for good, wherever a copy lies.
         let vault = Vault::closed(token.serial().to_owned(), Arc::clone(&self.keys)).with_new_key()?;
-        let officer = user(&vault, Role::SecurityOfficer, pin)?;
+        let officer = user_record(&vault, &User::standard(Role::SecurityOfficer), pin)?;
         let header = Header::new(label)?.seal(&vault);
         self.store.transact(&mut |tx| {
             let old = tx.token(token.serial())?.ok_or(StoreError::Aborted(Error::TokenNotRecognized))?;

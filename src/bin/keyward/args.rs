@@ -26,6 +26,9 @@ pub(crate) enum Command {
     /// Lists tokens, and makes them
     #[command(subcommand)]
     Token(Token),
+    /// Lists the named users of a token, adds and removes them, and sets their PINs
+    #[command(subcommand)]
+    User(User),
     /// Lists keys, shows them, and takes them through their life
     #[command(subcommand)]
     Key(Key),
@@ -65,6 +68,67 @@ pub(crate) enum Token {
         #[command(flatten)]
         pin: PinSource,
     },
+}
+
+#[derive(Subcommand)]
+pub(crate) enum User {
+    /// Lists the named users
+    List {
+        /// The token, by its label or its serial number; may be left out where there is but one
+        #[arg(long, value_name = "NAME")]
+        token: Option<String>,
+    },
+    /// Lets a user of this name log in, with a PIN of his or her own
+    Add {
+        /// The name
+        name: String,
+        /// As a security officer (SO) and not as a user
+        #[arg(long)]
+        so: bool,
+        #[command(flatten)]
+        officer: Officer,
+        #[command(flatten)]
+        pin: PinSource,
+    },
+    /// Lets a named user log in no more, and ends the logins there are
+    Remove {
+        /// The name
+        name: String,
+        /// Do not ask before removing
+        #[arg(long, short = 'y')]
+        yes: bool,
+        #[command(flatten)]
+        officer: Officer,
+    },
+    /// Sets the PIN of a named user, and opens the lock that wrong PINs closed
+    SetPin {
+        /// The name
+        name: String,
+        #[command(flatten)]
+        officer: Officer,
+        #[command(flatten)]
+        pin: PinSource,
+    },
+}
+
+/// Which token, and the PIN of its security officer.
+#[derive(Args)]
+pub(crate) struct Officer {
+    /// The token, by its label or its serial number; may be left out where there is but one
+    #[arg(long, value_name = "NAME")]
+    pub(crate) token: Option<String>,
+    /// Read the SO PIN from the first line of a file
+    #[arg(long, value_name = "FILE", conflicts_with = "so_pin_fd")]
+    so_pin_file: Option<PathBuf>,
+    /// Read the SO PIN from an open file descriptor, up to the end of a line
+    #[arg(long, value_name = "N")]
+    so_pin_fd: Option<u32>,
+}
+
+impl Officer {
+    pub(crate) fn pin(&self) -> PinSource {
+        PinSource { file: self.so_pin_file.clone(), fd: self.so_pin_fd }
+    }
 }
 
 /// Where a user's PIN comes from. Without a word it is asked for on the terminal.

@@ -8,6 +8,7 @@ mod output;
 mod pin;
 mod policy;
 mod token;
+mod user;
 
 use args::{Arguments, Command};
 use clap::Parser;
@@ -73,6 +74,7 @@ fn main() -> ExitCode {
     let context = Context { store: arguments.store, json: arguments.json };
     let outcome = match arguments.command {
         Command::Token(command) => token::run(&context, command),
+        Command::User(command) => user::run(&context, command),
         Command::Key(command) => key::run(&context, command),
         Command::Policy(command) => policy::run(&context, command),
         Command::Doctor(command) => doctor::run(&context, &command),

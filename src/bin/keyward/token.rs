@@ -58,14 +58,18 @@ pub(crate) fn named(module: &Module, name: Option<&str>) -> Result<Arc<Token>, S
 /// A session with the token that is named, the user logged in.
 pub(crate) fn visit<'m>(module: &'m Module, login: &Login) -> Result<Visit<'m>, String> {
     let token = named(module, login.token.as_deref())?;
-    let label = token.information().map_or_else(
-        |_| token.serial().to_owned(),
-        |information| keyward_pkcs11::ck::text::unpadded(&information.label),
-    );
-    let pin = pin::given(&login.pin, &format!("user PIN of {label}"))?;
+    let pin = pin::given(&login.pin, &format!("user PIN of {}", label(&token)))?;
     let visit = Visit::open(module, &token).map_err(said)?;
     visit.login(Role::User, pin).map_err(said)?;
     Ok(visit)
+}
+
+/// What a token is called in a prompt.
+pub(crate) fn label(token: &Token) -> String {
+    token.information().map_or_else(
+        |_| token.serial().to_owned(),
+        |information| keyward_pkcs11::ck::text::unpadded(&information.label),
+    )
 }
 
 fn list(context: &Context, module: &Module, name: Option<&str>, pin: &PinSource) -> Outcome {
