@@ -5,10 +5,9 @@ use super::object::one;
 use crate::ck::raw::RawAttribute;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, Error, Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::crypto::table;
-use crate::guard::op::{Derive, Generate, GeneratePair, Unwrap, Wrap};
+use crate::guard::op::{Derive, Generate, GeneratePair};
 use crate::object::template::Making;
 use crate::object::{Attributes, Origin, State, Template, Value};
-use crate::session::Output;
 use crate::token::{Birth, Parent};
 use cryptoki_sys::*;
 
@@ -21,7 +20,7 @@ fn made_by(ckm: CK_MECHANISM_TYPE) -> Option<CK_KEY_TYPE> {
     }
 }
 
-fn template(
+pub(super) fn template(
     making: Making,
     raw: &[RawAttribute],
     class: Option<u64>,
@@ -81,7 +80,7 @@ const fn generated(ckm: CK_MECHANISM_TYPE, session: SessionHandle) -> Birth {
 }
 
 /// A key that is to be made is judged as an active key: the token gives it its first state.
-fn begin(template: &mut Template) {
+pub(super) fn begin(template: &mut Template) {
     use crate::ck::vendor::CKA_KEYWARD_STATE;
     template.attributes.set_default(CKA_KEYWARD_STATE, || Value::Ulong(State::Active as u64));
 }
@@ -107,42 +106,5 @@ pub fn derive_key(
     let grant = session.authorize(Derive { key, mechanism, template })?;
     let new = session.backend().derive(grant)?;
     let birth = Birth { origin: Origin::Derived, mechanism: None, session: s, parent: Some(parent) };
-    one(session.token().adopt(vec![new], birth)?)
-}
-
-/// C_WrapKey.
-pub fn wrap_key(
-    m: &Module,
-    s: SessionHandle,
-    mechanism: Mechanism,
-    wrapping: ObjectHandle,
-    key: ObjectHandle,
-    out: Output<'_>,
-) -> Result<()> {
-    let session = m.session(s)?;
-    let wrapping = session.key(wrapping).map_err(|_| Error::WrappingKeyHandleInvalid)?;
-    let target = session.key(key)?;
-    let grant = session.authorize(Wrap { key: wrapping, mechanism, target })?;
-    let wrapped = session.backend().wrap(grant)?;
-    out.put(&wrapped).map(|_| ())
-}
-
-/// C_UnwrapKey.
-pub fn unwrap_key(
-    m: &Module,
-    s: SessionHandle,
-    mechanism: Mechanism,
-    unwrapping: ObjectHandle,
-    wrapped: &[u8],
-    raw: Vec<RawAttribute>,
-) -> Result<ObjectHandle> {
-    let session = m.session(s)?;
-    let key = session.key(unwrapping).map_err(|_| Error::UnwrappingKeyHandleInvalid)?;
-    let mut template = template(Making::Unwrap, &raw, None, None)?;
-    begin(&mut template);
-    let grant = session.authorize(Unwrap { key, mechanism, wrapped: wrapped.to_vec(), template })?;
-    let new = session.backend().unwrap(grant)?;
-    let parent = Parent { always_sensitive: false, never_extractable: false };
-    let birth = Birth { origin: Origin::Unwrapped, mechanism: None, session: s, parent: Some(parent) };
     one(session.token().adopt(vec![new], birth)?)
 }

@@ -16,6 +16,7 @@ pub mod session;
 pub mod sign;
 pub mod slot;
 pub mod verify;
+pub mod wrapping;
 
 use crate::ck::{Error, Result, SessionHandle};
 use crate::guard::{Journal, Sink};

@@ -12,6 +12,7 @@
 
 mod client;
 
+mod authenticated_wrap;
 mod damage;
 mod hostile;
 mod law;
@@ -20,6 +21,7 @@ mod messages;
 mod objects;
 mod outputs;
 mod parameters;
+mod pkcs8;
 mod processes;
 mod threads;
 mod token;
