@@ -6,10 +6,9 @@ use crate::ck::raw::RawAttribute;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, Error, Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::crypto::table;
 use crate::guard::Held;
-use crate::guard::op::{Derive, Generate, GeneratePair, Unwrap, Wrap};
+use crate::guard::op::{Derive, Generate, GeneratePair};
 use crate::object::template::{self, Making};
 use crate::object::{Attributes, Origin, State, Template, Value};
-use crate::session::Output;
 use crate::token::{Birth, Parent};
 use cryptoki_sys::*;
 
@@ -22,7 +21,7 @@ fn made_by(ckm: CK_MECHANISM_TYPE) -> Option<CK_KEY_TYPE> {
     }
 }
 
-fn template(
+pub(super) fn template(
     making: Making,
     raw: &[RawAttribute],
     class: Option<u64>,
@@ -44,14 +43,14 @@ fn completed(
 
 /// The template of a key that comes out of an unwrapping key: what the caller asks, under that key's
 /// `CKA_UNWRAP_TEMPLATE`.
-pub(super) fn unwrapped(key: &Held, raw: &[RawAttribute]) -> Result<Template> {
+pub(super) fn unwrap_template(key: &Held, raw: &[RawAttribute]) -> Result<Template> {
     let asked = template::under(key.attributes(), CKA_UNWRAP_TEMPLATE, Attributes::from_raw(raw)?)?;
     completed(Making::Unwrap, asked, None, None)
 }
 
 /// The template of a derived key: what the caller asks, under the base key's `CKA_DERIVE_TEMPLATE`. Where neither
 /// names a type of key it is a generic secret.
-fn derived(key: &Held, raw: &[RawAttribute]) -> Result<Template> {
+fn derive_template(key: &Held, raw: &[RawAttribute]) -> Result<Template> {
     let asked = template::under(key.attributes(), CKA_DERIVE_TEMPLATE, Attributes::from_raw(raw)?)?;
     let kind = (!asked.has(CKA_KEY_TYPE)).then_some(CKK_GENERIC_SECRET);
     completed(Making::Derive, asked, Some(CKO_SECRET_KEY), kind)
@@ -106,7 +105,7 @@ const fn generated(ckm: CK_MECHANISM_TYPE, session: SessionHandle) -> Birth {
 }
 
 /// A key that is to be made is judged as an active key: the token gives it its first state.
-fn begin(template: &mut Template) {
+pub(super) fn begin(template: &mut Template) {
     use crate::ck::vendor::CKA_KEYWARD_STATE;
     template.attributes.set_default(CKA_KEYWARD_STATE, || Value::Ulong(State::Active as u64));
 }
@@ -121,48 +120,11 @@ pub fn derive_key(
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
     let key = session.key(base)?;
-    let mut template = derived(&key, &raw)?;
+    let mut template = derive_template(&key, &raw)?;
     begin(&mut template);
     let parent = Parent::of(key.attributes());
     let grant = session.authorize(Derive { key, mechanism, template })?;
     let new = session.backend().derive(grant)?;
     let birth = Birth { origin: Origin::Derived, mechanism: None, session: s, parent: Some(parent) };
-    one(session.token().adopt(vec![new], birth)?)
-}
-
-/// C_WrapKey.
-pub fn wrap_key(
-    m: &Module,
-    s: SessionHandle,
-    mechanism: Mechanism,
-    wrapping: ObjectHandle,
-    key: ObjectHandle,
-    out: Output<'_>,
-) -> Result<()> {
-    let session = m.session(s)?;
-    let wrapping = session.key(wrapping).map_err(|_| Error::WrappingKeyHandleInvalid)?;
-    let target = session.key(key)?;
-    let grant = session.authorize(Wrap { key: wrapping, mechanism, target })?;
-    let wrapped = session.backend().wrap(grant)?;
-    out.put(&wrapped).map(|_| ())
-}
-
-/// C_UnwrapKey.
-pub fn unwrap_key(
-    m: &Module,
-    s: SessionHandle,
-    mechanism: Mechanism,
-    unwrapping: ObjectHandle,
-    wrapped: &[u8],
-    raw: Vec<RawAttribute>,
-) -> Result<ObjectHandle> {
-    let session = m.session(s)?;
-    let key = session.key(unwrapping).map_err(|_| Error::UnwrappingKeyHandleInvalid)?;
-    let mut template = unwrapped(&key, &raw)?;
-    begin(&mut template);
-    let grant = session.authorize(Unwrap { key, mechanism, wrapped: wrapped.to_vec(), template })?;
-    let new = session.backend().unwrap(grant)?;
-    let parent = Parent { always_sensitive: false, never_extractable: false };
-    let birth = Birth { origin: Origin::Unwrapped, mechanism: None, session: s, parent: Some(parent) };
     one(session.token().adopt(vec![new], birth)?)
 }

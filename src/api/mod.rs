@@ -21,6 +21,7 @@ pub mod slot;
 pub mod state;
 pub mod verify;
 pub mod verify_signature;
+pub mod wrapping;
 
 use crate::ck::{Error, Result, SessionHandle, SlotId};
 use crate::guard::{Journal, Sink};

@@ -11,9 +11,11 @@
 #![forbid(unsafe_code)]
 
 mod software;
+mod wrapping;
 
 pub use software::Software;
 
+use crate::ck::message::MessageParams;
 use crate::ck::{CK_MECHANISM_TYPE, Result};
 use crate::crypto::mechanism::{
     Ciphering, Digesting, Messaging, Recovering, Signing, StartSignings, StartVerifyings, Verifying,
@@ -78,6 +80,20 @@ pub trait Backend: Send + Sync {
     fn wrap(&self, grant: Authorized<Wrap>) -> Result<Vec<u8>>;
     /// Unwraps a key.
     fn unwrap(&self, grant: Authorized<Unwrap>) -> Result<NewObject>;
+    /// Wraps a key together with associated data. Completes the IV and fills the tag of the parameter.
+    fn wrap_authenticated(
+        &self,
+        grant: Authorized<Wrap>,
+        message: &mut MessageParams,
+        aad: &[u8],
+    ) -> Result<Vec<u8>>;
+    /// Unwraps a key that was wrapped so; the tag stands in the parameter.
+    fn unwrap_authenticated(
+        &self,
+        grant: Authorized<Unwrap>,
+        message: &mut MessageParams,
+        aad: &[u8],
+    ) -> Result<NewObject>;
     /// Takes in an object that a client brings.
     fn create(&self, grant: Authorized<Create>) -> Result<NewObject>;
     /// Copies an object.

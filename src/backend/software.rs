@@ -1,7 +1,8 @@
 //! The software backend: the rows of the mechanism table, driven by grants.
 
-use super::{Backend, NewObject};
-use crate::ck::{CK_MECHANISM_TYPE, CK_ULONG, Error, Params, Result};
+use super::{Backend, NewObject, wrapping};
+use crate::ck::message::MessageParams;
+use crate::ck::{CK_MECHANISM_TYPE, Error, Result};
 use crate::crypto::mechanism::{
     Ciphering, Digesting, Messaging, Recipe, Recovering, Signing, StartSignings, StartVerifyings, Verifying,
 };
@@ -122,38 +123,29 @@ impl Backend for Software {
     }
 
     fn wrap(&self, grant: Authorized<Wrap>) -> Result<Vec<u8>> {
-        let start = grant.row()?.ops.encrypt.ok_or(Error::MechanismInvalid)?;
-        // Private keys travel as PKCS#8, which comes with the formats of import and export.
-        let Material::Bytes(plain) = grant.target_material()? else {
-            return Err(Error::KeyNotWrappable);
-        };
-        let params = announced(&grant.op().mechanism.params, plain.len());
-        let mut cipher = start(&grant.context()?, params.as_ref().unwrap_or(&grant.op().mechanism.params))?;
-        let mut wrapped = vec![0; cipher.whole_len(plain.len())];
-        let len = cipher.whole(plain.expose(), &mut wrapped).map_err(|error| match error {
-            Error::DataLenRange => Error::KeySizeRange,
-            other => other,
-        })?;
-        wrapped.truncate(len);
-        Ok(wrapped)
+        wrapping::wrap(grant)
     }
 
     fn unwrap(&self, grant: Authorized<Unwrap>) -> Result<NewObject> {
-        let start = grant.row()?.ops.decrypt.ok_or(Error::MechanismInvalid)?;
-        let context = grant.context()?;
-        let Unwrap { mechanism, wrapped, template, .. } = grant.into_op();
-        if template.class != CKO_SECRET_KEY {
-            return Err(Error::TemplateInconsistent);
-        }
-        let params = match &mechanism.params {
-            Params::Ccm { mac_len, .. } => {
-                let mac_len = usize::try_from(*mac_len).map_err(|_| Error::MechanismParamInvalid)?;
-                announced(&mechanism.params, wrapped.len().saturating_sub(mac_len))
-            }
-            _ => None,
-        };
-        let value = opened(&mut *start(&context, params.as_ref().unwrap_or(&mechanism.params))?, &wrapped)?;
-        secret_key(template, value)
+        wrapping::unwrap(grant)
+    }
+
+    fn wrap_authenticated(
+        &self,
+        grant: Authorized<Wrap>,
+        message: &mut MessageParams,
+        aad: &[u8],
+    ) -> Result<Vec<u8>> {
+        wrapping::wrap_authenticated(grant, message, aad)
+    }
+
+    fn unwrap_authenticated(
+        &self,
+        grant: Authorized<Unwrap>,
+        message: &mut MessageParams,
+        aad: &[u8],
+    ) -> Result<NewObject> {
+        wrapping::unwrap_authenticated(grant, message, aad)
     }
 
     fn create(&self, grant: Authorized<Create>) -> Result<NewObject> {
@@ -185,20 +177,6 @@ impl Backend for Software {
     }
 }
 
-/// The parameter of CCM with the true length of what is wrapped: whatever a caller announces for a key is to
-/// be ignored (PKCS#11 3.2, 6.13). `None` for every other parameter.
-fn announced(params: &Params, len: usize) -> Option<Params> {
-    match params {
-        Params::Ccm { nonce, aad, mac_len, .. } => Some(Params::Ccm {
-            data_len: CK_ULONG::try_from(len).unwrap_or(CK_ULONG::MAX),
-            nonce: nonce.clone(),
-            aad: aad.clone(),
-            mac_len: *mac_len,
-        }),
-        _ => None,
-    }
-}
-
 /// What a template says about the key to be made.
 fn recipe(attributes: &Attributes) -> Result<Recipe> {
     let small = |cka, error: Error| {
@@ -213,14 +191,14 @@ fn recipe(attributes: &Attributes) -> Result<Recipe> {
     })
 }
 
-fn described(template: Template, material: Material) -> Result<NewObject> {
+pub(super) fn described(template: Template, material: Material) -> Result<NewObject> {
     let Template { mut attributes, class, .. } = template;
     let fresh = Fresh::new(material);
     fresh.describe(class, &mut attributes)?;
     Ok(NewObject { attributes, fresh: Some(fresh) })
 }
 
-/// A secret key of derived or unwrapped bytes. A length that the template names must be met.
+/// A secret key of derived bytes. A length that the template names must be met.
 fn secret_key(template: Template, value: Secret) -> Result<NewObject> {
     let kind = template.kind.ok_or(Error::TemplateIncomplete)?;
     if let Some(len) = template.attributes.number(CKA_VALUE_LEN)
@@ -229,17 +207,4 @@ fn secret_key(template: Template, value: Secret) -> Result<NewObject> {
         return Err(Error::TemplateInconsistent);
     }
     described(template, crypto::import_secret(kind, &value)?)
-}
-
-/// Decrypts a wrapped key. Whatever was wrong with it, the answer is one.
-fn opened(cipher: &mut dyn Ciphering, wrapped: &[u8]) -> Result<Secret> {
-    let mut plain = Secret::zeroed(cipher.whole_len(wrapped.len()));
-    let len = cipher.whole(wrapped, plain.expose_mut()).map_err(|error| match error {
-        Error::EncryptedDataLenRange | Error::DataLenRange => Error::WrappedKeyLenRange,
-        Error::EncryptedDataInvalid | Error::AeadDecryptFailed | Error::DataInvalid => {
-            Error::WrappedKeyInvalid
-        }
-        other => other,
-    })?;
-    plain.expose().get(..len).map(Secret::from_slice).ok_or(Error::GeneralError)
 }

@@ -15,6 +15,10 @@ pub enum MessageShape {
     Ccm,
     /// `CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS`.
     Poly1305,
+    /// `CK_GCM_WRAP_PARAMS`: of C_WrapKey, the tag behind the wrapped key.
+    GcmWrap,
+    /// `CK_CCM_WRAP_PARAMS`: as above.
+    CcmWrap,
 }
 
 /// Which part of a message a call brings. It decides what of the parameter is looked at.
@@ -72,6 +76,8 @@ pub struct MessageParams {
     pub tag: Vec<u8>,
     /// The announced length of the plaintext in bytes, where the structure has it (CCM).
     pub data_len: Option<CK_ULONG>,
+    /// Additional authenticated data, where they stand in the structure (C_WrapKey).
+    pub aad: Vec<u8>,
 }
 
 /// A caller's parameter: read once a call, and given back what an encryption made.
@@ -79,6 +85,9 @@ pub trait MessageParameter {
     /// Reads it. `encrypting` says that IV and tag may be results. `CKR_MECHANISM_PARAM_INVALID` for another
     /// structure, for lengths that no algorithm has, and for NULL where something is to be.
     fn read(&self, shape: MessageShape, step: MessageStep, encrypting: bool) -> Result<MessageParams>;
+    /// Whether an output of so many bytes, and the IV and the tag that the step of an encryption makes, would be
+    /// written apart from one another (`CKR_ARGUMENTS_BAD`). To be asked after [`Self::read`], before the work.
+    fn apart(&self, written: usize, step: MessageStep) -> Result<()>;
     /// Takes what was made: an IV at the beginning of a message, a tag at its end. It reaches the caller
     /// when the call succeeds.
     fn made(&self, params: MessageParams, step: MessageStep);

@@ -155,7 +155,14 @@ mod tests {
     use std::collections::HashSet;
 
     fn params(iv: &[u8], fixed_bits: u64, generator: IvGenerator) -> MessageParams {
-        MessageParams { iv: iv.to_vec(), fixed_bits, generator, tag: vec![0; 16], data_len: None }
+        MessageParams {
+            iv: iv.to_vec(),
+            fixed_bits,
+            generator,
+            tag: vec![0; 16],
+            data_len: None,
+            aad: vec![],
+        }
     }
 
     fn next(ivs: &mut Ivs, iv: &[u8], fixed: u64, generator: IvGenerator) -> Result<Vec<u8>> {

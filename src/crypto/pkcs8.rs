@@ -110,10 +110,10 @@ fn read(bytes: &[u8]) -> Option<Material> {
     let version = info.number()?;
     let algorithm = info.take(der::SEQUENCE)?;
     let private = info.take(der::OCTET_STRING)?;
-    // Version 2 (RFC 5958) may bring the public key along.
+    // Version 2 (RFC 5958, 2) brings the public key along.
     let public = match version {
         [0] => None,
-        [1] => info.optional(ONE_ASYMMETRIC_PUBLIC)?,
+        [1] => Some(info.take(ONE_ASYMMETRIC_PUBLIC)?),
         _ => return None,
     };
     info.end()?;
@@ -243,7 +243,7 @@ mod tests {
             }
             assert!(decode(&[bytes, &[0]].concat()).is_err());
             // Every byte before the private key itself says something.
-            for at in 0..20.min(bytes.len()) {
+            for at in 0..14 {
                 let mut wrong = bytes.to_vec();
                 wrong[at] ^= 1;
                 assert!(decode(&wrong).is_err(), "byte {at}");

@@ -11,7 +11,7 @@ use super::borrow::{
 };
 use super::initialize::{C_Finalize, C_Initialize};
 use super::interface::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
-use super::parameter::{MessageMechanismPointer, ParameterPlace};
+use super::parameter::{MessageMechanismPointer, ParameterPlace, WrapMechanism, WrapMechanismPointer};
 use super::template::Template;
 use super::wait::C_WaitForSlotEvent;
 use super::{enter, info, panic_probe};
@@ -215,17 +215,23 @@ cryptoki! {
             })
         };
         fn C_WrapKey(
-            session: Session, mechanism: Mechanism, wrapping: Object, key: Object, wrapped: Output
-        ) => |m| {
-            let mechanism = mechanism.required()?;
-            wrapped.fill(|out| api::keys::wrap_key(m, session, mechanism, wrapping, key, out))
+            session: Session, mechanism: WrapMechanism, wrapping: Object, key: Object, wrapped: Output
+        ) => |m| match mechanism.read()? {
+            WrapMechanism::Plain(mechanism) =>
+                wrapped.fill(|out| api::wrapping::wrap_key(m, session, mechanism, wrapping, key, out)),
+            WrapMechanism::Own(mechanism, shape, parameter) => parameter.around_output(&wrapped, |parameter| {
+                wrapped.fill(|out| {
+                    let parameter = api::wrapping::Parameter::behind(parameter, shape);
+                    api::wrapping::wrap_authenticated(m, session, mechanism, wrapping, key, parameter, out)
+                })
+            }),
         };
         fn C_UnwrapKey(
-            session: Session, mechanism: Mechanism, unwrapping: Object, wrapped: Bytes,
+            session: Session, mechanism: WrapMechanism, unwrapping: Object, wrapped: Bytes,
             template: Attributes, key: Place CK_OBJECT_HANDLE
         ) => |m| key.fill(|| {
-            let (mechanism, template) = (mechanism.required()?, template.read()?);
-            api::keys::unwrap_key(m, session, mechanism, unwrapping, wrapped.bytes()?, template).map(handle)
+            let (mechanism, template) = (mechanism.for_unwrapping()?, template.read()?);
+            api::wrapping::unwrap_key(m, session, mechanism, unwrapping, wrapped.bytes()?, template).map(handle)
         });
         fn C_DeriveKey(
             session: Session, mechanism: Mechanism, base: Object, template: Attributes,
@@ -265,7 +271,7 @@ cryptoki! {
             api::message::encrypt_init(m, session, mechanism.optional()?, key);
         fn C_EncryptMessage(
             session: Session, parameter: Parameter, aad: Bytes, data: Bytes, encrypted: Output
-        ) => |m| parameter.around_output(&encrypted, &data, |parameter| {
+        ) => |m| parameter.around_output(&encrypted, |parameter| {
             encrypted.fill_from_both(&aad, &data, |aad, data, out| {
                 api::message::encrypt(m, session, parameter, aad, data, out)
             })
@@ -276,7 +282,7 @@ cryptoki! {
             });
         fn C_EncryptMessageNext(
             session: Session, parameter: Parameter, part: Bytes, encrypted: Output, flags: Number
-        ) => |m| parameter.around_output(&encrypted, &part, |parameter| {
+        ) => |m| parameter.around_output(&encrypted, |parameter| {
             let last = end_of_message(flags)?;
             encrypted.fill_from(&part, |part, out| {
                 api::message::encrypt_next(m, session, parameter, part, out, last)
@@ -365,14 +371,27 @@ cryptoki! {
             CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, *mut CK_ATTRIBUTE, CK_ULONG, Bytes,
             CK_ULONG, *mut CK_OBJECT_HANDLE,
         );
-        later C_WrapKeyAuthenticated(
-            CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, CK_OBJECT_HANDLE, Bytes, CK_ULONG, Bytes,
-            *mut CK_ULONG,
-        );
-        later C_UnwrapKeyAuthenticated(
-            CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, Bytes, CK_ULONG, *mut CK_ATTRIBUTE,
-            CK_ULONG, Bytes, CK_ULONG, *mut CK_OBJECT_HANDLE,
-        );
+        fn C_WrapKeyAuthenticated(
+            session: Session, mechanism: MessageMechanism, wrapping: Object, key: Object, aad: Bytes,
+            wrapped: Output
+        ) => |m| {
+            let (mechanism, parameter) = mechanism.with_parameter()?;
+            parameter.around_output(&wrapped, |parameter| wrapped.fill_from(&aad, |aad, out| {
+                let parameter = api::wrapping::Parameter::apart(&mechanism, parameter, aad)?;
+                api::wrapping::wrap_authenticated(m, session, mechanism, wrapping, key, parameter, out)
+            }))
+        };
+        fn C_UnwrapKeyAuthenticated(
+            session: Session, mechanism: MessageMechanism, unwrapping: Object, wrapped: Bytes,
+            template: Attributes, aad: Bytes, key: Place CK_OBJECT_HANDLE
+        ) => |m| key.fill(|| {
+            let (mechanism, parameter) = mechanism.with_parameter()?;
+            let (template, wrapped) = (template.read()?, wrapped.bytes()?);
+            let parameter = api::wrapping::Parameter::apart(&mechanism, &parameter, aad.bytes()?)?;
+            api::wrapping::unwrap_authenticated(
+                m, session, mechanism, unwrapping, wrapped, template, parameter
+            ).map(handle)
+        });
 
         // 5.6 Session management functions
         fn C_GetSessionValidationFlags(session: Session, kind: Number, flags: Place CK_FLAGS) => |m|

@@ -1,7 +1,8 @@
 //! The table's argument types for messages: the parameter of one message, and the mechanism that a
 //! message-based operation begins with.
 
-use super::borrow::{Input, OutputPlace};
+use super::arguments::MechanismPointer;
+use super::borrow::OutputPlace;
 use crate::ck::message::{MessageParameter, MessageParams, MessageShape, MessageStep};
 use crate::ck::{CK_ULONG, Error, Mechanism, Params, Result};
 use crate::crypto;
@@ -17,8 +18,8 @@ pub(crate) struct ParameterPlace {
     len: CK_ULONG,
     located: RefCell<Option<Located>>,
     made: RefCell<Option<(MessageParams, MessageStep)>>,
-    /// Where the output goes, and how much of it will be written: start and length in bytes.
-    out: Cell<(usize, usize)>,
+    /// Where the output goes; 0 where there is none.
+    out: Cell<usize>,
 }
 
 impl ParameterPlace {
@@ -49,16 +50,14 @@ impl ParameterPlace {
         Ok(())
     }
 
-    /// The same, with an output that will be written as far as the input is long. An IV or a tag that would
-    /// be written into it, or into each other, is `CKR_ARGUMENTS_BAD`.
+    /// The same with an output: an IV or a tag that would be written into it, or into each other, is
+    /// `CKR_ARGUMENTS_BAD`.
     pub(crate) fn around_output(
         &self,
         output: &OutputPlace,
-        input: &Input,
         work: impl FnOnce(&Self) -> Result<()>,
     ) -> Result<()> {
-        let len = usize::try_from(input.len()).unwrap_or(usize::MAX);
-        self.out.set((output.addr(), if output.addr() == 0 { 0 } else { len }));
+        self.out.set(output.addr());
         self.around(work)
     }
 }
@@ -67,12 +66,16 @@ impl MessageParameter for ParameterPlace {
     fn read(&self, shape: MessageShape, step: MessageStep, encrypting: bool) -> Result<MessageParams> {
         // SAFETY: the promise of `new`.
         let located = unsafe { message_params::read(self.start, self.len, shape, step, encrypting) }?;
-        if encrypting && located.collides(step, self.out.get()) {
-            return Err(Error::ArgumentsBad);
-        }
         let params = located.params.clone();
         *self.located.borrow_mut() = Some(located);
         Ok(params)
+    }
+
+    fn apart(&self, written: usize, step: MessageStep) -> Result<()> {
+        let out = self.out.get();
+        let out = (out, if out == 0 { 0 } else { written });
+        let collides = self.located.borrow().as_ref().is_some_and(|located| located.collides(step, out));
+        if collides { Err(Error::ArgumentsBad) } else { Ok(()) }
     }
 
     fn made(&self, params: MessageParams, step: MessageStep) {
@@ -86,9 +89,21 @@ pub(crate) struct MessageMechanismPointer(*const CK_MECHANISM);
 
 impl MessageMechanismPointer {
     /// # Safety
-    /// `mechanism` is NULL or leads to a readable mechanism while the value lives.
+    /// `mechanism` is NULL or leads to a readable mechanism while the value lives, and where
+    /// [`Self::with_parameter`] is used, its parameter is as [`ParameterPlace::new`] wants it.
     pub(crate) unsafe fn new(mechanism: *mut CK_MECHANISM) -> Self {
         Self(mechanism)
+    }
+
+    /// The mechanism of C_WrapKeyAuthenticated and its kin, and its parameter, which is that of a message.
+    /// `CKR_ARGUMENTS_BAD` for NULL.
+    pub(crate) fn with_parameter(&self) -> Result<(Mechanism, ParameterPlace)> {
+        // SAFETY: the promise of `new`.
+        let CK_MECHANISM { mechanism: ckm, pParameter: start, ulParameterLen: len } =
+            unsafe { abi::read(self.0) }?;
+        // SAFETY: as above; what the parameter leads to belongs to it.
+        let parameter = unsafe { ParameterPlace::new(start, len) };
+        Ok((Mechanism { ckm, params: Params::None }, parameter))
     }
 
     /// The mechanism, or none for NULL: an Init function then cancels the operation.
@@ -106,5 +121,59 @@ impl MessageMechanismPointer {
             return Err(Error::MechanismParamInvalid);
         }
         Ok(Some(Mechanism { ckm, params: Params::None }))
+    }
+}
+
+/// A pointer to the mechanism of C_WrapKey or C_UnwrapKey. AES-GCM and AES-CCM may bring a structure of their
+/// own for it (`CK_GCM_WRAP_PARAMS`, `CK_CCM_WRAP_PARAMS`), whose IV may be a result.
+pub(crate) struct WrapMechanismPointer(*mut CK_MECHANISM);
+
+/// What it says.
+pub(crate) enum WrapMechanism {
+    /// A parameter as for encryption.
+    Plain(Mechanism),
+    /// A parameter of this shape.
+    Own(Mechanism, MessageShape, ParameterPlace),
+}
+
+impl WrapMechanismPointer {
+    /// # Safety
+    /// As [`params::read`](crate::sys::params::read), and an IV in the parameter may be written.
+    pub(crate) unsafe fn new(mechanism: *mut CK_MECHANISM) -> Self {
+        Self(mechanism)
+    }
+
+    /// The mechanism. `CKR_ARGUMENTS_BAD` for NULL.
+    pub(crate) fn read(&self) -> Result<WrapMechanism> {
+        // SAFETY: the promise of `new`.
+        let CK_MECHANISM { mechanism: ckm, pParameter: start, ulParameterLen: len } =
+            unsafe { abi::read(self.0.cast_const()) }?;
+        let shape = match crypto::table::find(ckm).and_then(|(_, row)| row.ops.message_shape) {
+            Some(MessageShape::Gcm) => Some(MessageShape::GcmWrap),
+            Some(MessageShape::Ccm) => Some(MessageShape::CcmWrap),
+            _ => None,
+        };
+        if let Some(shape) = shape.filter(|shape| usize::try_from(len) == Ok(message_params::len(*shape))) {
+            // SAFETY: the promise of `new`.
+            let parameter = unsafe { ParameterPlace::new(start, len) };
+            return Ok(WrapMechanism::Own(Mechanism { ckm, params: Params::None }, shape, parameter));
+        }
+        // SAFETY: passed on.
+        unsafe { MechanismPointer::new(self.0) }.required().map(WrapMechanism::Plain)
+    }
+
+    /// The mechanism of an unwrapping, for which both structures mean the same: the generator is ignored.
+    pub(crate) fn for_unwrapping(&self) -> Result<Mechanism> {
+        let (mechanism, shape, parameter) = match self.read()? {
+            WrapMechanism::Plain(mechanism) => return Ok(mechanism),
+            WrapMechanism::Own(mechanism, shape, parameter) => (mechanism, shape, parameter),
+        };
+        let MessageParams { iv, tag, aad, .. } = parameter.read(shape, MessageStep::Whole, false)?;
+        let tag_len = CK_ULONG::try_from(tag.len()).map_err(|_| Error::MechanismParamInvalid)?;
+        let params = match shape {
+            MessageShape::CcmWrap => Params::Ccm { data_len: 0, nonce: iv, aad, mac_len: tag_len },
+            _ => Params::Gcm { iv, aad, tag_bits: tag_len * 8 },
+        };
+        Ok(Mechanism { params, ..mechanism })
     }
 }

@@ -15,6 +15,7 @@
 //! | `Output` | pointer, pointer to a length | [`OutputPlace`](super::borrow::OutputPlace) |
 //! | `Mechanism` | pointer | [`MechanismPointer`](super::arguments::MechanismPointer) |
 //! | `MessageMechanism` | pointer | [`MessageMechanismPointer`](super::parameter::MessageMechanismPointer) |
+//! | `WrapMechanism` | pointer | [`WrapMechanismPointer`](super::parameter::WrapMechanismPointer) |
 //! | `Parameter` | pointer, length | [`ParameterPlace`](super::parameter::ParameterPlace) |
 //! | `Attributes` | pointer, number | [`Template`](super::template::Template) |
 //! | `Place T` | pointer | [`Place`](super::borrow::Place), one value to be written |
@@ -197,6 +198,15 @@ macro_rules! arguments {
             [$($v)*
                 // SAFETY: the host vouches for the mechanism by calling this function.
                 let $arg = unsafe { MessageMechanismPointer::new(mechanism) };]
+            $session ($($rest)*) $($body)*);
+    };
+    ($name:ident [$($c:tt)*] [$($v:tt)*] $session:tt
+        ($arg:ident: WrapMechanism, $($rest:tt)*) $($body:tt)*) => {
+        arguments!($name
+            [$($c)* mechanism: *mut CK_MECHANISM,]
+            [$($v)*
+                // SAFETY: the host vouches for the mechanism and its parameter by calling this function.
+                let $arg = unsafe { WrapMechanismPointer::new(mechanism) };]
             $session ($($rest)*) $($body)*);
     };
     ($name:ident [$($c:tt)*] [$($v:tt)*] $session:tt ($arg:ident: Parameter, $($rest:tt)*) $($body:tt)*) => {

@@ -186,6 +186,9 @@ impl Ciphers {
         out: Output<'_>,
     ) -> Result<Filled> {
         let mut params = parameter.read(self.shape, MessageStep::Whole, self.encrypting)?;
+        if self.encrypting {
+            parameter.apart(input.len(), MessageStep::Whole)?;
+        }
         let filled = out.fill(input.len(), |room| {
             self.messaging.whole(&mut params, aad, input, room)?;
             Ok(input.len())
@@ -199,6 +202,9 @@ impl Ciphers {
     /// C_EncryptMessageBegin, C_DecryptMessageBegin
     pub fn begin(&mut self, parameter: &dyn MessageParameter, aad: &[u8]) -> Result<()> {
         let mut params = parameter.read(self.shape, MessageStep::Begin, self.encrypting)?;
+        if self.encrypting {
+            parameter.apart(0, MessageStep::Begin)?;
+        }
         self.messaging.begin(&mut params, aad)?;
         if self.encrypting {
             parameter.made(params, MessageStep::Begin);
@@ -217,6 +223,9 @@ impl Ciphers {
         let step = if last { MessageStep::Last } else { MessageStep::Middle };
         let mut params = parameter.read(self.shape, step, self.encrypting)?;
         let len = self.messaging.next_len(input.len(), last);
+        if self.encrypting {
+            parameter.apart(len, step)?;
+        }
         let filled = out.fill(len, |room| {
             self.messaging.next(&mut params, input, room, last)?;
             Ok(len)

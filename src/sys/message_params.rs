@@ -2,11 +2,13 @@
 //! to the same places when the call is over and no slice over the caller's memory lives any more.
 
 use super::abi::{
-    self, CK_CCM_MESSAGE_PARAMS, CK_GCM_MESSAGE_PARAMS, CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS, CK_ULONG,
+    self, CK_CCM_MESSAGE_PARAMS, CK_CCM_WRAP_PARAMS, CK_GCM_MESSAGE_PARAMS, CK_GCM_WRAP_PARAMS,
+    CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS, CK_ULONG,
 };
 use crate::ck::message::{IvGenerator, MessageParams, MessageShape, MessageStep};
 use crate::ck::{Error, Result};
 use cryptoki_sys::CKG_NO_GENERATE;
+use std::ptr::null_mut;
 
 /// Longest IV in bytes.
 const LARGEST_IV: CK_ULONG = 256;
@@ -33,6 +35,8 @@ struct Fields {
     tag: *mut u8,
     tag_len: CK_ULONG,
     data_len: Option<CK_ULONG>,
+    aad: *const u8,
+    aad_len: CK_ULONG,
 }
 
 /// Length of the structure in bytes.
@@ -41,6 +45,8 @@ pub const fn len(shape: MessageShape) -> usize {
         MessageShape::Gcm => size_of::<CK_GCM_MESSAGE_PARAMS>(),
         MessageShape::Ccm => size_of::<CK_CCM_MESSAGE_PARAMS>(),
         MessageShape::Poly1305 => size_of::<CK_SALSA20_CHACHA20_POLY1305_MSG_PARAMS>(),
+        MessageShape::GcmWrap => size_of::<CK_GCM_WRAP_PARAMS>(),
+        MessageShape::CcmWrap => size_of::<CK_CCM_WRAP_PARAMS>(),
     }
 }
 
@@ -67,8 +73,10 @@ pub unsafe fn read(
     }
     // SAFETY: the caller vouches for as many readable bytes as the structure has.
     let fields = unsafe { fields(start, shape) }?;
+    // With the tag behind the ciphertext there is no place for it here.
+    let apart = !matches!(shape, MessageShape::GcmWrap | MessageShape::CcmWrap);
     let (with_iv, with_tag) = match step {
-        MessageStep::Whole => (true, true),
+        MessageStep::Whole => (true, apart),
         MessageStep::Begin => (true, false),
         MessageStep::Middle => (false, false),
         MessageStep::Last => (false, true),
@@ -94,8 +102,14 @@ pub unsafe fn read(
         // SAFETY: the caller vouches for `tag_len` bytes at `tag`.
         unsafe { copy_in(fields.tag, Some(&mut tag)) };
     }
+    if fields.aad_len > super::params::LARGEST_AAD {
+        return Err(Error::MechanismParamInvalid);
+    }
+    // SAFETY: the caller vouches for `aad_len` bytes at `aad`. NULL with a length is an error there.
+    let aad = unsafe { abi::bytes(fields.aad, fields.aad_len) }.map_err(|_| Error::MechanismParamInvalid)?;
+    let aad = aad.to_vec();
     let params =
-        MessageParams { iv, fixed_bits: fields.fixed_bits, generator, tag, data_len: fields.data_len };
+        MessageParams { aad, iv, fixed_bits: fields.fixed_bits, generator, tag, data_len: fields.data_len };
     Ok(Located { params, iv: fields.iv, tag: fields.tag })
 }
 
@@ -119,6 +133,8 @@ unsafe fn fields(start: *const u8, shape: MessageShape) -> Result<Fields> {
                 tag: gcm.pTag,
                 tag_len: gcm.ulTagBits / 8,
                 data_len: None,
+                aad: null_mut(),
+                aad_len: 0,
             }
         }
         MessageShape::Ccm => {
@@ -132,6 +148,8 @@ unsafe fn fields(start: *const u8, shape: MessageShape) -> Result<Fields> {
                 tag: ccm.pMAC,
                 tag_len: ccm.ulMACLen,
                 data_len: Some(ccm.ulDataLen),
+                aad: null_mut(),
+                aad_len: 0,
             }
         }
         MessageShape::Poly1305 => {
@@ -145,6 +163,42 @@ unsafe fn fields(start: *const u8, shape: MessageShape) -> Result<Fields> {
                 tag: poly.pTag,
                 tag_len: POLY1305_TAG,
                 data_len: None,
+                aad: null_mut(),
+                aad_len: 0,
+            }
+        }
+        MessageShape::GcmWrap => {
+            // SAFETY: as above.
+            let gcm: CK_GCM_WRAP_PARAMS = unsafe { abi::read(start.cast()) }?;
+            if !gcm.ulTagBits.is_multiple_of(8) {
+                return Err(Error::MechanismParamInvalid);
+            }
+            Fields {
+                iv: gcm.pIv,
+                iv_len: gcm.ulIvLen,
+                fixed_bits: gcm.ulIvFixedBits,
+                generator: gcm.ivGenerator,
+                tag: null_mut(),
+                tag_len: gcm.ulTagBits / 8,
+                data_len: None,
+                aad: gcm.pAAD,
+                aad_len: gcm.ulAADLen,
+            }
+        }
+        MessageShape::CcmWrap => {
+            // SAFETY: as above.
+            let ccm: CK_CCM_WRAP_PARAMS = unsafe { abi::read(start.cast()) }?;
+            // The announced length is to be ignored: the key has its own (PKCS#11 3.2, 6.13.5).
+            Fields {
+                iv: ccm.pNonce,
+                iv_len: ccm.ulNonceLen,
+                fixed_bits: ccm.ulNonceFixedBits,
+                generator: ccm.nonceGenerator,
+                tag: null_mut(),
+                tag_len: ccm.ulMACLen,
+                data_len: None,
+                aad: ccm.pAAD,
+                aad_len: ccm.ulAADLen,
             }
         }
     })
@@ -175,7 +229,7 @@ impl Located {
     pub fn collides(&self, step: MessageStep, out: Stretch) -> bool {
         let iv_is_made = self.params.generator != IvGenerator::Caller
             && matches!(step, MessageStep::Whole | MessageStep::Begin);
-        let tag_is_made = matches!(step, MessageStep::Whole | MessageStep::Last);
+        let tag_is_made = matches!(step, MessageStep::Whole | MessageStep::Last) && !self.tag.is_null();
         let iv = (self.iv.addr(), if iv_is_made { self.params.iv.len() } else { 0 });
         let tag = (self.tag.addr(), if tag_is_made { self.params.tag.len() } else { 0 });
         meet(iv, tag) || meet(iv, out) || meet(tag, out)
@@ -190,7 +244,10 @@ impl Located {
             // SAFETY: `read` saw that the place is not NULL; its caller vouches for this length there.
             unsafe { made.iv.as_ptr().copy_to(self.iv, made.iv.len()) };
         }
-        if matches!(step, MessageStep::Whole | MessageStep::Last) && made.tag.len() == self.params.tag.len() {
+        if matches!(step, MessageStep::Whole | MessageStep::Last)
+            && !self.tag.is_null()
+            && made.tag.len() == self.params.tag.len()
+        {
             // SAFETY: as above; a tag without bytes is not written.
             unsafe { made.tag.as_ptr().copy_to(self.tag, made.tag.len()) };
         }

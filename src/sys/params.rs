@@ -16,7 +16,7 @@ use cryptoki_sys::{CK_FALSE, CK_TRUE, CKZ_DATA_SPECIFIED};
 /// Longest byte string in a parameter.
 const LARGEST_FIELD: CK_ULONG = 64 * 1024;
 /// Longest additional authenticated data.
-const LARGEST_AAD: CK_ULONG = 16 * 1024 * 1024;
+pub(super) const LARGEST_AAD: CK_ULONG = 16 * 1024 * 1024;
 /// Longest context of EdDSA (RFC 8032, 5.1).
 const LARGEST_CONTEXT: CK_ULONG = 255;
 

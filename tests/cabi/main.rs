@@ -13,6 +13,7 @@
 mod client;
 
 mod attributes;
+mod authenticated_wrap;
 mod classes;
 mod copies;
 mod damage;
@@ -28,6 +29,7 @@ mod objects;
 mod operation_state;
 mod outputs;
 mod parameters;
+mod pkcs8;
 mod processes;
 mod recover;
 mod sessions;

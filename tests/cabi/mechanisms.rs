@@ -87,7 +87,13 @@ pub fn keys_for(
             let public = public.bytes(CKA_EC_PARAMS, ED25519);
             pair(session.generate_pair(&generation, &public, &private).unwrap())
         }
-        CKM_AES_ECB | CKM_AES_CBC | CKM_AES_CBC_PAD | CKM_AES_CTR | CKM_AES_GCM | CKM_AES_CCM => {
+        CKM_AES_ECB
+        | CKM_AES_CBC
+        | CKM_AES_CBC_PAD
+        | CKM_AES_CTR
+        | CKM_AES_GCM
+        | CKM_AES_CCM
+        | CKM_AES_KEY_WRAP..=CKM_AES_KEY_WRAP_KWP => {
             let key = session.aes(template(protect).flag(process, true)).unwrap();
             (key, key)
         }
