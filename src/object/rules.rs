@@ -222,6 +222,9 @@ const SECRET_KEY: &[Rule] = &[
 /// AES, generic secret and HMAC keys (6.10, 6.8).
 const SECRET_BYTES: &[Rule] = &[rule(CKA_VALUE, &[1, 4, 6, 7]), rule(CKA_VALUE_LEN, &[2, 3])];
 
+/// Keys whose type settles their length (6.58).
+const SECRET_OF_ONE_LENGTH: &[Rule] = &[rule(CKA_VALUE, &[1, 4, 6, 7]), rule(CKA_VALUE_LEN, &[2])];
+
 const RSA_PUBLIC: &[Rule] =
     &[rule(CKA_MODULUS, &[1, 4]), rule(CKA_MODULUS_BITS, &[2, 3]), rule(CKA_PUBLIC_EXPONENT, &[1])];
 
@@ -261,7 +264,7 @@ impl Rules {
             (CKO_PRIVATE_KEY, Some(CKK_RSA)) => (PRIVATE_KEY, RSA_PRIVATE),
             (CKO_PRIVATE_KEY, Some(CKK_EC | CKK_EC_EDWARDS)) => (PRIVATE_KEY, EC_PRIVATE),
             (CKO_SECRET_KEY, Some(kind)) if super::key::is_secret_key_type(kind) => {
-                (SECRET_KEY, SECRET_BYTES)
+                (SECRET_KEY, if kind == CKK_CHACHA20 { SECRET_OF_ONE_LENGTH } else { SECRET_BYTES })
             }
             _ => return Err(Error::AttributeValueInvalid),
         };

@@ -248,6 +248,35 @@ alone! {
 }
 
 alone! {
+    fn changes_from_two_sides_lose_nothing() {
+        let world = World::new();
+        let session = world.user();
+        for token in [false, true] {
+            let rounds = if token { 3 } else { 40 };
+            for _ in 0..rounds {
+                let key = session.aes(open().flag(CKA_TOKEN, token)).unwrap();
+                let other = world.module.read_write(world.slot);
+                std::thread::scope(|scope| {
+                    scope.spawn(|| {
+                        for number in 0..20 {
+                            other.set(key, &Template::new().label(&number.to_string())).unwrap();
+                        }
+                    });
+                    session.set(key, &Template::new().flag(CKA_SENSITIVE, true)).unwrap();
+                    session.set(key, &Template::new().flag(CKA_EXTRACTABLE, false)).unwrap();
+                    session.set_state(key, COMPROMISED).unwrap();
+                });
+                assert_eq!(session.get_bool(key, CKA_SENSITIVE), Ok(true));
+                assert_eq!(session.get_bool(key, CKA_EXTRACTABLE), Ok(false));
+                assert_eq!(session.get_ulong(key, CKA_KEYWARD_STATE), Ok(COMPROMISED));
+                assert_eq!(session.get(key, CKA_LABEL).unwrap(), b"19");
+                other.close().unwrap();
+            }
+        }
+    }
+}
+
+alone! {
     fn check_values_are_computed_and_checked() {
         let world = World::new();
         let session = world.user();
