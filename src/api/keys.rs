@@ -44,14 +44,14 @@ fn completed(
 
 /// The template of a key that comes out of an unwrapping key: what the caller asks, under that key's
 /// `CKA_UNWRAP_TEMPLATE`.
-pub(super) fn unwrapped(key: &Held, raw: &[RawAttribute]) -> Result<Template> {
+pub(super) fn unwrap_template(key: &Held, raw: &[RawAttribute]) -> Result<Template> {
     let asked = template::under(key.attributes(), CKA_UNWRAP_TEMPLATE, Attributes::from_raw(raw)?)?;
     completed(Making::Unwrap, asked, None, None)
 }
 
 /// The template of a derived key: what the caller asks, under the base key's `CKA_DERIVE_TEMPLATE`. Where neither
 /// names a type of key it is a generic secret.
-fn derived(key: &Held, raw: &[RawAttribute]) -> Result<Template> {
+fn derive_template(key: &Held, raw: &[RawAttribute]) -> Result<Template> {
     let asked = template::under(key.attributes(), CKA_DERIVE_TEMPLATE, Attributes::from_raw(raw)?)?;
     let kind = (!asked.has(CKA_KEY_TYPE)).then_some(CKK_GENERIC_SECRET);
     completed(Making::Derive, asked, Some(CKO_SECRET_KEY), kind)
@@ -121,7 +121,7 @@ pub fn derive_key(
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
     let key = session.key(base)?;
-    let mut template = derived(&key, &raw)?;
+    let mut template = derive_template(&key, &raw)?;
     begin(&mut template);
     let parent = Parent::of(key.attributes());
     let grant = session.authorize(Derive { key, mechanism, template })?;
@@ -158,7 +158,7 @@ pub fn unwrap_key(
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
     let key = session.key(unwrapping).map_err(|_| Error::UnwrappingKeyHandleInvalid)?;
-    let mut template = unwrapped(&key, &raw)?;
+    let mut template = unwrap_template(&key, &raw)?;
     begin(&mut template);
     let grant = session.authorize(Unwrap { key, mechanism, wrapped: wrapped.to_vec(), template })?;
     let new = session.backend().unwrap(grant)?;
