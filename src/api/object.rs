@@ -150,20 +150,30 @@ pub fn set_attribute_values(
     template: Vec<RawAttribute>,
 ) -> Result<()> {
     let session = m.session(s)?;
-    let held = session.object(object)?;
     let changes = Attributes::from_raw(&template)?;
     if let Some(number) = changes.number(CKA_KEYWARD_STATE) {
         if changes.len() > 1 {
             return Err(Error::TemplateInconsistent);
         }
         let to = State::from_number(number).ok_or(Error::AttributeValueInvalid)?;
-        let grant = session.authorize(Transition { object: held, to })?;
+        let grant = session.authorize(Transition { object: session.object(object)?, to })?;
         return session.token().pass(object, grant, &Grounds::default());
     }
-    let attributes = template::modify(held.attributes(), &changes)?;
-    let grant = session.authorize(Change { object: held, attributes })?;
-    session.token().change(object, grant)
+    // Where somebody else changes the object between the judgement and the writing, it is judged anew.
+    for _ in 0..ATTEMPTS {
+        let held = session.object(object)?;
+        let attributes = template::modify(held.attributes(), &changes)?;
+        let grant = session.authorize(Change { object: held, attributes })?;
+        if session.token().change(object, grant)? {
+            return Ok(());
+        }
+        session.token().refresh()?;
+    }
+    Err(Error::FunctionFailed)
 }
+
+/// So often is a change tried that others get in the way of.
+const ATTEMPTS: usize = 100;
 
 /// C_FindObjectsInit.
 pub fn find_init(m: &Module, s: SessionHandle, template: Vec<RawAttribute>) -> Result<()> {

@@ -251,6 +251,7 @@ fn may_make(
     if facts.trusted && who.role != Role::SecurityOfficer {
         return Err(Denial::new(Reason::AttributeReadOnly, "only the SO may set CKA_TRUSTED"));
     }
+    may_trust(who, facts)?;
     if let (Some(row), Some(Entry::Generate)) = (row, entry)
         && facts.bits > 0
         && !row.sizes.hold(facts.bits)
@@ -258,6 +259,14 @@ fn may_make(
         return Err(about_mechanism(Reason::KeySize, row.ckm, "does not make a key of this size"));
     }
     guard.rules().judge_new(facts)
+}
+
+/// Whom others shall trust is not for everybody to say, who can open a session: a rule of this token (4.1.1).
+fn may_trust(who: &Caller, facts: &KeyFacts) -> Result<(), Denial> {
+    if facts.class == CKO_TRUST && who.role == Role::Public {
+        return Err(Denial::new(Reason::NotLoggedIn, "trust in a certificate needs a login"));
+    }
+    Ok(())
 }
 
 /// C_CopyObject: a copy may be less open than its original, never more.
@@ -304,6 +313,7 @@ fn may_change(guard: &Guard, who: &Caller, object: &Held, after: &Attributes) ->
     if object.facts().class == CKO_CERTIFICATE && object.facts().trusted {
         return Err(Denial::new(Reason::NotModifiable, "a trusted certificate cannot be modified"));
     }
+    may_trust(who, object.facts())?;
     if changes_ask_for_trust(object.attributes(), after) && who.role != Role::SecurityOfficer {
         return Err(Denial::new(Reason::AttributeReadOnly, "only the SO may set CKA_TRUSTED"));
     }
@@ -338,6 +348,7 @@ fn may_pass(who: &Caller, object: &Held, to: State) -> Result<(), Denial> {
 /// C_DestroyObject.
 fn may_remove(who: &Caller, object: &Held) -> Result<(), Denial> {
     writable(who, object.facts())?;
+    may_trust(who, object.facts())?;
     if !object.facts().destroyable {
         return Err(Denial::new(Reason::NotDestroyable, "CKA_DESTROYABLE is false"));
     }

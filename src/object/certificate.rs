@@ -100,6 +100,28 @@ mod tests {
         }
     }
 
+    /// Made by OpenSSL 3.0: `req -x509` with a key on P-256, and `ec -pubout`.
+    #[test]
+    fn public_key_info_of_a_real_certificate_is_found() {
+        let whole = hex(concat!(
+            "308201123081b902147dbe8eb9502fb3fca66dea1bab86272473389ec0300a06082a8648ce3d040302300c310a300806035504",
+            "030c016b301e170d3236313132323231343433305a170d3336313131393231343433305a300c310a300806035504030c016b30",
+            "59301306072a8648ce3d020106082a8648ce3d0301070342000408e5be909909b6ff4294112994ddfbb46fbbcedebc32be56cd",
+            "b837c5714b1d7f6984792df5e141ed16e50ee6edbcdcf9c0c22eebbb4fdf290f4247c8267fb109300a06082a8648ce3d040302",
+            "034800304502205f8c9faecfad95667d8c314be7f5d138cccb1aa6a0e5659a14a3ddc7e9f3e7d7022100aded0d0bc7b595cc7b",
+            "952086301774b126587477598d0c0004f6a6a7fd1892f7"
+        ));
+        let key = hex(concat!(
+            "3059301306072a8648ce3d020106082a8648ce3d0301070342000408e5be909909b6ff4294112994ddfbb46fbbcedebc32be56",
+            "cdb837c5714b1d7f6984792df5e141ed16e50ee6edbcdcf9c0c22eebbb4fdf290f4247c8267fb109"
+        ));
+        assert_eq!(public_key_info(&whole), Some(&key[..]));
+    }
+
+    fn hex(text: &str) -> Vec<u8> {
+        (0..text.len()).step_by(2).map(|at| u8::from_str_radix(&text[at..at + 2], 16).unwrap()).collect()
+    }
+
     #[test]
     fn public_key_info_of_a_damaged_certificate_is_none() {
         let key = sequence(&[&sequence(&[]), &der::bit_string(&[1, 2, 3])]);

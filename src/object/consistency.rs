@@ -143,7 +143,7 @@ mod tests {
         let anchor = (CKA_TRUST_SERVER_AUTH, Value::Ulong(CKT_TRUST_ANCHOR.into()));
         let hash = |len| (CKA_HASH_OF_CERTIFICATE, Value::Bytes(vec![1; len]));
         let named = (CKA_NAME_HASH_ALGORITHM, Value::Ulong(CKM_SHA256));
-        assert_eq!(of(CKO_TRUST, &[anchor.clone()]), Err(Error::TemplateIncomplete));
+        assert_eq!(of(CKO_TRUST, std::slice::from_ref(&anchor)), Err(Error::TemplateIncomplete));
         assert_eq!(of(CKO_TRUST, &[anchor.clone(), hash(32)]), Err(Error::TemplateInconsistent));
         assert_eq!(of(CKO_TRUST, &[anchor.clone(), hash(20)]), Err(Error::TemplateIncomplete));
         assert_eq!(of(CKO_TRUST, &[anchor, hash(32), named]), Ok(()));

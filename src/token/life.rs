@@ -107,24 +107,41 @@ impl Token {
         writer.put(uid, attributes, &held.keep()?)
     }
 
-    /// C_SetAttributeValue, granted: the changes are applied to the object as it is now.
-    pub fn change(&self, handle: ObjectHandle, grant: Authorized<Change>) -> Result<()> {
+    /// C_SetAttributeValue, granted: the changed attributes take the place of those that were judged. Answers
+    /// `false`, and changes nothing, where somebody else changed the object meanwhile: then judge again.
+    pub fn change(&self, handle: ObjectHandle, grant: Authorized<Change>) -> Result<bool> {
         let Change { object, attributes } = grant.into_op();
         if !object.facts().token {
-            let owner =
-                self.objects.table.with(handle.0, |entry| entry.owner).ok_or(Error::ObjectHandleInvalid)?;
-            let held = Arc::new(object.changed(attributes, self.guard().rules())?);
-            self.objects.table.replace(handle.0, Entry { held, owner });
-            return Ok(());
+            return self.change_session_object(handle, &object, attributes);
         }
-        self.write(|writer| {
+        let mut as_judged = true;
+        let written = self.write(|writer| {
             let (record, _) = writer.attributes(object.uid())?.ok_or(Error::ObjectHandleInvalid)?;
-            if record.version != object.version() {
-                // Another process changed it between the judgement and now: judge again.
-                return Err(Error::FunctionFailed);
+            as_judged = record.version == object.version();
+            if as_judged {
+                self.rewrite(writer, object.uid(), &attributes)
+            } else {
+                Err(Error::FunctionFailed)
             }
-            self.rewrite(writer, object.uid(), &attributes)
-        })
+        });
+        if as_judged { written.map(|()| true) } else { Ok(false) }
+    }
+
+    fn change_session_object(
+        &self,
+        handle: ObjectHandle,
+        object: &Held,
+        attributes: Attributes,
+    ) -> Result<bool> {
+        let _one_at_a_time = self.binding.lock();
+        let there = self.objects.table.with(handle.0, |entry| (entry.held.version(), entry.owner));
+        let (version, owner) = there.ok_or(Error::ObjectHandleInvalid)?;
+        if version != object.version() {
+            return Ok(false);
+        }
+        let held = Arc::new(object.changed(attributes, self.guard().rules())?);
+        self.objects.table.replace(handle.0, Entry { held, owner });
+        Ok(true)
     }
 
     /// A granted step in a key's life. Suspension and compromise take the other half of the pair along.
@@ -175,6 +192,10 @@ impl Token {
         together: bool,
         grounds: &Grounds,
     ) -> Result<()> {
+        let _one_at_a_time = self.binding.lock();
+        // It may have taken another step since it was judged.
+        let from = self.objects.held(handle).ok_or(Error::ObjectHandleInvalid)?.facts().state;
+        crate::policy::lifecycle::transition(from, to).map_err(|denial| denial.error)?;
         for (place, owner, held) in self.session_halves(object) {
             let other = place != handle.0;
             if other && (!together || crate::policy::lifecycle::transition(held.facts().state, to).is_err()) {

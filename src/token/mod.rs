@@ -61,7 +61,7 @@ pub struct Token {
     seen: AtomicU64,
     /// The token's version up to which changes were taken in.
     seen_version: Mutex<u64>,
-    /// Held while a session object is bound to its purpose.
+    /// Held while a session object changes, so that no change undoes another.
     binding: Mutex<()>,
 }
 

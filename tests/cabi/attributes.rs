@@ -248,6 +248,35 @@ alone! {
 }
 
 alone! {
+    fn changes_from_two_sides_lose_nothing() {
+        let world = World::new();
+        let session = world.user();
+        for token in [false, true] {
+            let rounds = if token { 3 } else { 40 };
+            for _ in 0..rounds {
+                let key = session.aes(open().flag(CKA_TOKEN, token)).unwrap();
+                let other = world.module.read_write(world.slot);
+                std::thread::scope(|scope| {
+                    scope.spawn(|| {
+                        for number in 0..20 {
+                            other.set(key, &Template::new().label(&number.to_string())).unwrap();
+                        }
+                    });
+                    session.set(key, &Template::new().flag(CKA_SENSITIVE, true)).unwrap();
+                    session.set(key, &Template::new().flag(CKA_EXTRACTABLE, false)).unwrap();
+                    session.set_state(key, COMPROMISED).unwrap();
+                });
+                assert_eq!(session.get_bool(key, CKA_SENSITIVE), Ok(true));
+                assert_eq!(session.get_bool(key, CKA_EXTRACTABLE), Ok(false));
+                assert_eq!(session.get_ulong(key, CKA_KEYWARD_STATE), Ok(COMPROMISED));
+                assert_eq!(session.get(key, CKA_LABEL).unwrap(), b"19");
+                other.close().unwrap();
+            }
+        }
+    }
+}
+
+alone! {
     fn check_values_are_computed_and_checked() {
         let world = World::new();
         let session = world.user();
@@ -476,6 +505,42 @@ alone! {
         assert!(objects.iter().all(|object| distinct.contains(object)));
         assert_eq!(session.find(&many).unwrap().len(), 1500);
         assert_eq!(session.find(&Template::new().label(&label(7))).unwrap(), [objects[7]]);
+    }
+}
+
+alone! {
+    fn keys_that_leave_with_the_trusted_only_do_so() {
+        let world = World::new();
+        let session = world.user();
+        let wrapping = || Template::token().flag(CKA_WRAP, true).ulong(CKA_MODULUS_BITS, 3072);
+        let pair = |label| {
+            let private = Template::token().flag(CKA_UNWRAP, true);
+            let mechanism = Mechanism::plain(CKM_RSA_PKCS_KEY_PAIR_GEN);
+            session.generate_pair(&mechanism, &wrapping().label(label), &private).unwrap().0
+        };
+        let (trusted, other) = (pair("trusted"), pair("other"));
+        session.logout().unwrap();
+        session.login(CKU_SO, SO_PIN).unwrap();
+        session.set(trusted, &Template::new().flag(CKA_TRUSTED, true)).unwrap();
+        session.logout().unwrap();
+        session.login(CKU_USER, USER_PIN).unwrap();
+        let small = |careful| {
+            let template = Template::new().ulong(CKA_VALUE_LEN, 16).flag(CKA_EXTRACTABLE, true);
+            let template = template.flag(CKA_WRAP_WITH_TRUSTED, careful);
+            session.generate(&Mechanism::plain(CKM_AES_KEY_GEN), &template).unwrap()
+        };
+        let (careful, careless) = (small(true), small(false));
+        let oaep = Mechanism::oaep(CKM_SHA256, CKG_MGF1_SHA256, b"");
+        session.wrap(&oaep, trusted, careful).unwrap();
+        session.wrap(&oaep, trusted, careless).unwrap();
+        session.wrap(&oaep, other, careless).unwrap();
+        assert_eq!(session.wrap(&oaep, other, careful), Err(Rv(CKR_KEY_NOT_WRAPPABLE)));
+        // A user's copy of the trusted key is not trusted, and so is not made.
+        assert_eq!(session.copy(trusted, &Template::new()), Err(READ_ONLY));
+        // The key does not forget its care, nor does its copy.
+        let forget = Template::new().flag(CKA_WRAP_WITH_TRUSTED, false);
+        assert_eq!(session.set(careful, &forget), Err(READ_ONLY));
+        assert_eq!(session.copy(careful, &forget), Err(READ_ONLY));
     }
 }
 

@@ -210,6 +210,18 @@ alone! {
         for short in [CKA_ISSUER, CKA_SERIAL_NUMBER] {
             assert_eq!(session.create(&Template::new().class(CKO_TRUST).bytes(short, b"x")), INCOMPLETE);
         }
+        // Whoever is not logged in reads what is trusted, and has no say in it.
+        session.logout().unwrap();
+        let nobody = Rv(CKR_USER_NOT_LOGGED_IN);
+        assert_eq!(session.get_ulong(anchor, CKA_TRUST_SERVER_AUTH), Ok(CKT_NOT_TRUSTED.into()));
+        assert_eq!(session.create(&trust()), Err(nobody));
+        for object in [anchor, unknown] {
+            assert_eq!(session.copy(object, &Template::new().flag(CKA_TOKEN, false)), Err(nobody));
+            assert_eq!(session.set(object, &Template::new().label("x")), Err(nobody));
+            assert_eq!(session.destroy(object), Err(nobody));
+        }
+        session.login(CKU_SO, SO_PIN).unwrap();
+        session.create(&trust().flag(CKA_TOKEN, true)).unwrap();
     }
 }
 
