@@ -13,11 +13,13 @@
 mod client;
 
 mod damage;
+mod functions;
 mod hostile;
 mod law;
 mod mechanisms;
 mod objects;
 mod outputs;
+mod positions;
 mod processes;
 mod threads;
 mod token;
