@@ -13,9 +13,11 @@
 mod client;
 
 mod damage;
+mod forks;
 mod functions;
 mod hostile;
 mod law;
+mod loading;
 mod mechanisms;
 mod objects;
 mod outputs;
