@@ -100,8 +100,11 @@ impl Backend for Software {
         if template.class != CKO_SECRET_KEY {
             return Err(Error::TemplateInconsistent);
         }
+        if template.kind.is_none() {
+            return Err(Error::TemplateIncomplete);
+        }
         let value = opened(&mut *start(&context, &mechanism.params)?, &wrapped)?;
-        secret_key(template, value)
+        secret_key(template, value).map_err(no_key)
     }
 
     fn create(&self, grant: Authorized<Create>) -> Result<NewObject> {
@@ -163,6 +166,17 @@ fn secret_key(template: Template, value: Secret) -> Result<NewObject> {
         return Err(Error::TemplateInconsistent);
     }
     described(template, crypto::import_secret(kind, &value)?)
+}
+
+/// The answer to unwrapped bytes that are no such key. It is the one to a wrong padding: a caller that could tell
+/// the two apart would have a padding oracle (Vaudenay 2002; Bardou and others 2012).
+const fn no_key(error: Error) -> Error {
+    match error {
+        Error::AttributeValueInvalid | Error::TemplateInconsistent | Error::KeySizeRange => {
+            Error::WrappedKeyInvalid
+        }
+        other => other,
+    }
 }
 
 /// Decrypts a wrapped key. Whatever was wrong with it, the answer is one.

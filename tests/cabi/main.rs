@@ -12,6 +12,7 @@
 
 mod client;
 
+mod attacks;
 mod damage;
 mod forks;
 mod functions;
