@@ -4,7 +4,7 @@
 use super::NewObject;
 use super::software::described;
 use crate::ck::message::{IvGenerator, MessageParams};
-use crate::ck::{CK_ULONG, Error, Params, Result};
+use crate::ck::{CK_KEY_TYPE, CK_ULONG, Error, Params, Result};
 use crate::crypto::mechanism::{Ciphering, Row};
 use crate::crypto::{self, Material, pkcs8};
 use crate::guard::Authorized;
@@ -36,6 +36,7 @@ pub(super) fn unwrap(grant: Authorized<Unwrap>) -> Result<NewObject> {
     let start = row.ops.decrypt.ok_or(Error::MechanismInvalid)?;
     let context = grant.context()?;
     let Unwrap { mechanism, wrapped, template, .. } = grant.into_op();
+    let kind = kind_of(&template)?;
     let announced = match &mechanism.params {
         Params::Ccm { mac_len, .. } => {
             let mac_len = usize::try_from(*mac_len).map_err(|_| Error::MechanismParamInvalid)?;
@@ -45,7 +46,8 @@ pub(super) fn unwrap(grant: Authorized<Unwrap>) -> Result<NewObject> {
     };
     let mut cipher = start(&context, announced.as_ref().unwrap_or(&mechanism.params))?;
     let plain = opened(&mut *cipher, &wrapped)?;
-    made_of(template, plain, row)
+    let padded = !cipher.exact();
+    made_of(template, kind, plain, row).map_err(|error| if padded { no_key(error) } else { error })
 }
 
 /// C_WrapKeyAuthenticated
@@ -77,10 +79,19 @@ pub(super) fn unwrap_authenticated(
     let start = row.ops.message_decrypt.ok_or(Error::MechanismInvalid)?;
     let context = grant.context()?;
     let Unwrap { wrapped, template, .. } = grant.into_op();
+    let kind = kind_of(&template)?;
     message.data_len = None;
     let mut plain = Secret::zeroed(wrapped.len());
     start(&context)?.whole(message, aad, &wrapped, plain.expose_mut()).map_err(unusable)?;
-    made_of(template, plain, row)
+    made_of(template, kind, plain, row)
+}
+
+/// The type of the key to be made, asked before anything is decrypted.
+fn kind_of(template: &Template) -> Result<CK_KEY_TYPE> {
+    if !matches!(template.class, CKO_SECRET_KEY | CKO_PRIVATE_KEY) {
+        return Err(Error::TemplateInconsistent);
+    }
+    template.kind.ok_or(Error::TemplateIncomplete)
 }
 
 /// The bytes of the key that is wrapped.
@@ -98,8 +109,7 @@ fn plain_of(grant: &Authorized<Wrap>, row: &Row) -> Result<Secret> {
 }
 
 /// The key that was unwrapped, as its template says.
-fn made_of(template: Template, plain: Secret, row: &Row) -> Result<NewObject> {
-    let kind = template.kind.ok_or(Error::TemplateIncomplete)?;
+fn made_of(template: Template, kind: CK_KEY_TYPE, plain: Secret, row: &Row) -> Result<NewObject> {
     match template.class {
         CKO_SECRET_KEY => {
             let value = cut(plain, template.attributes.number(CKA_VALUE_LEN), row)?;
@@ -146,6 +156,18 @@ fn announced(params: &Params, len: usize) -> Option<Params> {
             mac_len: *mac_len,
         }),
         _ => None,
+    }
+}
+
+/// The answer to unwrapped bytes that are no such key, where a padding was taken off. It is the one to a wrong
+/// padding: a caller that could tell the two apart would have a padding oracle (Vaudenay 2002; Bardou and
+/// others 2012).
+const fn no_key(error: Error) -> Error {
+    match error {
+        Error::AttributeValueInvalid | Error::KeySizeRange | Error::WrappedKeyLenRange => {
+            Error::WrappedKeyInvalid
+        }
+        other => other,
     }
 }
 

@@ -2,6 +2,7 @@
 //! Every one of the 104 functions answers a code of the standard, and the process lives.
 
 use super::client::*;
+use super::functions::{self, Function, Word};
 use crate::{alone, call};
 use cryptoki_sys::*;
 use std::ffi::c_void;
@@ -15,96 +16,19 @@ struct Wild {
     pointer: *mut u8,
 }
 
-/// An argument, made from that.
-trait Argument {
-    fn of(wild: &Wild, first: bool) -> Self;
-}
-
-impl Argument for CK_ULONG {
-    fn of(wild: &Wild, first: bool) -> Self {
-        if first { wild.first } else { wild.number }
+impl Wild {
+    fn call(&self, function: &Function) -> CK_RV {
+        let words = function.kinds.iter().flat_map(|kind| kind.words());
+        let words: Vec<_> = words
+            .enumerate()
+            .map(|(at, word)| match word {
+                Word::Pointer => self.pointer.expose_provenance(),
+                Word::Number if at == 0 => self.first as usize,
+                _ => self.number as usize,
+            })
+            .collect();
+        function.call(&words)
     }
-}
-
-impl Argument for u8 {
-    fn of(wild: &Wild, _: bool) -> Self {
-        wild.number as Self
-    }
-}
-
-impl<T> Argument for *mut T {
-    fn of(wild: &Wild, _: bool) -> Self {
-        wild.pointer.cast()
-    }
-}
-
-impl Argument for CK_NOTIFY {
-    fn of(_: &Wild, _: bool) -> Self {
-        None
-    }
-}
-
-/// A function that can be called with such arguments.
-trait Wildly {
-    fn wildly(self, wild: &Wild) -> CK_RV;
-}
-
-macro_rules! arity {
-    ($first:ident $($argument:ident)*) => {
-        impl<$first: Argument, $($argument: Argument),*> Wildly
-            for unsafe extern "C" fn($first, $($argument),*) -> CK_RV
-        {
-            fn wildly(self, wild: &Wild) -> CK_RV {
-                // SAFETY: pointers are NULL or lead to a buffer of the test; lengths that say more are what is tried.
-                unsafe { self($first::of(wild, true), $($argument::of(wild, false)),*) }
-            }
-        }
-    };
-}
-
-arity!(A);
-arity!(A B);
-arity!(A B C);
-arity!(A B C D);
-arity!(A B C D E);
-arity!(A B C D E F);
-arity!(A B C D E F G);
-arity!(A B C D E F G H);
-arity!(A B C D E F G H I);
-arity!(A B C D E F G H I J);
-
-type Function = (&'static str, Box<dyn Fn(&Wild) -> CK_RV>);
-
-macro_rules! functions {
-    ($($name:ident)*) => {
-        fn functions(list: &'static CK_FUNCTION_LIST_3_2) -> Vec<Function> {
-            vec![$((stringify!($name), Box::new(|wild: &Wild| list.$name.unwrap().wildly(wild)) as _)),*]
-        }
-    };
-}
-
-functions! {
-    C_Initialize C_Finalize C_GetInfo C_GetFunctionList C_GetSlotList
-    C_GetSlotInfo C_GetTokenInfo C_GetMechanismList C_GetMechanismInfo C_InitToken
-    C_InitPIN C_SetPIN C_WaitForSlotEvent C_OpenSession C_CloseSession
-    C_CloseAllSessions C_GetSessionInfo C_GetOperationState C_SetOperationState C_Login
-    C_Logout C_CreateObject C_CopyObject C_DestroyObject C_GetObjectSize
-    C_GetAttributeValue C_SetAttributeValue C_FindObjectsInit C_FindObjects C_FindObjectsFinal
-    C_EncryptInit C_Encrypt C_EncryptUpdate C_EncryptFinal C_DecryptInit
-    C_Decrypt C_DecryptUpdate C_DecryptFinal C_DigestInit C_Digest
-    C_DigestUpdate C_DigestKey C_DigestFinal C_SignInit C_Sign
-    C_SignUpdate C_SignFinal C_SignRecoverInit C_SignRecover C_VerifyInit
-    C_Verify C_VerifyUpdate C_VerifyFinal C_VerifyRecoverInit C_VerifyRecover
-    C_DigestEncryptUpdate C_DecryptDigestUpdate C_SignEncryptUpdate C_DecryptVerifyUpdate C_GenerateKey
-    C_GenerateKeyPair C_WrapKey C_UnwrapKey C_DeriveKey C_SeedRandom
-    C_GenerateRandom C_GetFunctionStatus C_CancelFunction C_GetInterfaceList C_GetInterface
-    C_LoginUser C_SessionCancel C_MessageEncryptInit C_EncryptMessage C_EncryptMessageBegin
-    C_EncryptMessageNext C_MessageEncryptFinal C_MessageDecryptInit C_DecryptMessage C_DecryptMessageBegin
-    C_DecryptMessageNext C_MessageDecryptFinal C_MessageSignInit C_SignMessage C_SignMessageBegin
-    C_SignMessageNext C_MessageSignFinal C_MessageVerifyInit C_VerifyMessage C_VerifyMessageBegin
-    C_VerifyMessageNext C_MessageVerifyFinal C_VerifySignatureInit C_VerifySignature C_VerifySignatureUpdate
-    C_VerifySignatureFinal C_EncapsulateKey C_DecapsulateKey C_WrapKeyAuthenticated C_UnwrapKeyAuthenticated
-    C_GetSessionValidationFlags C_AsyncComplete C_AsyncGetID C_AsyncJoin
 }
 
 /// Functions that work without C_Initialize, or are it.
@@ -119,13 +43,14 @@ fn is_a_code_of_the_standard(code: CK_RV) -> bool {
 alone! {
     fn every_function_before_initialize_says_so() {
         let module = Module::load();
-        let functions = functions(module.list);
+        let functions = functions::all(module.list);
         assert_eq!(functions.len(), 104);
         let mut room = [0_u64; 512];
-        for (name, call) in functions.iter().filter(|(name, _)| !WITHOUT_MODULE.contains(name)) {
+        for function in functions.iter().filter(|function| !WITHOUT_MODULE.contains(&function.name)) {
+            let name = function.name;
             for pointer in [null_mut(), room.as_mut_ptr().cast()] {
                 for number in NUMBERS {
-                    let code = call(&Wild { first: number, number, pointer });
+                    let code = Wild { first: number, number, pointer }.call(function);
                     assert_eq!(Rv(code), Rv(CKR_CRYPTOKI_NOT_INITIALIZED), "{name} {number:#x}");
                 }
             }
@@ -139,7 +64,8 @@ alone! {
         let world = World::new();
         let not_supported = keyward_pkcs11::ffi::not_supported();
         let mut room = [0_u64; 512];
-        for (name, call) in functions(world.module.list) {
+        for function in functions::all(world.module.list) {
+            let name = function.name;
             if matches!(name, "C_Initialize" | "C_Finalize") {
                 continue;
             }
@@ -153,7 +79,7 @@ alone! {
                     for first in [session.handle, world.slot, 0, CK_ULONG::MAX] {
                         room.fill(fill.unwrap_or_default());
                         let pointer = fill.map_or(null_mut(), |_| room.as_mut_ptr().cast());
-                        let code = call(&Wild { first, number, pointer });
+                        let code = Wild { first, number, pointer }.call(&function);
                         let what = format!("{name} {first:#x} {number:#x} {fill:x?}: {:?}", Rv(code));
                         assert!(is_a_code_of_the_standard(code), "{what}");
                         assert_ne!(code, CKR_GENERAL_ERROR, "{what}");

@@ -12,15 +12,19 @@
 
 mod client;
 
+mod attacks;
 mod attributes;
 mod authenticated_wrap;
 mod classes;
 mod copies;
 mod damage;
 mod dual;
+mod forks;
+mod functions;
 mod history;
 mod hostile;
 mod law;
+mod loading;
 mod mechanisms;
 mod messages;
 mod named_users;
@@ -30,6 +34,7 @@ mod operation_state;
 mod outputs;
 mod parameters;
 mod pkcs8;
+mod positions;
 mod processes;
 mod recover;
 mod sessions;

@@ -239,7 +239,7 @@ alone! {
 // --- fork -------------------------------------------------------------------------------------------
 
 /// Runs `work` in a forked child, whose other threads are gone. The child's code: 0 for true.
-fn fork(work: impl FnOnce() -> bool) -> libc::pid_t {
+pub fn fork(work: impl FnOnce() -> bool) -> libc::pid_t {
     // SAFETY: the child runs `work` and leaves by _exit; the alarm ends it if it hangs.
     unsafe {
         let child = libc::fork();
@@ -254,7 +254,7 @@ fn fork(work: impl FnOnce() -> bool) -> libc::pid_t {
 }
 
 /// Waits for a child. Panics where it crashed, hung or failed.
-fn reap(child: libc::pid_t) {
+pub fn reap(child: libc::pid_t) {
     let started = Instant::now();
     loop {
         let mut status = 0;

@@ -60,7 +60,7 @@ alone! {
             CKR_KEY_FUNCTION_NOT_PERMITTED,
         ];
         std::thread::scope(|scope| {
-            for _ in 0..8 {
+            for _ in 0..16 {
                 scope.spawn(|| {
                     while !stop.load(Ordering::Relaxed) {
                         if let Err(code) = round(&world.module, world.slot) {
@@ -69,8 +69,8 @@ alone! {
                     }
                 });
             }
-            for _ in 0..5 {
-                std::thread::sleep(Duration::from_millis(100));
+            for _ in 0..10 {
+                std::thread::sleep(Duration::from_millis(50));
                 world.stop();
                 assert_eq!(world.module.finalize(), Err(Rv(CKR_CRYPTOKI_NOT_INITIALIZED)));
                 world.start();
