@@ -46,8 +46,8 @@ pub(super) fn unwrap(grant: Authorized<Unwrap>) -> Result<NewObject> {
     };
     let mut cipher = start(&context, announced.as_ref().unwrap_or(&mechanism.params))?;
     let plain = opened(&mut *cipher, &wrapped)?;
-    let padded = !cipher.exact();
-    made_of(template, kind, plain, row).map_err(|error| if padded { no_key(error) } else { error })
+    made_of(template, kind, plain, row)
+        .map_err(|error| if row.ops.bare_padding { no_key(error) } else { error })
 }
 
 /// C_WrapKeyAuthenticated
@@ -159,7 +159,7 @@ fn announced(params: &Params, len: usize) -> Option<Params> {
     }
 }
 
-/// The answer to unwrapped bytes that are no such key, where a padding was taken off. It is the one to a wrong
+/// The answer to unwrapped bytes that are no such key, where a bare padding was taken off. It is the one to a wrong
 /// padding: a caller that could tell the two apart would have a padding oracle (Vaudenay 2002; Bardou and
 /// others 2012).
 const fn no_key(error: Error) -> Error {

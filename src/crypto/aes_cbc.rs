@@ -38,6 +38,7 @@ pub static AES_CBC_PAD: Row = Row {
         encrypt: Some(|context, params| start(Direction::Encrypt, true, context, params)),
         decrypt: Some(|context, params| start(Direction::Decrypt, true, context, params)),
         wraps: true,
+        bare_padding: true,
         ..Ops::NONE
     },
 };

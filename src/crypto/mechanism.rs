@@ -110,6 +110,9 @@ pub struct Ops {
     pub wraps: bool,
     /// Whether wrapping puts zeros behind a key to fill its last 8 bytes.
     pub zero_pads: bool,
+    /// Whether unwrapping takes a padding off that nothing authenticates, so that what is wrong behind the
+    /// padding must not be told from a wrong padding.
+    pub bare_padding: bool,
     /// Makes a secret key.
     pub generate: Option<fn(&Recipe) -> Result<Material>>,
     /// Makes a key pair.
@@ -134,6 +137,7 @@ impl Ops {
         message_decrypt: None,
         wraps: false,
         zero_pads: false,
+        bare_padding: false,
         generate: None,
         generate_pair: None,
         derive: None,

@@ -31,6 +31,7 @@ pub static RSA_PKCS: Row = Row {
         verify_recover: Some(verify_recover),
         encrypt: Some(encrypt),
         decrypt: Some(decrypt),
+        bare_padding: true,
         wraps: true,
         ..Ops::NONE
     },
