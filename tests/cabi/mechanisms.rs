@@ -281,11 +281,15 @@ alone! {
             println!("{ckm:#x} {flags:#x}");
             let known = CKF_SIGN | CKF_VERIFY | CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP | CKF_DIGEST
                 | CKF_GENERATE | CKF_GENERATE_KEY_PAIR | CKF_DERIVE | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_OID
-                | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS | CKF_EC_CURVENAME;
+                | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS | CKF_EC_CURVENAME;
             assert_eq!(flags & !known, 0, "a flag without a test");
             if has(CKF_SIGN) || has(CKF_VERIFY) {
                 assert!(has(CKF_VERIFY));
                 signs_and_verifies(session, ckm, has(CKF_SIGN));
+            }
+            if has(CKF_SIGN_RECOVER) || has(CKF_VERIFY_RECOVER) {
+                assert!(has(CKF_SIGN_RECOVER) && has(CKF_VERIFY_RECOVER));
+                crate::recover::recovers(session, ckm);
             }
             if has(CKF_ENCRYPT) || has(CKF_DECRYPT) {
                 assert!(has(CKF_ENCRYPT) && has(CKF_DECRYPT));
