@@ -84,8 +84,8 @@ pub struct MechanismInfo {
 /// C_GetSlotList: the tokens in the order of their making, then the free slot. The free slot counts as
 /// one with a token present: the token in it is there and waits for C_InitToken.
 ///
-/// A new look is taken when a caller asks for the number (`asks`); until it asks again the list stays as
-/// it was then, so that the number fits the list (5.5.1).
+/// A new look is taken when a caller asks for the number (`asks`); until it asks again, or makes a token, the list
+/// stays as it was then, so that the number fits the list (5.5.1).
 pub fn slots(m: &Module, _token_present: bool, asks: bool) -> Result<Vec<SlotId>> {
     if let (false, Some(listed)) = (asks, m.listed.load_full()) {
         return Ok(listed.to_vec());
@@ -211,7 +211,10 @@ pub fn init_token(m: &Module, slot: SlotId, pin: Option<Pin>, label: &[u8; 32]) 
     {
         return Err(Error::SessionExists);
     }
-    m.slots().initialize(slot, &pin.ok_or(Error::ArgumentsBad)?, *label)
+    m.slots().initialize(slot, &pin.ok_or(Error::ArgumentsBad)?, *label)?;
+    // Who made a slot knows of it.
+    m.listed.store(None);
+    Ok(())
 }
 
 /// C_InitPIN.

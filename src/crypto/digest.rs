@@ -244,7 +244,7 @@ mod tests {
             let mut out = vec![0; second.len()];
             second.finish(&mut out).unwrap();
             assert_eq!(out, hex(expected), "{:#x}", row.ckm);
-            let short = &saved.expose()[..saved.len() - 1];
+            let short = &saved.expose()[..saved.expose().len() - 1];
             let refused = row.ops.resume.unwrap()(&Params::None, short);
             assert_eq!(refused.err(), Some(Error::SavedStateInvalid));
         }

@@ -4,17 +4,17 @@ use crate::client::*;
 use crate::{alone, call};
 use cryptoki_sys::*;
 
-/// The two functions of one direction.
-trait Recovery {
-    fn sign_recover_init(&self, key: Key) -> Answer<()>;
+/// The four functions. They take one mechanism of their own kind or another.
+pub trait Recovery {
+    fn sign_recover_init(&self, ckm: CK_MECHANISM_TYPE, key: Key) -> Answer<()>;
     fn sign_recover(&self, data: &[u8]) -> Answer<Vec<u8>>;
-    fn verify_recover_init(&self, key: Key) -> Answer<()>;
+    fn verify_recover_init(&self, ckm: CK_MECHANISM_TYPE, key: Key) -> Answer<()>;
     fn verify_recover(&self, signature: &[u8]) -> Answer<Vec<u8>>;
 }
 
 impl Recovery for Session<'_> {
-    fn sign_recover_init(&self, key: Key) -> Answer<()> {
-        Mechanism::plain(CKM_RSA_PKCS)
+    fn sign_recover_init(&self, ckm: CK_MECHANISM_TYPE, key: Key) -> Answer<()> {
+        Mechanism::plain(ckm)
             .with(|mechanism| call!(self.module, C_SignRecoverInit, self.handle, mechanism, key))
     }
 
@@ -25,8 +25,8 @@ impl Recovery for Session<'_> {
         })
     }
 
-    fn verify_recover_init(&self, key: Key) -> Answer<()> {
-        Mechanism::plain(CKM_RSA_PKCS)
+    fn verify_recover_init(&self, ckm: CK_MECHANISM_TYPE, key: Key) -> Answer<()> {
+        Mechanism::plain(ckm)
             .with(|mechanism| call!(self.module, C_VerifyRecoverInit, self.handle, mechanism, key))
     }
 
@@ -36,6 +36,18 @@ impl Recovery for Session<'_> {
             call!(self.module, C_VerifyRecover, self.handle, signature.as_mut_ptr(), signature_len, out, len)
         })
     }
+}
+
+/// What an announced mechanism must do: the data comes back, and nothing comes back of a changed signature.
+pub fn recovers(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
+    let (public, private) = pair(&session);
+    session.sign_recover_init(ckm, private).unwrap();
+    let mut signature = session.sign_recover(b"data").unwrap();
+    session.verify_recover_init(ckm, public).unwrap();
+    assert!(session.verify_recover(&signature).unwrap().ends_with(b"data"), "{ckm:#x}");
+    signature[7] ^= 1;
+    session.verify_recover_init(ckm, public).unwrap();
+    assert_ne!(session.verify_recover(&signature).unwrap_or_default(), b"data", "{ckm:#x}");
 }
 
 fn pair(session: &Session<'_>) -> (Key, Key) {
@@ -51,12 +63,12 @@ alone! {
         let (public, private) = pair(&session);
         for len in [0, 1, 32, 100, 245] {
             let data = vec![7; len];
-            session.sign_recover_init(private).unwrap();
+            session.sign_recover_init(CKM_RSA_PKCS, private).unwrap();
             let signature = session.sign_recover(&data).unwrap();
             assert_eq!(signature.len(), 256);
             // The same bytes that the mechanism without recovery signs.
             assert_eq!(session.sign(&Mechanism::plain(CKM_RSA_PKCS), private, &data).unwrap(), signature);
-            session.verify_recover_init(public).unwrap();
+            session.verify_recover_init(CKM_RSA_PKCS, public).unwrap();
             assert_eq!(session.verify_recover(&signature).unwrap(), data);
             assert_eq!(session.verify_recover(&signature), Err(Rv(CKR_OPERATION_NOT_INITIALIZED)));
         }
@@ -68,7 +80,7 @@ alone! {
         let world = World::new();
         let session = world.user();
         let (public, private) = pair(&session);
-        session.sign_recover_init(private).unwrap();
+        session.sign_recover_init(CKM_RSA_PKCS, private).unwrap();
         let mut asked = 0;
         let (mut data, mut room) = ([1; 246], [0; 256]);
         call!(world.module, C_SignRecover, session.handle, data.as_mut_ptr(), 246, std::ptr::null_mut(),
@@ -79,10 +91,10 @@ alone! {
         assert_eq!(too_long, Err(Rv(CKR_DATA_LEN_RANGE)));
         assert_eq!(session.sign_recover(&[1]), Err(Rv(CKR_OPERATION_NOT_INITIALIZED)));
 
-        session.sign_recover_init(private).unwrap();
+        session.sign_recover_init(CKM_RSA_PKCS, private).unwrap();
         let good = session.sign_recover(b"abc").unwrap();
         let recover = |signature: &[u8], room: usize| {
-            session.verify_recover_init(public).unwrap();
+            session.verify_recover_init(CKM_RSA_PKCS, public).unwrap();
             let ((mut signature, signature_len), mut out, mut len) =
                 (bytes(signature), vec![0; room], room as CK_ULONG);
             let outcome = call!(world.module, C_VerifyRecover, session.handle, signature.as_mut_ptr(),
@@ -110,12 +122,12 @@ alone! {
         let world = World::new();
         let session = world.user();
         let (public, private) = pair(&session);
-        assert_eq!(session.sign_recover_init(public), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
-        assert_eq!(session.verify_recover_init(private), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
+        assert_eq!(session.sign_recover_init(CKM_RSA_PKCS, public), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
+        assert_eq!(session.verify_recover_init(CKM_RSA_PKCS, private), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
         let (other, signer) =
             session.rsa(Template::new().uses(&[CKA_VERIFY]), Template::new().uses(&[CKA_SIGN])).unwrap();
-        assert_eq!(session.sign_recover_init(signer), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
-        assert_eq!(session.verify_recover_init(other), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
+        assert_eq!(session.sign_recover_init(CKM_RSA_PKCS, signer), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
+        assert_eq!(session.verify_recover_init(CKM_RSA_PKCS, other), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
         let init = |ckm| Mechanism::plain(ckm).with(|mechanism| {
             call!(world.module, C_SignRecoverInit, session.handle, mechanism, private)
         });
@@ -137,25 +149,25 @@ alone! {
         let (public, private) = pair(&session);
         let active = Err(Rv(CKR_OPERATION_ACTIVE));
         let gone = Err(Rv(CKR_OPERATION_NOT_INITIALIZED));
-        session.sign_recover_init(private).unwrap();
-        session.verify_recover_init(public).unwrap();
-        assert_eq!(session.sign_recover_init(private), active);
-        assert_eq!(session.verify_recover_init(public), active);
+        session.sign_recover_init(CKM_RSA_PKCS, private).unwrap();
+        session.verify_recover_init(CKM_RSA_PKCS, public).unwrap();
+        assert_eq!(session.sign_recover_init(CKM_RSA_PKCS, private), active);
+        assert_eq!(session.verify_recover_init(CKM_RSA_PKCS, public), active);
         // One flag ends one operation.
         call!(world.module, C_SessionCancel, session.handle, CKF_SIGN_RECOVER).unwrap();
         assert_eq!(session.sign_recover(b"x"), gone);
-        assert_eq!(session.verify_recover_init(public), active);
+        assert_eq!(session.verify_recover_init(CKM_RSA_PKCS, public), active);
         call!(world.module, C_SessionCancel, session.handle, CKF_VERIFY_RECOVER | CKF_GENERATE).unwrap();
         assert_eq!(session.verify_recover(&[0; 256]), gone);
         // So does an Init without a mechanism.
-        session.sign_recover_init(private).unwrap();
-        session.verify_recover_init(public).unwrap();
+        session.sign_recover_init(CKM_RSA_PKCS, private).unwrap();
+        session.verify_recover_init(CKM_RSA_PKCS, public).unwrap();
         let none = std::ptr::null_mut();
         call!(world.module, C_SignRecoverInit, session.handle, none, 0).unwrap();
         call!(world.module, C_VerifyRecoverInit, session.handle, none, 0).unwrap();
         assert_eq!(session.sign_recover(b"x"), gone);
         assert_eq!(session.verify_recover(&[0; 256]), gone);
-        session.sign_recover_init(private).unwrap();
+        session.sign_recover_init(CKM_RSA_PKCS, private).unwrap();
         session.destroy(private).unwrap();
         assert_eq!(session.sign_recover(b"x"), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
     }
