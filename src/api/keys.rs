@@ -8,7 +8,8 @@ use crate::crypto::table;
 use crate::guard::Held;
 use crate::guard::op::{Derive, Generate, GeneratePair};
 use crate::object::template::{self, Making};
-use crate::object::{Attributes, Origin, State, Template, Value};
+use crate::object::{Attributes, KeyFacts, Origin, State, Template, Value};
+use crate::session::Session;
 use crate::token::{Birth, Parent};
 use cryptoki_sys::*;
 
@@ -43,9 +44,21 @@ fn completed(
 
 /// The template of a key that comes out of an unwrapping key: what the caller asks, under that key's
 /// `CKA_UNWRAP_TEMPLATE`.
-pub(super) fn unwrap_template(key: &Held, raw: &[RawAttribute]) -> Result<Template> {
-    let asked = template::under(key.attributes(), CKA_UNWRAP_TEMPLATE, Attributes::from_raw(raw)?)?;
-    completed(Making::Unwrap, asked, None, None)
+///
+/// Such a key is extractable where the template says nothing (5.18.4). Where the law lets no such key leave, silence
+/// means no: else a client that never thought of it could unwrap no such key at all.
+pub(super) fn unwrap_template(session: &Session, key: &Held, raw: &[RawAttribute]) -> Result<Template> {
+    let mut asked = template::under(key.attributes(), CKA_UNWRAP_TEMPLATE, Attributes::from_raw(raw)?)?;
+    let mut template = completed(Making::Unwrap, asked.clone(), None, None)?;
+    begin(&mut template);
+    let silent = !asked.has(CKA_EXTRACTABLE) && template.attributes.flag(CKA_EXTRACTABLE);
+    let rules = session.token().guard().rules();
+    if silent && rules.judge_new(&KeyFacts::of(&template.attributes)).is_err() {
+        asked.set(CKA_EXTRACTABLE, Value::Bool(false));
+        template = completed(Making::Unwrap, asked, None, None)?;
+        begin(&mut template);
+    }
+    Ok(template)
 }
 
 /// The template of a derived key: what the caller asks, under the base key's `CKA_DERIVE_TEMPLATE`. Where neither
@@ -127,4 +140,47 @@ pub fn derive_key(
     let new = session.backend().derive(grant)?;
     let birth = Birth { origin: Origin::Derived, mechanism: None, session: s, parent: Some(parent) };
     one(session.token().adopt(vec![new], birth)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{session, slot};
+    use crate::ck::CK_ATTRIBUTE_TYPE;
+    use crate::ck::raw::{RawValue, ulong_to_bytes};
+    use crate::guard::Sink;
+    use crate::secret::Pin;
+    use crate::token::Configuration;
+    use zeroize::Zeroizing;
+
+    fn raw(cka: CK_ATTRIBUTE_TYPE, bytes: &[u8]) -> RawAttribute {
+        RawAttribute { cka, value: RawValue::Bytes(Zeroizing::new(bytes.to_vec())) }
+    }
+
+    #[test]
+    fn unwrap_template_that_says_nothing_is_open_unless_the_law_forbids() {
+        let folder = tempfile::tempdir().unwrap();
+        let configuration = Configuration { store: folder.path().to_owned(), log: Sink::Silent };
+        let module = Module::with(&configuration).unwrap();
+        let at = slot::slots(&module, true, true).unwrap()[0];
+        slot::init_token(&module, at, Some(Pin::from_slice(b"123456")), &[b'x'; 32]).unwrap();
+        let s = session::open_session(&module, at, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
+        let wrapping =
+            [raw(CKA_VALUE_LEN, &ulong_to_bytes(32)), raw(CKA_UNWRAP, &[1]), raw(CKA_PRIVATE, &[0])];
+        let key = generate_key(&module, s, Mechanism::plain(CKM_AES_KEY_GEN), wrapping.into()).unwrap();
+        let session = module.session(s).unwrap();
+        let key = session.key(key).unwrap();
+        let open = |class, kind, more: Vec<RawAttribute>| {
+            let mut asked =
+                vec![raw(CKA_CLASS, &ulong_to_bytes(class)), raw(CKA_KEY_TYPE, &ulong_to_bytes(kind))];
+            asked.extend(more);
+            unwrap_template(&session, &key, &asked).unwrap().attributes.flag(CKA_EXTRACTABLE)
+        };
+        assert!(open(CKO_SECRET_KEY, CKK_AES, vec![]));
+        assert!(open(CKO_PRIVATE_KEY, CKK_EC, vec![raw(CKA_DERIVE, &[1])]));
+        // The shipped rules let no private key leave that signs.
+        assert!(!open(CKO_PRIVATE_KEY, CKK_EC, vec![raw(CKA_SIGN, &[1])]));
+        // What is asked in words is not made into something else; the guard refuses it.
+        assert!(open(CKO_PRIVATE_KEY, CKK_EC, vec![raw(CKA_SIGN, &[1]), raw(CKA_EXTRACTABLE, &[1])]));
+    }
 }

@@ -1,7 +1,7 @@
 //! Wrapping and unwrapping of keys (PKCS#11 3.2, 5.18), with and without associated data.
 
 use super::Module;
-use super::keys::{begin, unwrap_template};
+use super::keys::unwrap_template;
 use super::object::one;
 use crate::ck::message::{MessageParameter, MessageShape, MessageStep};
 use crate::ck::raw::RawAttribute;
@@ -128,8 +128,7 @@ fn unwrapping_of(
     raw: &[RawAttribute],
 ) -> Result<Unwrap> {
     let key = session.key(unwrapping).map_err(|_| Error::UnwrappingKeyHandleInvalid)?;
-    let mut template = unwrap_template(&key, raw)?;
-    begin(&mut template);
+    let template = unwrap_template(session, &key, raw)?;
     Ok(Unwrap { key, mechanism, wrapped: wrapped.to_vec(), template })
 }
 

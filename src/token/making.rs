@@ -77,20 +77,33 @@ impl Token {
                 made.push(Made::InMemory(self.objects.put_session_object(Arc::new(held), birth.session)?));
             }
         }
-        if !stored.is_empty() {
-            self.write(|writer| {
-                for (uid, held, kept) in &stored {
-                    writer.put(*uid, held.attributes(), kept)?;
+        self.store_all(&stored).inspect_err(|_| {
+            // Both halves of a pair or none (5.18.2): where one cannot be written, the other goes too.
+            for half in &made {
+                if let Made::InMemory(handle) = half {
+                    self.objects.drop_handle(*handle);
                 }
-                Ok(())
-            })?;
-        }
+            }
+        })?;
         made.into_iter()
             .map(|made| match made {
                 Made::Stored(uid) => self.handle_of(uid),
                 Made::InMemory(handle) => Ok(handle),
             })
             .collect()
+    }
+
+    /// Writes new token objects in one transaction.
+    fn store_all(&self, new: &[(Uid, Held, Kept)]) -> Result<()> {
+        if new.is_empty() {
+            return Ok(());
+        }
+        self.write(|writer| {
+            for (uid, held, kept) in new {
+                writer.put(*uid, held.attributes(), kept)?;
+            }
+            Ok(())
+        })
     }
 
     /// Gives an object its `CKA_UNIQUE_ID`.

@@ -314,3 +314,20 @@ alone! {
         assert_eq!(session.find(&Template::new().class(CKO_CERTIFICATE).bytes(CKA_ID, b"alias")).unwrap(), [nss]);
     }
 }
+
+alone! {
+    fn a_pair_that_cannot_be_written_leaves_no_half() {
+        let world = World::new();
+        let session = world.user();
+        let files = rusqlite::Connection::open(world.database()).unwrap();
+        for (public, private) in [(true, false), (false, true), (true, true)] {
+            let half = |token| Template::new().flag(CKA_TOKEN, token);
+            files.execute_batch("ALTER TABLE record RENAME TO away").unwrap();
+            session.p256(half(public), half(private)).unwrap_err();
+            files.execute_batch("ALTER TABLE away RENAME TO record").unwrap();
+            assert_eq!(session.find(&Template::new()).unwrap(), [], "{public} {private}");
+        }
+        session.p256(Template::token(), Template::new()).unwrap();
+        assert_eq!(session.find(&Template::new()).unwrap().len(), 2);
+    }
+}
