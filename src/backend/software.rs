@@ -101,7 +101,11 @@ impl Backend for Software {
             return Err(Error::TemplateInconsistent);
         }
         let value = opened(&mut *start(&context, &mechanism.params)?, &wrapped)?;
-        secret_key(template, value)
+        // "If any length conflict occurs" between key type, template and what came out (PKCS#11 3.2, 5.18.4).
+        secret_key(template, value).map_err(|error| match error {
+            Error::TemplateInconsistent | Error::AttributeValueInvalid => Error::WrappedKeyLenRange,
+            other => other,
+        })
     }
 
     fn create(&self, grant: Authorized<Create>) -> Result<NewObject> {
