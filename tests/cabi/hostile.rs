@@ -9,10 +9,10 @@ use std::ptr::null_mut;
 
 /// What one call passes: the first number (a session or a slot), all other numbers, and every pointer.
 #[derive(Clone, Copy, Debug)]
-struct Wild {
-    first: CK_ULONG,
-    number: CK_ULONG,
-    pointer: *mut u8,
+pub struct Wild {
+    pub first: CK_ULONG,
+    pub number: CK_ULONG,
+    pub pointer: *mut u8,
 }
 
 /// An argument, made from that.
@@ -73,11 +73,11 @@ arity!(A B C D E F G H);
 arity!(A B C D E F G H I);
 arity!(A B C D E F G H I J);
 
-type Function = (&'static str, Box<dyn Fn(&Wild) -> CK_RV>);
+pub type Function = (&'static str, Box<dyn Fn(&Wild) -> CK_RV>);
 
 macro_rules! functions {
     ($($name:ident)*) => {
-        fn functions(list: &'static CK_FUNCTION_LIST_3_2) -> Vec<Function> {
+        pub fn functions(list: &'static CK_FUNCTION_LIST_3_2) -> Vec<Function> {
             vec![$((stringify!($name), Box::new(|wild: &Wild| list.$name.unwrap().wildly(wild)) as _)),*]
         }
     };
@@ -108,7 +108,7 @@ functions! {
 }
 
 /// Functions that work without C_Initialize, or are it.
-const WITHOUT_MODULE: [&str; 5] =
+pub const WITHOUT_MODULE: [&str; 5] =
     ["C_Initialize", "C_Finalize", "C_GetFunctionList", "C_GetInterfaceList", "C_GetInterface"];
 const NUMBERS: [CK_ULONG; 6] = [0, 1, 7, 1 << 40, CK_ULONG::MAX / 2 + 1, CK_ULONG::MAX];
 

@@ -19,5 +19,6 @@ mod mechanisms;
 mod objects;
 mod outputs;
 mod processes;
+mod return_codes;
 mod threads;
 mod token;
