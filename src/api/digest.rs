@@ -1,7 +1,7 @@
 //! Message digesting functions (PKCS#11 3.2, 5.12).
 
 use super::Module;
-use crate::ck::{Mechanism, ObjectHandle, Result, SessionHandle};
+use crate::ck::{Error, Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::guard::op::{Digest, DigestKey};
 use crate::session::{Output, Running, operation};
 
@@ -38,9 +38,17 @@ pub fn digest_key(m: &Module, s: SessionHandle, key: ObjectHandle) -> Result<()>
     let session = m.session(s)?;
     let mut operations = session.operations();
     operation::update(&mut operations.digest, |running| {
-        let grant = session.authorize(DigestKey { key: session.key(key)? })?;
+        let grant = session.authorize(DigestKey { key: session.key(key)? }).map_err(indigestible)?;
         running.take_key(session.backend(), grant)
     })
+}
+
+/// A key that may not be used so cannot be digested "for some reason" (5.1.6): the function's own code.
+fn indigestible(error: Error) -> Error {
+    match error {
+        Error::KeyFunctionNotPermitted => Error::KeyIndigestible,
+        other => other,
+    }
 }
 
 /// C_DigestFinal.

@@ -25,8 +25,8 @@ pub struct SessionInfo {
 /// C_OpenSession.
 ///
 /// # Errors
-/// `CKR_SESSION_PARALLEL_NOT_SUPPORTED` without CKF_SERIAL_SESSION, `CKR_TOKEN_NOT_RECOGNIZED` for a
-/// token that is not initialised, `CKR_SESSION_READ_WRITE_SO_EXISTS` for a read-only session while
+/// `CKR_SESSION_PARALLEL_NOT_SUPPORTED` without CKF_SERIAL_SESSION, `CKR_TOKEN_NOT_INITIALIZED` for
+/// a token that waits for C_InitToken (5.1.3), `CKR_SESSION_READ_WRITE_SO_EXISTS` for a read-only session while
 /// the SO is logged in.
 pub fn open_session(m: &Module, slot: SlotId, flags: CK_FLAGS) -> Result<SessionHandle> {
     if flags & CKF_SERIAL_SESSION == 0 {
@@ -36,7 +36,7 @@ pub fn open_session(m: &Module, slot: SlotId, flags: CK_FLAGS) -> Result<Session
         return Err(Error::SessionAsyncNotSupported);
     }
     let Slot::Token(token) = m.slots().slot(slot)? else {
-        return Err(Error::TokenNotRecognized);
+        return Err(Error::TokenNotInitialized);
     };
     let read_write = flags & CKF_RW_SESSION != 0;
     if !read_write && token.role() == Role::SecurityOfficer {
@@ -167,13 +167,15 @@ pub fn validation_flags(
     if kind == CKS_LAST_VALIDATION_OK { Ok(0) } else { Err(Error::ArgumentsBad) }
 }
 
-/// C_GetFunctionStatus: a legacy function.
-pub fn function_status(_m: &Module, _s: SessionHandle) -> Result<()> {
+/// C_GetFunctionStatus: a legacy function. An invalid session is told first (5.1.7).
+pub fn function_status(m: &Module, s: SessionHandle) -> Result<()> {
+    session_info(m, s)?;
     Err(Error::FunctionNotParallel)
 }
 
-/// C_CancelFunction: a legacy function.
-pub fn cancel_function(_m: &Module, _s: SessionHandle) -> Result<()> {
+/// C_CancelFunction: a legacy function. An invalid session is told first (5.1.7).
+pub fn cancel_function(m: &Module, s: SessionHandle) -> Result<()> {
+    session_info(m, s)?;
     Err(Error::FunctionNotParallel)
 }
 

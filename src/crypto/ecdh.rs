@@ -39,9 +39,10 @@ fn derive(context: &Context, params: &Params, recipe: &Recipe) -> Result<Secret>
     if recipe.value_len.is_some_and(|len| !(1..=MAX_LEN_DERIVED).contains(&len)) {
         return Err(Error::KeySizeRange);
     }
-    let peer = ec::decode_point(key.curve, public).map_err(|_| Error::MechanismParamInvalid)?;
+    // "In preference to CKR_MECHANISM_PARAM_INVALID" (PKCS#11 3.2, 5.1.6).
+    let peer = ec::decode_point(key.curve, public).map_err(|_| Error::PublicKeyInvalid)?;
     let mut secret = Secret::zeroed(key.curve.len());
-    key.key.agree(&peer, secret.expose_mut()).map_err(|_| Error::MechanismParamInvalid)?;
+    key.key.agree(&peer, secret.expose_mut()).map_err(|_| Error::PublicKeyInvalid)?;
     match function {
         // "With the key derivation function CKD_NULL, pSharedData must be NULL".
         None if !shared.is_empty() => Err(Error::MechanismParamInvalid),
@@ -157,14 +158,11 @@ mod tests {
         let mut off = hex(G_R);
         off[40] ^= 1;
         let refusal = |params: &Params, recipe: &Recipe| derive(&context, params, recipe).err();
-        for params in [
-            Params::None,
-            params(CKD_NULL, b"shared", &hex(G_R)),
-            params(0x99, b"", &hex(G_R)),
-            params(CKD_NULL, b"", &off),
-            params(CKD_NULL, b"", &[]),
-        ] {
+        for params in [Params::None, params(CKD_NULL, b"shared", &hex(G_R)), params(0x99, b"", &hex(G_R))] {
             assert_eq!(refusal(&params, &Recipe::default()), Some(Error::MechanismParamInvalid));
+        }
+        for params in [params(CKD_NULL, b"", &off), params(CKD_NULL, b"", &[])] {
+            assert_eq!(refusal(&params, &Recipe::default()), Some(Error::PublicKeyInvalid));
         }
         let null = params(CKD_NULL, b"", &hex(G_R));
         for len in [0, 33, usize::MAX] {

@@ -35,11 +35,20 @@ pub(crate) unsafe extern "C" fn C_Initialize(arguments: *mut c_void) -> CK_RV {
         silence_caught_panics();
         // SAFETY: our own caller vouches for `arguments`.
         let configuration = unsafe { configuration(arguments.cast()) }?;
-        let module = Module::open(configuration.as_deref())?;
+        let module = Module::open(configuration.as_deref()).map_err(without_token)?;
         MODULE.store(Some(Arc::new(module)));
         adopted();
         Ok(())
     })
+}
+
+/// C_Initialize uses no token, so it has no code of a token's (5.1.3): a store that cannot be used is a
+/// `CKR_GENERAL_ERROR`. The log has the reason.
+fn without_token(error: Error) -> Error {
+    match error {
+        Error::DeviceError | Error::DeviceMemory | Error::TokenWriteProtected => Error::GeneralError,
+        other => other,
+    }
 }
 
 /// The fork generation in which C_Initialize was last answered with success.

@@ -5,7 +5,7 @@ use super::authorized::Obligations;
 use super::held::Held;
 use super::op::{Ask, Makes};
 use super::{Caller, Guard, Role};
-use crate::ck::Mechanism;
+use crate::ck::{Error, Mechanism};
 use crate::crypto::mechanism::Row;
 use crate::crypto::table;
 use crate::object::template::changes_ask_for_trust;
@@ -288,12 +288,19 @@ fn stays_over(guard: &Guard, before: &KeyFacts, after: &KeyFacts) -> Result<(), 
         over(before).is_some_and(|end| after.to.is_none_or(|new_end| new_end > end))
     };
     if reopened(before.protect, after.protect) {
-        return Err(Denial::new(Reason::OriginatorWindowOver, "a period that is over cannot be prolonged"));
+        return Err(prolonged(Reason::OriginatorWindowOver));
     }
     if reopened(before.process, after.process) {
-        return Err(Denial::new(Reason::RecipientWindowOver, "a period that is over cannot be prolonged"));
+        return Err(prolonged(Reason::RecipientWindowOver));
     }
     Ok(())
+}
+
+/// The code is that of the change, not of a use that comes too late (PKCS#11 3.2, 5.1.6: CKR_ACTION_PROHIBITED).
+#[cold]
+fn prolonged(reason: Reason) -> Denial {
+    let denial = Denial::new(reason, "a period that is over cannot be prolonged");
+    Denial { error: Error::ActionProhibited, ..denial }
 }
 
 fn writable(who: &Caller, facts: &KeyFacts) -> Result<(), Denial> {

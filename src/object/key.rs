@@ -52,7 +52,9 @@ pub fn facts_of_import(attributes: &Attributes) -> Result<KeyFacts> {
         facts.bits = u32::try_from(value.len()).unwrap_or(u32::MAX).saturating_mul(8);
     }
     if facts.key_type == Some(CKK_EC) && facts.curve.is_none() {
-        return Err(Error::CurveNotSupported);
+        // What is no name of a curve at all has a code of its own.
+        let curve = needed(attributes, CKA_EC_PARAMS).and_then(Curve::from_ec_params);
+        return Err(curve.err().unwrap_or(Error::CurveNotSupported));
     }
     Ok(facts)
 }

@@ -74,15 +74,15 @@ reasons! {
     /// The mechanism does not unwrap with keys of this size.
     UnwrappingKeySize = 0x406, "unwrapping-key-size", UnwrappingKeySizeRange;
     /// The originator window has not begun.
-    OriginatorWindowAhead = 0x501, "originator-window-ahead", ActionProhibited;
+    OriginatorWindowAhead = 0x501, "originator-window-ahead", KeyFunctionNotPermitted;
     /// The originator window is over.
-    OriginatorWindowOver = 0x502, "originator-window-over", ActionProhibited;
+    OriginatorWindowOver = 0x502, "originator-window-over", KeyFunctionNotPermitted;
     /// The recipient window has not begun.
-    RecipientWindowAhead = 0x503, "recipient-window-ahead", ActionProhibited;
+    RecipientWindowAhead = 0x503, "recipient-window-ahead", KeyFunctionNotPermitted;
     /// The recipient window is over.
-    RecipientWindowOver = 0x504, "recipient-window-over", ActionProhibited;
+    RecipientWindowOver = 0x504, "recipient-window-over", KeyFunctionNotPermitted;
     /// The clock went backwards further than is tolerated.
-    ClockBackwards = 0x505, "clock-backwards", ActionProhibited;
+    ClockBackwards = 0x505, "clock-backwards", KeyFunctionNotPermitted;
     /// The policy does not let the key leave.
     Export = 0x601, "export", KeyUnextractable;
     /// The policy does not let the key's value be read.

@@ -112,7 +112,7 @@ fn decide_state_and_window_are_judged_first() {
     assert_eq!(reason(&rules, &facts, &request), None);
     request.now = NOW + 10;
     let denial = judge(&rules, &facts, &request).unwrap_err();
-    assert_eq!((denial.reason, denial.error), (Reason::OriginatorWindowOver, Error::ActionProhibited));
+    assert_eq!((denial.reason, denial.error), (Reason::OriginatorWindowOver, Error::KeyFunctionNotPermitted));
     request.state = State::Suspended;
     let denial = judge(&rules, &facts, &request).unwrap_err();
     assert_eq!((denial.reason, denial.error), (Reason::StateSuspended, Error::KeyFunctionNotPermitted));

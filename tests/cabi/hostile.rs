@@ -10,14 +10,14 @@ use std::ptr::null_mut;
 
 /// What one call passes: the first number (a session or a slot), all other numbers, and every pointer.
 #[derive(Clone, Copy, Debug)]
-struct Wild {
-    first: CK_ULONG,
-    number: CK_ULONG,
-    pointer: *mut u8,
+pub struct Wild {
+    pub first: CK_ULONG,
+    pub number: CK_ULONG,
+    pub pointer: *mut u8,
 }
 
 impl Wild {
-    fn call(&self, function: &Function) -> CK_RV {
+    pub fn call(&self, function: &Function) -> CK_RV {
         let words = function.kinds.iter().flat_map(|kind| kind.words());
         let words: Vec<_> = words
             .enumerate()
@@ -32,7 +32,7 @@ impl Wild {
 }
 
 /// Functions that work without C_Initialize, or are it.
-const WITHOUT_MODULE: [&str; 5] =
+pub const WITHOUT_MODULE: [&str; 5] =
     ["C_Initialize", "C_Finalize", "C_GetFunctionList", "C_GetInterfaceList", "C_GetInterface"];
 const NUMBERS: [CK_ULONG; 6] = [0, 1, 7, 1 << 40, CK_ULONG::MAX / 2 + 1, CK_ULONG::MAX];
 

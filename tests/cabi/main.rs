@@ -37,6 +37,7 @@ mod pkcs8;
 mod positions;
 mod processes;
 mod recover;
+mod return_codes;
 mod sessions;
 mod slot_events;
 mod threads;

@@ -19,7 +19,7 @@ alone! {
         assert_eq!(slots.len(), 1);
         let flags = module.token_info(slots[0]).unwrap().flags;
         assert_eq!(flags & CKF_TOKEN_INITIALIZED, 0);
-        assert_eq!(module.open(slots[0], CKF_SERIAL_SESSION).err(), Some(Rv(CKR_TOKEN_NOT_RECOGNIZED)));
+        assert_eq!(module.open(slots[0], CKF_SERIAL_SESSION).err(), Some(Rv(CKR_TOKEN_NOT_INITIALIZED)));
         assert!(home.path().join(".local/share/keyward/keyward.db").is_file());
         module.finalize().unwrap();
     }
