@@ -92,7 +92,7 @@ fn common(t: &mut Table, name: &'static str, make: Make) {
         .row(CKR_MECHANISM_PARAM_INVALID, "the mechanism does not take the parameter", move |c| {
             make(c, &Way::Usual(Mechanism::iv(CKM_ML_KEM, &[0; 16])), None, &aes())
         })
-        .row(CKR_ATTRIBUTE_TYPE_INVALID, "an attribute that such an object does not have", move |c| {
+        .row(CKR_TEMPLATE_INCONSISTENT, "an attribute that objects of another class have", move |c| {
             make(c, &kem(), None, &aes().bytes(CKA_MODULUS, &[1; 128]))
         })
         .row(CKR_ATTRIBUTE_VALUE_INVALID, "a boolean that is neither true nor false", move |c| {

@@ -146,7 +146,7 @@ fn targets(t: &mut Table) {
     t.on("C_WrapKey", Stage::User).needing(CKM_AES_KEY_WRAP).row(
         CKR_KEY_SIZE_RANGE,
         "the mechanism does not wrap keys of this length",
-        |c| wrap(c, &Mechanism::plain(CKM_AES_KEY_WRAP), c.keys.aes_wrap, secret(c, 17)),
+        |c| wrap(c, &Mechanism::plain(CKM_AES_KEY_WRAP), c.keys.aes_wrap, secret(c, 5)),
     );
 }
 
@@ -199,10 +199,14 @@ fn wrapped_keys(t: &mut Table) {
             unwrap(c, &gcm(), c.keys.aes_wrap, &[0; 15], &aes())
         })
         .row(CKR_WRAPPED_KEY_LEN_RANGE, "CKA_VALUE_LEN is not the length of the key that comes out", |c| {
-            let wrapped = c.session.wrap(&cbc_pad(), c.keys.aes_wrap, c.keys.open).unwrap();
-            unwrap(c, &cbc_pad(), c.keys.aes_wrap, &wrapped, &aes().ulong(CKA_VALUE_LEN, 16))
+            let wrapped = c.session.wrap(&gcm(), c.keys.aes_wrap, c.keys.open).unwrap();
+            unwrap(c, &gcm(), c.keys.aes_wrap, &wrapped, &aes().ulong(CKA_VALUE_LEN, 16))
         })
         .row(CKR_WRAPPED_KEY_LEN_RANGE, "no key of this type has the length that comes out", |c| {
+            let wrapped = c.session.wrap(&gcm(), c.keys.aes_wrap, secret(c, 20)).unwrap();
+            unwrap(c, &gcm(), c.keys.aes_wrap, &wrapped, &aes())
+        })
+        .row(CKR_WRAPPED_KEY_INVALID, "the same behind a padding that nothing authenticates", |c| {
             let wrapped = c.session.wrap(&cbc_pad(), c.keys.aes_wrap, secret(c, 20)).unwrap();
             unwrap(c, &cbc_pad(), c.keys.aes_wrap, &wrapped, &aes())
         })
