@@ -13,6 +13,7 @@ use super::saved::SavedDigest;
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result};
 use crate::crypto::mechanism::{Ciphering, Digesting, Recovering, Signing, Verifying};
+use crate::crypto::seal;
 use crate::guard::op::DigestKey;
 use crate::guard::{Authorized, Life, Obligations};
 use crate::secret::Secret;
@@ -68,8 +69,16 @@ pub struct Running<T> {
     life: Option<Arc<Life>>,
     /// The value of a key went into it.
     took_key: bool,
-    /// A result that did not fit the caller's buffer, and the call that it belongs to.
-    pending: Option<(Call, Secret)>,
+    /// A result that did not fit the caller's buffer.
+    pending: Option<Pending>,
+}
+
+/// A result that waits for a longer buffer.
+struct Pending {
+    call: Call,
+    /// SHA-256 of the input that it came from: another input is not answered with it.
+    input: [u8; 32],
+    ready: Secret,
 }
 
 /// The calls that can give a result whose length is not known before.
@@ -326,7 +335,7 @@ impl Running<Box<dyn Ciphering>> {
     /// C_Encrypt, C_Decrypt
     pub fn whole(&mut self, input: &[u8], out: Output<'_>) -> Result<Filled> {
         let most = self.work.whole_len(input.len());
-        self.give(Call::Whole, most, out, |work, room| work.whole(input, room), |_| Ok(()))
+        self.give((Call::Whole, input), most, out, |work, room| work.whole(input, room), |_| Ok(()))
     }
 
     /// C_EncryptUpdate, C_DecryptUpdate
@@ -342,40 +351,38 @@ impl Running<Box<dyn Ciphering>> {
         then: impl FnOnce(&[u8]) -> Result<()>,
     ) -> Result<Filled> {
         let most = self.work.update_len(input.len());
-        self.give(Call::Update, most, out, |work, room| work.update(input, room), then)
+        self.give((Call::Update, input), most, out, |work, room| work.update(input, room), then)
     }
 
     /// C_EncryptFinal, C_DecryptFinal
     pub fn last(&mut self, out: Output<'_>) -> Result<Filled> {
         let most = self.work.finish_len();
-        self.give(Call::Final, most, out, |work, room| work.finish(room), |_| Ok(()))
+        self.give((Call::Final, &[]), most, out, |work, room| work.finish(room), |_| Ok(()))
     }
 
     /// Where the length is exact, or the buffer surely long enough, the work writes straight into it.
     /// Else (a padding is taken off) the result is made first, and kept if it does not fit: the caller
-    /// is told the true length and comes again.
+    /// is told the true length and comes again, with the same call and the same input.
     fn give(
         &mut self,
-        call: Call,
+        (call, input): (Call, &[u8]),
         most: usize,
         out: Output<'_>,
         work: impl FnOnce(&mut dyn Ciphering, &mut [u8]) -> Result<usize>,
         then: impl FnOnce(&[u8]) -> Result<()>,
     ) -> Result<Filled> {
-        if let Some((of, _)) = &self.pending
-            && *of != call
-        {
-            return Err(Error::OperationActive);
-        }
-        if let Some((_, ready)) = self.pending.take() {
-            return self.hand_out(call, ready, out, then);
+        if let Some(pending) = self.pending.take() {
+            if pending.call != call || pending.input != seal::digest(input) {
+                return Err(Error::OperationActive);
+            }
+            return self.hand_out(pending, out, then);
         }
         match out.capacity() {
             Some(room) if !self.work.exact() && room < most => {
                 let mut ready = Secret::zeroed(most);
                 let len = work(&mut *self.work, ready.expose_mut())?;
                 let ready = Secret::from_slice(ready.expose().get(..len).ok_or(Error::GeneralError)?);
-                self.hand_out(call, ready, out, then)
+                self.hand_out(Pending { call, input: seal::digest(input), ready }, out, then)
             }
             _ => out.fill(most, |room| {
                 let len = work(&mut *self.work, room)?;
@@ -387,17 +394,17 @@ impl Running<Box<dyn Ciphering>> {
 
     fn hand_out(
         &mut self,
-        call: Call,
-        ready: Secret,
+        pending: Pending,
         out: Output<'_>,
         then: impl FnOnce(&[u8]) -> Result<()>,
     ) -> Result<Filled> {
-        if out.capacity().is_some_and(|room| room >= ready.expose().len()) {
-            then(ready.expose())?;
+        let ready = pending.ready.expose();
+        if out.capacity().is_some_and(|room| room >= ready.len()) {
+            then(ready)?;
         }
-        let outcome = out.put(ready.expose());
+        let outcome = out.put(ready);
         if outcome != Ok(Filled::Done) {
-            self.pending = Some((call, ready));
+            self.pending = Some(pending);
         }
         outcome
     }

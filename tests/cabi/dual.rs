@@ -195,3 +195,33 @@ alone! {
         assert_eq!(whole, Err(Rv(CKR_OPERATION_ACTIVE)));
     }
 }
+
+alone! {
+    fn a_result_that_waits_is_for_its_own_input() {
+        let world = World::new();
+        let session = world.user();
+        let key = aes(&session);
+        let (mut one, len) = bytes(&session.encrypt(&cbc(), key, b"the first message").unwrap());
+        let mut other = session.encrypt(&cbc(), key, b"the other message").unwrap();
+        let (mut out, gone) = ([0_u8; 64], Rv(CKR_OPERATION_NOT_INITIALIZED));
+        // After a short buffer the same ciphertext is answered, another one is not answered with its plaintext.
+        for (again, expected) in [(true, Ok(())), (false, Err(Rv(CKR_OPERATION_ACTIVE)))] {
+            session.decrypt_init(&cbc(), key).unwrap();
+            let mut room = 3;
+            let short = call!(world.module, C_Decrypt, session.handle, one.as_mut_ptr(), len, out.as_mut_ptr(),
+                &raw mut room);
+            assert_eq!((short, room), (Err(Rv(CKR_BUFFER_TOO_SMALL)), 17));
+            let from = if again { one.as_mut_ptr() } else { other.as_mut_ptr() };
+            room = 64;
+            let second = call!(world.module, C_Decrypt, session.handle, from, len, out.as_mut_ptr(), &raw mut room);
+            assert_eq!(second, expected);
+            if again {
+                assert_eq!(&out[..17], b"the first message");
+                out = [0; 64];
+            }
+            assert!(again || out == [0; 64]);
+            let over = two_calls(|out, len| call!(world.module, C_DecryptFinal, session.handle, out, len));
+            assert_eq!(over, Err(gone));
+        }
+    }
+}
