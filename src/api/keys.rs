@@ -5,9 +5,10 @@ use super::object::one;
 use crate::ck::raw::RawAttribute;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, Error, Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::crypto::table;
-use crate::guard::op::{Derive, Generate, GeneratePair};
+use crate::guard::op::{Decapsulate, Derive, Encapsulate, Generate, GeneratePair};
 use crate::object::template::Making;
 use crate::object::{Attributes, Origin, State, Template, Value};
+use crate::session::Output;
 use crate::token::{Birth, Parent};
 use cryptoki_sys::*;
 
@@ -85,6 +86,19 @@ pub(super) fn begin(template: &mut Template) {
     template.attributes.set_default(CKA_KEYWARD_STATE, || Value::Ulong(State::Active as u64));
 }
 
+/// The template of a secret key that a mechanism makes of other keys: without a type of key it is a generic
+/// secret.
+fn secret_template(raw: &[RawAttribute]) -> Result<Template> {
+    let judge = |kind| template(Making::Derive, raw, Some(CKO_SECRET_KEY), kind);
+    let mut template = judge(Some(CKK_GENERIC_SECRET)).or_else(|error| match error {
+        // The template names another type of key.
+        Error::TemplateInconsistent => judge(None),
+        other => Err(other),
+    })?;
+    begin(&mut template);
+    Ok(template)
+}
+
 /// C_DeriveKey.
 pub fn derive_key(
     m: &Module,
@@ -95,16 +109,61 @@ pub fn derive_key(
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
     let key = session.key(base)?;
-    let mut template = template(Making::Derive, &raw, Some(CKO_SECRET_KEY), Some(CKK_GENERIC_SECRET))
-        .or_else(|error| match error {
-            // The template names another type of key; without a name it is a generic secret.
-            Error::TemplateInconsistent => self::template(Making::Derive, &raw, Some(CKO_SECRET_KEY), None),
-            other => Err(other),
-        })?;
-    begin(&mut template);
+    let template = secret_template(&raw)?;
     let parent = Parent::of(key.attributes());
     let grant = session.authorize(Derive { key, mechanism, template })?;
     let new = session.backend().derive(grant)?;
     let birth = Birth { origin: Origin::Derived, mechanism: None, session: s, parent: Some(parent) };
     one(session.token().adopt(vec![new], birth)?)
+}
+
+/// A secret that two parties share was never in one token only.
+const fn shared(session: SessionHandle) -> Birth {
+    let parent = Parent { always_sensitive: false, never_extractable: false };
+    Birth { origin: Origin::Derived, mechanism: None, session, parent: Some(parent) }
+}
+
+/// C_EncapsulateKey: answers the new key, or none where only the length was asked. A length query and a short
+/// buffer make no key.
+pub fn encapsulate_key(
+    m: &Module,
+    s: SessionHandle,
+    mechanism: Mechanism,
+    public: ObjectHandle,
+    raw: &[RawAttribute],
+    out: Output<'_>,
+) -> Result<Option<ObjectHandle>> {
+    let session = m.session(s)?;
+    let key = session.key(public)?;
+    let grant = session.authorize(Encapsulate { key, mechanism, template: secret_template(raw)? })?;
+    let len = session.backend().encapsulated_len(&grant)?;
+    let mut made = None;
+    let _filled = out.fill(len, |room| {
+        let (new, ciphertext) = session.backend().encapsulate(grant)?;
+        if ciphertext.len() != room.len() {
+            return Err(Error::GeneralError);
+        }
+        made = Some(one(session.token().adopt(vec![new], shared(s))?)?);
+        room.copy_from_slice(&ciphertext);
+        Ok(ciphertext.len())
+    })?;
+    Ok(made)
+}
+
+/// C_DecapsulateKey.
+pub fn decapsulate_key(
+    m: &Module,
+    s: SessionHandle,
+    mechanism: Mechanism,
+    private: ObjectHandle,
+    raw: &[RawAttribute],
+    ciphertext: &[u8],
+) -> Result<ObjectHandle> {
+    let session = m.session(s)?;
+    let key = session.key(private)?;
+    let template = secret_template(raw)?;
+    let grant =
+        session.authorize(Decapsulate { key, mechanism, ciphertext: ciphertext.to_vec(), template })?;
+    let new = session.backend().decapsulate(grant)?;
+    one(session.token().adopt(vec![new], shared(s))?)
 }

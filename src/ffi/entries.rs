@@ -340,14 +340,29 @@ cryptoki! {
         later C_VerifySignatureFinal(CK_SESSION_HANDLE);
 
         // 5.18 Key management functions
-        later C_EncapsulateKey(
-            CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, *mut CK_ATTRIBUTE, CK_ULONG, Bytes,
-            *mut CK_ULONG, *mut CK_OBJECT_HANDLE,
-        );
-        later C_DecapsulateKey(
-            CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, *mut CK_ATTRIBUTE, CK_ULONG, Bytes,
-            CK_ULONG, *mut CK_OBJECT_HANDLE,
-        );
+        fn C_EncapsulateKey(
+            session: Session, mechanism: Mechanism, public: Object, template: Attributes, ciphertext: Output,
+            key: Place CK_OBJECT_HANDLE
+        ) => |m| {
+            // A length query makes no key, so it needs no place for one.
+            if !ciphertext.is_query() {
+                key.check()?;
+            }
+            let (mechanism, template) = (mechanism.required()?, template.read()?);
+            ciphertext.fill(|out| {
+                let made = api::keys::encapsulate_key(m, session, mechanism, public, &template, out)?;
+                made.into_iter().for_each(|made| key.put(handle(made)));
+                Ok(())
+            })
+        };
+        fn C_DecapsulateKey(
+            session: Session, mechanism: Mechanism, private: Object, template: Attributes, ciphertext: Bytes,
+            key: Place CK_OBJECT_HANDLE
+        ) => |m| key.fill(|| {
+            let (mechanism, template) = (mechanism.required()?, template.read()?);
+            api::keys::decapsulate_key(m, session, mechanism, private, &template, ciphertext.bytes()?)
+                .map(handle)
+        });
         fn C_WrapKeyAuthenticated(
             session: Session, mechanism: MessageMechanism, wrapping: Object, key: Object, aad: Bytes,
             wrapped: Output

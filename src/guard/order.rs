@@ -97,6 +97,8 @@ pub(super) fn offered(
         Some(Entry::Wrap) => ops.wraps && ops.encrypt.is_some(),
         Some(Entry::Unwrap) => ops.wraps && ops.decrypt.is_some(),
         Some(Entry::Derive) => ops.derive.is_some(),
+        Some(Entry::Encapsulate) => ops.encapsulate.is_some(),
+        Some(Entry::Decapsulate) => ops.decapsulate.is_some(),
         Some(Entry::Generate) => ops.generate.is_some() || ops.generate_pair.is_some(),
         Some(_) => false,
     };
@@ -220,7 +222,7 @@ fn allowed(case: &Use<'_>) -> Result<(), Denial> {
 fn fits(facts: &KeyFacts, row: &Row, entry: Entry) -> Result<(), Denial> {
     let class = match (entry, facts.class) {
         (_, CKO_SECRET_KEY) => true,
-        (Entry::Verify | Entry::Encrypt | Entry::Wrap, class) => class == CKO_PUBLIC_KEY,
+        (Entry::Verify | Entry::Encrypt | Entry::Wrap | Entry::Encapsulate, class) => class == CKO_PUBLIC_KEY,
         (_, class) => class == CKO_PRIVATE_KEY,
     };
     if !class || !facts.key_type.is_some_and(|kind| row.key_types.contains(&kind)) {

@@ -14,6 +14,7 @@ mod client;
 
 mod authenticated_wrap;
 mod damage;
+mod encapsulate;
 mod hostile;
 mod law;
 mod mechanisms;

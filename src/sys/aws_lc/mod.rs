@@ -22,6 +22,7 @@ pub mod ec;
 pub mod ed25519;
 pub mod key_wrap;
 pub mod mac;
+pub mod ml_kem;
 pub mod numbers;
 pub mod rsa;
 
