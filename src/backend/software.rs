@@ -116,7 +116,7 @@ impl Backend for Software {
         let encapsulate = grant.row()?.ops.encapsulate.ok_or(Error::MechanismInvalid)?;
         let context = grant.context()?;
         let Encapsulate { mechanism, template, .. } = grant.into_op();
-        let (value, ciphertext) = encapsulate(&context, &mechanism.params)?;
+        let (value, ciphertext) = encapsulate(&context, &mechanism.params, &recipe(&template.attributes)?)?;
         Ok((secret_key(template, value)?, ciphertext))
     }
 
@@ -124,7 +124,8 @@ impl Backend for Software {
         let decapsulate = grant.row()?.ops.decapsulate.ok_or(Error::MechanismInvalid)?;
         let context = grant.context()?;
         let Decapsulate { mechanism, ciphertext, template, .. } = grant.into_op();
-        let value = decapsulate(&context, &mechanism.params, &ciphertext)?;
+        let recipe = recipe(&template.attributes)?;
+        let value = decapsulate(&context, &mechanism.params, &recipe, &ciphertext)?;
         secret_key(template, value)
     }
 

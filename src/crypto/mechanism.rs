@@ -77,10 +77,10 @@ pub type StartSignings = Box<dyn Fn() -> Result<Box<dyn Signing>> + Send>;
 /// Starts one verification after the other with the key and the mechanism that it was made for.
 pub type StartVerifyings = Box<dyn Fn() -> Result<Box<dyn Verifying>> + Send>;
 
-/// Makes a shared secret and its ciphertext for a prepared public key.
-pub type EncapsulateKey = fn(&Context, &Params) -> Result<(Secret, Vec<u8>)>;
+/// Makes a shared secret and its ciphertext for a prepared public key. The recipe is as for [`DeriveKey`].
+pub type EncapsulateKey = fn(&Context, &Params, &Recipe) -> Result<(Secret, Vec<u8>)>;
 /// Finds the shared secret of a ciphertext with a prepared private key.
-pub type DecapsulateKey = fn(&Context, &Params, &[u8]) -> Result<Secret>;
+pub type DecapsulateKey = fn(&Context, &Params, &Recipe, &[u8]) -> Result<Secret>;
 
 /// The functions of a mechanism. What is `None` is not announced and not offered.
 #[derive(Clone, Copy)]

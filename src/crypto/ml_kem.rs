@@ -82,7 +82,7 @@ fn encapsulated_len(context: &Context) -> Result<usize> {
     Ok(prepared::<KemKey>(context)?.set().ciphertext_len())
 }
 
-fn encapsulate(context: &Context, params: &Params) -> Result<(Secret, Vec<u8>)> {
+fn encapsulate(context: &Context, params: &Params, _recipe: &Recipe) -> Result<(Secret, Vec<u8>)> {
     no_params(params)?;
     let key = prepared::<KemKey>(context)?;
     let mut randomness = Secret::zeroed(RANDOMNESS);
@@ -95,7 +95,7 @@ fn encapsulate(context: &Context, params: &Params) -> Result<(Secret, Vec<u8>)> 
 }
 
 /// `CKR_WRAPPED_KEY_LEN_RANGE` for a ciphertext of another length; any of the right one gives a secret.
-fn decapsulate(context: &Context, params: &Params, ciphertext: &[u8]) -> Result<Secret> {
+fn decapsulate(context: &Context, params: &Params, _recipe: &Recipe, ciphertext: &[u8]) -> Result<Secret> {
     no_params(params)?;
     let key = prepared::<KemKey>(context)?;
     if ciphertext.len() != key.set().ciphertext_len() {
@@ -216,23 +216,23 @@ mod tests {
         for set in SETS {
             let Pair { public, private } = pair(set);
             let (public, private) = (context(&ML_KEM, &public), context(&ML_KEM, &private));
-            let (shared, mut ciphertext) = encapsulate(&public, &Params::None).unwrap();
+            let (shared, mut ciphertext) = encapsulate(&public, &Params::None, &Recipe::default()).unwrap();
             assert_eq!(ciphertext.len(), encapsulated_len(&public).unwrap());
-            let same = decapsulate(&private, &Params::None, &ciphertext).unwrap();
+            let same = decapsulate(&private, &Params::None, &Recipe::default(), &ciphertext).unwrap();
             assert_eq!(same.expose(), shared.expose());
-            let (other, _) = encapsulate(&public, &Params::None).unwrap();
+            let (other, _) = encapsulate(&public, &Params::None, &Recipe::default()).unwrap();
             assert_ne!(other.expose(), shared.expose());
             ciphertext[7] ^= 1;
-            let rejected = decapsulate(&private, &Params::None, &ciphertext).unwrap();
+            let rejected = decapsulate(&private, &Params::None, &Recipe::default(), &ciphertext).unwrap();
             assert_ne!(rejected.expose(), shared.expose());
-            let again = decapsulate(&private, &Params::None, &ciphertext).unwrap();
+            let again = decapsulate(&private, &Params::None, &Recipe::default(), &ciphertext).unwrap();
             assert_eq!(
                 again.expose(),
                 rejected.expose(),
                 "implicit rejection is a function of the ciphertext"
             );
             for wrong in [&ciphertext[1..], &[]] {
-                let refused = decapsulate(&private, &Params::None, wrong).err();
+                let refused = decapsulate(&private, &Params::None, &Recipe::default(), wrong).err();
                 assert_eq!(refused, Some(Error::WrappedKeyLenRange));
             }
         }

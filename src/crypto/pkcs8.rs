@@ -186,9 +186,9 @@ fn ec_key(curve: Curve, params: &[u8], private: &[u8]) -> Option<Material> {
 
 /// The seed, the value, or both (RFC 9935, 6).
 fn ml_kem_key(set: Set, private: &[u8]) -> Option<Material> {
-    let (seed, value) = match private.first()? {
-        &SEED => (Some(der::content(SEED, private).ok()?), None),
-        &der::OCTET_STRING => (None, Some(der::content(der::OCTET_STRING, private).ok()?)),
+    let (seed, value) = match *private.first()? {
+        SEED => (Some(der::content(SEED, private).ok()?), None),
+        der::OCTET_STRING => (None, Some(der::content(der::OCTET_STRING, private).ok()?)),
         _ => {
             let mut both = Reader::sequence(private)?;
             let (seed, value) = (both.take(der::OCTET_STRING)?, both.take(der::OCTET_STRING)?);

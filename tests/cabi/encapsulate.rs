@@ -1,6 +1,7 @@
 //! ML-KEM keys, C_EncapsulateKey and C_DecapsulateKey (PKCS#11 3.2, 5.18, ML-KEM).
 
 use crate::client::*;
+use crate::parameters::{kept, structure};
 use crate::{alone, call};
 use cryptoki_sys::*;
 use std::ptr::null_mut;
@@ -283,5 +284,53 @@ alone! {
             assert_eq!(session.get(received, CKA_VALUE), session.get(sent, CKA_VALUE));
             assert_eq!(session.get_ulong(back, CKA_PARAMETER_SET), Ok(set));
         }
+    }
+}
+
+alone! {
+    fn an_elliptic_curve_encapsulates_too() {
+        let world = World::new();
+        let session = world.user();
+        let uses = |cka| Template::new().uses(&[cka]);
+        let (public, private) = session.p256(uses(CKA_ENCAPSULATE), uses(CKA_DECAPSULATE)).unwrap();
+        let mechanism = structure(
+            CKM_ECDH1_DERIVE,
+            &CK_ECDH1_DERIVE_PARAMS {
+                kdf: CKD_SHA256_KDF,
+                ulSharedDataLen: 4,
+                pSharedData: kept(b"info"),
+                ulPublicDataLen: 0,
+                pPublicData: null_mut(),
+            },
+        );
+        let template = open().class(CKO_SECRET_KEY).ulong(CKA_KEY_TYPE, CKK_AES).ulong(CKA_VALUE_LEN, 32);
+        let (mut sent, mut received) = (0, 0);
+        let mut ciphertext = mechanism.with(|mechanism| {
+            template.with(|list, count| {
+                two_calls(|out, len| {
+                    call!(
+                        world.module, C_EncapsulateKey, session.handle, mechanism, public, list, count, out, len,
+                        &raw mut sent
+                    )
+                })
+            })
+        }).unwrap();
+        assert_eq!((ciphertext.len(), ciphertext[0], session.secrets()), (65, 4, 1));
+        let mut decapsulate = |ciphertext: &mut [u8]| {
+            let (start, len) = (ciphertext.as_mut_ptr(), ciphertext.len() as CK_ULONG);
+            mechanism.with(|mechanism| {
+                template.with(|list, count| {
+                    call!(
+                        world.module, C_DecapsulateKey, session.handle, mechanism, private, list, count, start, len,
+                        &raw mut received
+                    )
+                })
+            })
+        };
+        decapsulate(&mut ciphertext).unwrap();
+        ciphertext[9] ^= 1;
+        assert_eq!(decapsulate(&mut ciphertext), Err(Rv(CKR_WRAPPED_KEY_INVALID)));
+        assert_eq!(session.get(received, CKA_VALUE), session.get(sent, CKA_VALUE));
+        assert_eq!(session.get(sent, CKA_VALUE).unwrap().len(), 32);
     }
 }

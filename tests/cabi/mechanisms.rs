@@ -310,7 +310,8 @@ alone! {
             assert_eq!(has(CKF_MULTI_MESSAGE), has(MESSAGES));
             // What they do is tested in `encapsulate`.
             assert!(has(CKF_ENCAPSULATE) == has(CKF_DECAPSULATE));
-            assert_eq!(has(CKF_ENCAPSULATE), ckm == CKM_ML_KEM);
+            let kem = matches!(ckm, CKM_ML_KEM | CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE);
+            assert_eq!(has(CKF_ENCAPSULATE), kem);
             if has(CKF_SIGN) || has(CKF_VERIFY) {
                 assert!(has(CKF_VERIFY));
                 signs_and_verifies(session, ckm, has(CKF_SIGN));
