@@ -48,14 +48,28 @@ fn completed(
 /// Such a key is extractable where the template says nothing (5.18.4). Where the law lets no such key leave, silence
 /// means no: else a client that never thought of it could unwrap no such key at all.
 pub(super) fn unwrap_template(session: &Session, key: &Held, raw: &[RawAttribute]) -> Result<Template> {
-    let mut asked = template::under(key.attributes(), CKA_UNWRAP_TEMPLATE, Attributes::from_raw(raw)?)?;
-    let mut template = completed(Making::Unwrap, asked.clone(), None, None)?;
+    let asked = template::under(key.attributes(), CKA_UNWRAP_TEMPLATE, Attributes::from_raw(raw)?)?;
+    let silent = !asked.has(CKA_EXTRACTABLE);
+    open_template(session, Making::Unwrap, asked, silent, None, None)
+}
+
+/// A template whose key is extractable by default. `silent` says that the caller named no CKA_EXTRACTABLE: then the
+/// law is asked, and where it would let no such key leave the key is made closed.
+pub(super) fn open_template(
+    session: &Session,
+    making: Making,
+    mut asked: Attributes,
+    silent: bool,
+    class: Option<u64>,
+    kind: Option<CK_KEY_TYPE>,
+) -> Result<Template> {
+    let mut template = completed(making, asked.clone(), class, kind)?;
     begin(&mut template);
-    let silent = !asked.has(CKA_EXTRACTABLE) && template.attributes.flag(CKA_EXTRACTABLE);
+    let open = template.attributes.flag(CKA_EXTRACTABLE);
     let rules = session.token().guard().rules();
-    if silent && rules.judge_new(&KeyFacts::of(&template.attributes)).is_err() {
+    if silent && open && rules.judge_new(&KeyFacts::of(&template.attributes)).is_err() {
         asked.set(CKA_EXTRACTABLE, Value::Bool(false));
-        template = completed(Making::Unwrap, asked, None, None)?;
+        template = completed(making, asked, class, kind)?;
         begin(&mut template);
     }
     Ok(template)

@@ -8,6 +8,7 @@ pub mod asynchronous;
 pub mod decrypt;
 pub mod digest;
 pub mod dual;
+pub mod encapsulation;
 pub mod encrypt;
 pub mod general;
 pub mod keys;

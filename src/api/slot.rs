@@ -192,6 +192,8 @@ pub fn mechanism_info(m: &Module, slot: SlotId, ckm: CK_MECHANISM_TYPE) -> Resul
         (ops.generate.is_some(), CKF_GENERATE),
         (ops.generate_pair.is_some(), CKF_GENERATE_KEY_PAIR),
         (ops.derive.is_some(), CKF_DERIVE),
+        (ops.encapsulate.is_some(), CKF_ENCAPSULATE),
+        (ops.decapsulate.is_some(), CKF_DECAPSULATE),
         (ops.message_encrypt.is_some(), CKF_MESSAGE_ENCRYPT | CKF_MULTI_MESSAGE),
         (ops.message_decrypt.is_some(), CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE),
         (ops.sign.is_some(), CKF_MESSAGE_SIGN | CKF_MULTI_MESSAGE),

@@ -76,6 +76,12 @@ pub trait Backend: Send + Sync {
     fn generate_pair(&self, grant: Authorized<GeneratePair>) -> Result<(NewObject, NewObject)>;
     /// Derives a secret key.
     fn derive(&self, grant: Authorized<Derive>) -> Result<NewObject>;
+    /// Length of the ciphertext of an encapsulation in bytes. Makes nothing.
+    fn encapsulated_len(&self, grant: &Authorized<Encapsulate>) -> Result<usize>;
+    /// Makes a shared secret key and its ciphertext.
+    fn encapsulate(&self, grant: Authorized<Encapsulate>) -> Result<(NewObject, Vec<u8>)>;
+    /// Finds the shared secret key of a ciphertext.
+    fn decapsulate(&self, grant: Authorized<Decapsulate>) -> Result<NewObject>;
     /// Wraps a key.
     fn wrap(&self, grant: Authorized<Wrap>) -> Result<Vec<u8>>;
     /// Unwraps a key.

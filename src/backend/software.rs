@@ -122,6 +122,28 @@ impl Backend for Software {
         secret_key(template, value)
     }
 
+    fn encapsulated_len(&self, grant: &Authorized<Encapsulate>) -> Result<usize> {
+        let len = grant.row()?.ops.encapsulated_len.ok_or(Error::MechanismInvalid)?;
+        len(&grant.context()?)
+    }
+
+    fn encapsulate(&self, grant: Authorized<Encapsulate>) -> Result<(NewObject, Vec<u8>)> {
+        let encapsulate = grant.row()?.ops.encapsulate.ok_or(Error::MechanismInvalid)?;
+        let context = grant.context()?;
+        let Encapsulate { mechanism, template, .. } = grant.into_op();
+        let (value, ciphertext) = encapsulate(&context, &mechanism.params, &recipe(&template.attributes)?)?;
+        Ok((secret_key(template, value)?, ciphertext))
+    }
+
+    fn decapsulate(&self, grant: Authorized<Decapsulate>) -> Result<NewObject> {
+        let decapsulate = grant.row()?.ops.decapsulate.ok_or(Error::MechanismInvalid)?;
+        let context = grant.context()?;
+        let Decapsulate { mechanism, ciphertext, template, .. } = grant.into_op();
+        let recipe = recipe(&template.attributes)?;
+        let value = decapsulate(&context, &mechanism.params, &recipe, &ciphertext)?;
+        secret_key(template, value)
+    }
+
     fn wrap(&self, grant: Authorized<Wrap>) -> Result<Vec<u8>> {
         wrapping::wrap(grant)
     }
@@ -188,6 +210,7 @@ fn recipe(attributes: &Attributes) -> Result<Recipe> {
         modulus_bits: small(CKA_MODULUS_BITS, Error::KeySizeRange)?,
         public_exponent: attributes.bytes(CKA_PUBLIC_EXPONENT).map(<[u8]>::to_vec),
         ec_params: attributes.bytes(CKA_EC_PARAMS).map(<[u8]>::to_vec),
+        parameter_set: attributes.number(CKA_PARAMETER_SET),
     })
 }
 

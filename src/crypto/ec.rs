@@ -131,7 +131,7 @@ pub fn public_from_private(curve: Curve, scalar: &Secret) -> Result<Vec<u8>> {
     point_of(curve, &key)
 }
 
-fn point_of(curve: Curve, key: &EcKey) -> Result<Vec<u8>> {
+pub(super) fn point_of(curve: Curve, key: &EcKey) -> Result<Vec<u8>> {
     let mut point = vec![0; curve.group().point_len()];
     key.write_public(&mut point)?;
     Ok(point)
@@ -172,7 +172,7 @@ fn generate_pair(recipe: &Recipe) -> Result<Pair> {
 }
 
 /// A random scalar in [1, n - 1]: drawn again where it is outside, so that no value is likelier.
-fn draw(curve: Curve) -> Result<(Secret, EcKey)> {
+pub(super) fn draw(curve: Curve) -> Result<(Secret, EcKey)> {
     let spare = u32::try_from(curve.len() * 8).unwrap_or(u32::MAX).saturating_sub(curve.bits());
     for _ in 0..DRAWS {
         let mut scalar = Secret::zeroed(curve.len());

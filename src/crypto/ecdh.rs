@@ -28,7 +28,13 @@ const fn row(ckm: CK_MECHANISM_TYPE) -> Row {
         shape: Shape::Ecdh1,
         flags: ec::FLAGS,
         prepare: Some(ec::prepare),
-        ops: Ops { derive: Some(derive), ..Ops::NONE },
+        ops: Ops {
+            derive: Some(derive),
+            encapsulate: Some(encapsulate),
+            encapsulated_len: Some(encapsulated_len),
+            decapsulate: Some(decapsulate),
+            ..Ops::NONE
+        },
     }
 }
 
@@ -43,6 +49,11 @@ fn derive(context: &Context, params: &Params, recipe: &Recipe) -> Result<Secret>
     let peer = ec::decode_point(key.curve, public).map_err(|_| Error::PublicKeyInvalid)?;
     let mut secret = Secret::zeroed(key.curve.len());
     key.key.agree(&peer, secret.expose_mut()).map_err(|_| Error::PublicKeyInvalid)?;
+    finished(secret, function, shared, recipe)
+}
+
+/// The derived key of an agreed secret.
+fn finished(secret: Secret, function: Option<Hash>, shared: &[u8], recipe: &Recipe) -> Result<Secret> {
     match function {
         // "With the key derivation function CKD_NULL, pSharedData must be NULL".
         None if !shared.is_empty() => Err(Error::MechanismParamInvalid),
@@ -52,6 +63,44 @@ fn derive(context: &Context, params: &Params, recipe: &Recipe) -> Result<Secret>
             x9_63(hash, secret.expose(), shared, len)
         }
     }
+}
+
+/// The parameter of an encapsulation: function and shared data, and no public key (PKCS#11 3.2, 6.3).
+fn without_public<'a>(params: &'a Params, recipe: &Recipe) -> Result<(CK_ULONG, &'a [u8])> {
+    match params {
+        Params::Ecdh1 { kdf, shared, public } if public.is_empty() => {
+            if recipe.value_len.is_some_and(|len| !(1..=MAX_LEN_DERIVED).contains(&len)) {
+                return Err(Error::KeySizeRange);
+            }
+            Ok((*kdf, shared))
+        }
+        _ => Err(Error::MechanismParamInvalid),
+    }
+}
+
+fn encapsulated_len(context: &Context) -> Result<usize> {
+    Ok(1 + 2 * ec::public(context)?.curve.len())
+}
+
+/// Agrees with a key pair of this one call; its public key, an uncompressed point, is the ciphertext.
+fn encapsulate(context: &Context, params: &Params, recipe: &Recipe) -> Result<(Secret, Vec<u8>)> {
+    let key = ec::public(context)?;
+    let (kdf, shared) = without_public(params, recipe)?;
+    let function = function(kdf)?;
+    let (_, ephemeral) = ec::draw(key.curve)?;
+    let mut secret = Secret::zeroed(key.curve.len());
+    ephemeral.agree(&ec::point_of(key.curve, &key.key)?, secret.expose_mut())?;
+    let ciphertext = ec::point_of(key.curve, &ephemeral)?;
+    Ok((finished(secret, function, shared, recipe)?, ciphertext))
+}
+
+/// Agrees with the public key that the ciphertext is. `CKR_WRAPPED_KEY_INVALID` where it is no point of the curve.
+fn decapsulate(context: &Context, params: &Params, recipe: &Recipe, ciphertext: &[u8]) -> Result<Secret> {
+    let (kdf, shared) = without_public(params, recipe)?;
+    let key = ec::private(context)?;
+    ec::decode_point(key.curve, ciphertext).map_err(|_| Error::WrappedKeyInvalid)?;
+    let params = Params::Ecdh1 { kdf, shared: shared.to_vec(), public: ciphertext.to_vec() };
+    derive(context, &params, recipe)
 }
 
 /// The hash of a key derivation function; none for `CKD_NULL`.
@@ -127,6 +176,35 @@ mod tests {
     fn derive_without_a_function_keeps_the_trailing_bytes() {
         let secret = derive(&initiator(), &params(CKD_NULL, b"", &hex(G_R)), &of_len(16)).unwrap();
         assert!(secret.ct_eq(&hex(G_IR)[16..]));
+    }
+
+    #[test]
+    fn an_encapsulated_secret_is_the_agreed_one_on_every_curve() {
+        for curve in Curve::ALL {
+            let recipe = Recipe { ec_params: Some(curve.ec_params().to_vec()), ..Recipe::default() };
+            let pair = ec::KEY_PAIR_GEN.ops.generate_pair.unwrap()(&recipe).unwrap();
+            let (public, private) =
+                (context(&ECDH1_DERIVE, &pair.public), context(&ECDH1_DERIVE, &pair.private));
+            for (kdf, shared, recipe) in
+                [(CKD_NULL, &b""[..], Recipe::default()), (CKD_SHA256_KDF, b"info", of_len(77))]
+            {
+                let params = params(kdf, shared, b"");
+                let (secret, ciphertext) = encapsulate(&public, &params, &recipe).unwrap();
+                assert_eq!(ciphertext.len(), encapsulated_len(&public).unwrap());
+                let same = decapsulate(&private, &params, &recipe, &ciphertext).unwrap();
+                assert!(secret.ct_eq(same.expose()));
+                let (other, another) = encapsulate(&public, &params, &recipe).unwrap();
+                assert!(another != ciphertext && !other.ct_eq(same.expose()));
+                let mut wrong = ciphertext;
+                wrong[5] ^= 1;
+                let refused = decapsulate(&private, &params, &recipe, &wrong).err();
+                assert_eq!(refused, Some(Error::WrappedKeyInvalid));
+                assert!(encapsulate(&public, &Params::None, &recipe).is_err());
+            }
+            let with_public = params(CKD_NULL, b"", &[4; 65]);
+            let refused = encapsulate(&public, &with_public, &Recipe::default()).err();
+            assert_eq!(refused, Some(Error::MechanismParamInvalid));
+        }
     }
 
     #[test]

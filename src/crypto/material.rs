@@ -2,9 +2,10 @@
 //! How it is checked in depth (`RSA_check_key`, point on the curve) is the business of the
 //! algorithm's `prepare` and `import` functions.
 
+use super::ml_kem::{self, Set};
 use crate::ck::{CK_KEY_TYPE, Error, Result};
 use crate::secret::Secret;
-use cryptoki_sys::{CKK_EC, CKK_EC_EDWARDS, CKK_RSA};
+use cryptoki_sys::{CKK_EC, CKK_EC_EDWARDS, CKK_ML_KEM, CKK_RSA};
 
 /// Curves of the short Weierstrass form.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -35,6 +36,16 @@ pub struct RsaPrivate {
     pub dq: Secret,
     /// q^-1 mod p.
     pub qi: Secret,
+}
+
+/// Decapsulation key of ML-KEM (FIPS 203).
+pub struct MlKemPrivate {
+    /// Its parameter set.
+    pub set: Set,
+    /// The decapsulation key, with the encapsulation key in it.
+    pub key: Secret,
+    /// d and z, 64 bytes, where they are known.
+    pub seed: Option<Secret>,
 }
 
 /// The material of one key. No `Clone`, no `Debug`: see `secret`.
@@ -68,6 +79,15 @@ pub enum Material {
     EdPublic(Vec<u8>),
     /// Ed25519 seed (RFC 8032, 5.1.5), 32 bytes.
     EdPrivate(Secret),
+    /// Encapsulation key of ML-KEM.
+    MlKemPublic {
+        /// Its parameter set.
+        set: Set,
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// Decapsulation key of ML-KEM.
+    MlKemPrivate(Box<MlKemPrivate>),
 }
 
 /// A new key pair.
@@ -85,6 +105,8 @@ const EC_PUBLIC: u8 = 4;
 const EC_PRIVATE: u8 = 5;
 const ED_PUBLIC: u8 = 6;
 const ED_PRIVATE: u8 = 7;
+const ML_KEM_PUBLIC: u8 = 8;
+const ML_KEM_PRIVATE: u8 = 9;
 
 impl Curve {
     /// All curves, in the order of their numbers in the encoding.
@@ -126,6 +148,7 @@ impl Material {
             Self::RsaPublic { .. } | Self::RsaPrivate(_) => Some(CKK_RSA),
             Self::EcPublic { .. } | Self::EcPrivate { .. } => Some(CKK_EC),
             Self::EdPublic(_) | Self::EdPrivate(_) => Some(CKK_EC_EDWARDS),
+            Self::MlKemPublic { .. } | Self::MlKemPrivate(_) => Some(CKK_ML_KEM),
         }
     }
 
@@ -141,6 +164,8 @@ impl Material {
             Self::RsaPrivate(key) => of(&key.n),
             Self::EcPublic { curve, .. } | Self::EcPrivate { curve, .. } => curve.bits(),
             Self::EdPublic(_) | Self::EdPrivate(_) => 255,
+            Self::MlKemPublic { set, .. } => ml_kem::bits(*set),
+            Self::MlKemPrivate(key) => ml_kem::bits(key.set),
         }
     }
 
@@ -159,6 +184,11 @@ impl Material {
             Self::EcPrivate { curve, scalar } => (EC_PRIVATE + (curve.number() << 4), vec![scalar.expose()]),
             Self::EdPublic(key) => (ED_PUBLIC, vec![key]),
             Self::EdPrivate(seed) => (ED_PRIVATE, vec![seed.expose()]),
+            Self::MlKemPublic { set, key } => (ML_KEM_PUBLIC + (set_number(*set) << 4), vec![key]),
+            Self::MlKemPrivate(key) => {
+                let seed = key.seed.as_ref().map_or(&[][..], Secret::expose);
+                (ML_KEM_PRIVATE + (set_number(key.set) << 4), vec![key.key.expose(), seed])
+            }
         };
         let len = 1 + parts.iter().map(|part| 4 + part.len()).sum::<usize>();
         let mut encoded = Secret::zeroed(len);
@@ -209,10 +239,30 @@ impl Material {
             EC_PRIVATE => Self::EcPrivate { curve: curve()?, scalar: Secret::from_slice(part()?) },
             ED_PUBLIC => Self::EdPublic(part()?.to_vec()),
             ED_PRIVATE => Self::EdPrivate(Secret::from_slice(part()?)),
+            ML_KEM_PUBLIC => Self::MlKemPublic { set: set_of(*tag)?, key: part()?.to_vec() },
+            ML_KEM_PRIVATE => {
+                let (key, seed) = (Secret::from_slice(part()?), part()?);
+                let seed = (!seed.is_empty()).then(|| Secret::from_slice(seed));
+                Self::MlKemPrivate(Box::new(MlKemPrivate { set: set_of(*tag)?, key, seed }))
+            }
             _ => return Err(Error::DeviceError),
         };
         if rest.is_empty() { Ok(material) } else { Err(Error::DeviceError) }
     }
+}
+
+/// Number of a parameter set in the encoding.
+const fn set_number(set: Set) -> u8 {
+    match set {
+        Set::Kem512 => 1,
+        Set::Kem768 => 2,
+        Set::Kem1024 => 3,
+    }
+}
+
+fn set_of(tag: u8) -> Result<Set> {
+    let sets = [Set::Kem512, Set::Kem768, Set::Kem1024];
+    sets.into_iter().find(|set| set_number(*set) == tag >> 4).ok_or(Error::DeviceError)
 }
 
 #[cfg(test)]

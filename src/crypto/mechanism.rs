@@ -81,6 +81,11 @@ pub type StartSignings = Box<dyn Fn() -> Result<Box<dyn Signing>> + Send>;
 /// Starts one verification after the other with the key and the mechanism that it was made for.
 pub type StartVerifyings = Box<dyn Fn() -> Result<Box<dyn Verifying>> + Send>;
 
+/// Makes a shared secret and its ciphertext for a prepared public key. The recipe is as for [`DeriveKey`].
+pub type EncapsulateKey = fn(&Context, &Params, &Recipe) -> Result<(Secret, Vec<u8>)>;
+/// Finds the shared secret of a ciphertext with a prepared private key.
+pub type DecapsulateKey = fn(&Context, &Params, &Recipe, &[u8]) -> Result<Secret>;
+
 /// The functions of a mechanism. What is `None` is not announced and not offered.
 #[derive(Clone, Copy)]
 pub struct Ops {
@@ -119,6 +124,12 @@ pub struct Ops {
     pub generate_pair: Option<fn(&Recipe) -> Result<Pair>>,
     /// Derives key bytes. `Recipe::value_len` says how many are wanted, if the template does.
     pub derive: Option<DeriveKey>,
+    /// Encapsulates.
+    pub encapsulate: Option<EncapsulateKey>,
+    /// Length of the ciphertext in bytes; given where the function above is.
+    pub encapsulated_len: Option<fn(&Context) -> Result<usize>>,
+    /// Decapsulates.
+    pub decapsulate: Option<DecapsulateKey>,
 }
 
 impl Ops {
@@ -141,6 +152,9 @@ impl Ops {
         generate: None,
         generate_pair: None,
         derive: None,
+        encapsulate: None,
+        encapsulated_len: None,
+        decapsulate: None,
     };
 }
 
@@ -157,6 +171,8 @@ pub struct Recipe {
     pub public_exponent: Option<Vec<u8>>,
     /// `CKA_EC_PARAMS`, DER.
     pub ec_params: Option<Vec<u8>>,
+    /// `CKA_PARAMETER_SET`.
+    pub parameter_set: Option<u64>,
 }
 
 /// A running digest.

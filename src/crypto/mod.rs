@@ -25,6 +25,7 @@ mod iv;
 pub mod material;
 pub mod mechanism;
 mod messages;
+pub mod ml_kem;
 pub mod pkcs8;
 mod public;
 pub mod random;
@@ -43,7 +44,7 @@ mod tests;
 
 use crate::ck::{CK_KEY_TYPE, Result};
 use crate::secret::Secret;
-pub use material::{Curve, Material, Pair, RsaPrivate};
+pub use material::{Curve, Material, MlKemPrivate, Pair, RsaPrivate};
 pub use mechanism::{Context, Ops, Row};
 
 /// A secret key of a caller's bytes: as long as its type wants it (`CKR_ATTRIBUTE_VALUE_INVALID`).

@@ -1,9 +1,12 @@
 //! Private keys as PKCS#8 `PrivateKeyInfo` (RFC 5208, RFC 5958), the form in which they are wrapped
-//! (PKCS#11 3.2, 6.7): RSA (RFC 8017, A.1.2), EC (RFC 5915, RFC 5480) and Ed25519 (RFC 8410).
+//! (PKCS#11 3.2, 6.7): RSA (RFC 8017, A.1.2), EC (RFC 5915, RFC 5480), Ed25519 (RFC 8410) and ML-KEM (RFC 9935):
+//! its seed and its value where the seed is known, and any of the three choices read.
 //!
 //! The reader takes DER and nothing else, and believes no number: what does not fit together is no key.
 
 use super::material::{Curve, Material, RsaPrivate};
+use super::ml_kem::{self, Set};
+use super::public::ml_kem_oid;
 use super::{der, ec, eddsa, rsa};
 use crate::ck::{Error, Result};
 use crate::secret::Secret;
@@ -19,6 +22,8 @@ const PARAMETERS: u8 = 0xA0;
 const PUBLIC: u8 = 0xA1;
 /// [1] of RFC 5958: BIT STRING, implicit.
 const ONE_ASYMMETRIC_PUBLIC: u8 = 0x81;
+/// [0] of RFC 9935: OCTET STRING, implicit.
+const SEED: u8 = 0x80;
 
 /// The private key as `PrivateKeyInfo` in DER. `CKR_KEY_NOT_WRAPPABLE` for keys without that form.
 pub fn encode(key: &Material) -> Result<Secret> {
@@ -34,6 +39,17 @@ pub fn encode(key: &Material) -> Result<Secret> {
         }
         Material::EdPrivate(seed) => {
             (vec![eddsa::ed25519_ec_params()], wiped(der::element(der::OCTET_STRING, &[seed.expose()])))
+        }
+        Material::MlKemPrivate(key) => {
+            let value = wiped(der::element(der::OCTET_STRING, &[key.key.expose()]));
+            let inner = match &key.seed {
+                Some(seed) => {
+                    let seed = wiped(der::element(der::OCTET_STRING, &[seed.expose()]));
+                    wiped(der::element(der::SEQUENCE, &[&seed, &value]))
+                }
+                None => value,
+            };
+            (vec![ml_kem_oid(key.set)], inner)
         }
         _ => return Err(Error::KeyNotWrappable),
     };
@@ -124,7 +140,8 @@ fn read(bytes: &[u8]) -> Option<Material> {
     } else if algorithm == eddsa::ed25519_ec_params() {
         eddsa::import_private(der::content(der::OCTET_STRING, private).ok()?).ok()?
     } else {
-        return None;
+        let sets = [Set::Kem512, Set::Kem768, Set::Kem1024];
+        ml_kem_key(sets.into_iter().find(|set| algorithm == ml_kem_oid(*set))?, private)?
     };
     if let Some(public) = public {
         same_public(&key, public)?;
@@ -167,12 +184,29 @@ fn ec_key(curve: Curve, params: &[u8], private: &[u8]) -> Option<Material> {
     Some(material)
 }
 
+/// The seed, the value, or both (RFC 9935, 6).
+fn ml_kem_key(set: Set, private: &[u8]) -> Option<Material> {
+    let (seed, value) = match *private.first()? {
+        SEED => (Some(der::content(SEED, private).ok()?), None),
+        der::OCTET_STRING => (None, Some(der::content(der::OCTET_STRING, private).ok()?)),
+        _ => {
+            let mut both = Reader::sequence(private)?;
+            let (seed, value) = (both.take(der::OCTET_STRING)?, both.take(der::OCTET_STRING)?);
+            both.end()?;
+            (Some(seed), Some(value))
+        }
+    };
+    let [seed, value] = [seed, value].map(|bytes| bytes.map(Secret::from_slice));
+    ml_kem::import_private(set, seed.as_ref(), value.as_ref()).ok()
+}
+
 /// Whether a public key, the content of a BIT STRING, is that of the private one.
 fn same_public(key: &Material, bits: &[u8]) -> Option<()> {
     let (unused, claimed) = bits.split_first()?;
     let same = match super::public_of(key).ok()?? {
         Material::EcPublic { curve, point } => ec::decode_point(curve, claimed).ok()? == point,
         Material::EdPublic(point) => bool::from(point.as_slice().ct_eq(claimed)),
+        Material::MlKemPublic { key, .. } => key == claimed,
         Material::RsaPublic { n, e } => {
             der::element(der::SEQUENCE, &[&der::integer(&n), &der::integer(&e)]) == claimed
         }

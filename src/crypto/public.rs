@@ -1,5 +1,6 @@
 //! The public half of keys, and its DER form.
 
+use super::ml_kem::{self, Set};
 use super::{Material, der, ec, eddsa};
 use crate::ck::Result;
 
@@ -15,7 +16,18 @@ pub fn public_of(key: &Material) -> Result<Option<Material>> {
         }
         Material::EdPublic(point) => Material::EdPublic(point.clone()),
         Material::EdPrivate(seed) => Material::EdPublic(eddsa::public_from_seed(seed)?),
+        Material::MlKemPublic { set, key } => Material::MlKemPublic { set: *set, key: key.clone() },
+        Material::MlKemPrivate(_) => ml_kem::public_of(key)?,
     }))
+}
+
+/// `AlgorithmIdentifier` of ML-KEM (RFC 9935, 3): 2.16.840.1.101.3.4.4.1 to 3, nothing behind it.
+pub(super) const fn ml_kem_oid(set: Set) -> &'static [u8] {
+    match set {
+        Set::Kem512 => &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x04, 0x01],
+        Set::Kem768 => &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x04, 0x02],
+        Set::Kem1024 => &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x04, 0x03],
+    }
 }
 
 /// `CKA_PUBLIC_KEY_INFO`: the `SubjectPublicKeyInfo` in DER (RFC 5280, 4.1.2.7; RFC 8017, A.1.1; RFC 5480;
@@ -37,12 +49,14 @@ pub fn public_key_info(key: &Material) -> Result<Option<Vec<u8>>> {
         }
         Material::EcPublic { curve, point } => Some(info(&[EC, curve.ec_params()], point)),
         Material::EdPublic(point) => Some(info(&[eddsa::ed25519_ec_params()], point)),
-        Material::RsaPrivate(_) | Material::EcPrivate { .. } | Material::EdPrivate(_) => {
-            match public_of(key)? {
-                Some(public) => public_key_info(&public)?,
-                None => None,
-            }
-        }
+        Material::MlKemPublic { set, key } => Some(info(&[ml_kem_oid(*set)], key)),
+        Material::RsaPrivate(_)
+        | Material::EcPrivate { .. }
+        | Material::EdPrivate(_)
+        | Material::MlKemPrivate(_) => match public_of(key)? {
+            Some(public) => public_key_info(&public)?,
+            None => None,
+        },
     })
 }
 

@@ -13,6 +13,7 @@ use crate::sys::aws_lc::ec::{EcKey, Group};
 use crate::sys::aws_lc::ed25519::{self, Variant};
 use crate::sys::aws_lc::key_wrap::WrapKey;
 use crate::sys::aws_lc::mac::HmacKey;
+use crate::sys::aws_lc::ml_kem::{self, KemKey};
 use crate::sys::aws_lc::rsa::{Parts, RsaKey};
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -33,6 +34,8 @@ pub enum Family {
     ChaCha20Poly1305,
     /// AES Key Wrap.
     KeyWrap,
+    /// ML-KEM.
+    MlKem,
     /// ECDSA and ECDH.
     Ec,
     /// Ed25519.
@@ -49,7 +52,7 @@ static STATES: [AtomicU8; Family::ALL.len()] = [const { AtomicU8::new(UNTESTED) 
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Digest,
         Self::Hmac,
         Self::Aes,
@@ -57,6 +60,7 @@ impl Family {
         Self::Ccm,
         Self::ChaCha20Poly1305,
         Self::KeyWrap,
+        Self::MlKem,
         Self::Ec,
         Self::Eddsa,
         Self::Rsa,
@@ -72,6 +76,7 @@ impl Family {
             Self::Ccm => ccm(),
             Self::ChaCha20Poly1305 => chacha20_poly1305(),
             Self::KeyWrap => key_wrap(),
+            Self::MlKem => ml_kem(),
             Self::Ec => ec(),
             Self::Eddsa => eddsa(),
             Self::Rsa => rsa(),
@@ -180,6 +185,26 @@ fn key_wrap() -> Answer<bool> {
     Ok(right && refused && out.get(..len) == Some(&b"key"[..]))
 }
 
+/// RFC 9935, C.1.1 and C.2: the key pair of the seed 00 01 .. 3f, known by the digest of its encapsulation key;
+/// and a secret that both sides share, and that no other ciphertext gives.
+fn ml_kem() -> Answer<bool> {
+    let mut seed = [0; ml_kem::SEED];
+    for (byte, value) in seed.iter_mut().zip(0..) {
+        *byte = value;
+    }
+    let key = KemKey::from_seed(ml_kem::Set::Kem512, &seed)?;
+    let (mut public, mut digest) = ([0; 800], [0; 32]);
+    key.write_public(&mut public)?;
+    Hash::Sha256.digest(&public, &mut digest)?;
+    let (mut ciphertext, mut one, mut other, mut rejected) = ([0; 768], [0; 32], [0; 32], [0; 32]);
+    key.encapsulate(&[7; ml_kem::RANDOMNESS], &mut ciphertext, &mut one)?;
+    key.decapsulate(&ciphertext, &mut other)?;
+    let [first, ..] = &mut ciphertext;
+    *first ^= 1;
+    key.decapsulate(&ciphertext, &mut rejected)?;
+    Ok(digest == ML_KEM_PUBLIC && one == other && one != rejected)
+}
+
 /// RFC 6979, A.2.5: the public point, the signature of "sample", a signature of our own, a wrong one; and
 /// the shared secret with itself, which both ways of computing it must give.
 fn ec() -> Answer<bool> {
@@ -281,6 +306,10 @@ const KEY_WRAP_PLAIN: [u8; 16] =
 const KEY_WRAP_CIPHER: [u8; 24] = [
     0x1f, 0xa6, 0x8b, 0x0a, 0x81, 0x12, 0xb4, 0x47, 0xae, 0xf3, 0x4b, 0xd8, 0xfb, 0x5a, 0x7b, 0x82, 0x9d,
     0x3e, 0x86, 0x23, 0x71, 0xd2, 0xcf, 0xe5,
+];
+const ML_KEM_PUBLIC: [u8; 32] = [
+    0x3a, 0xe2, 0x68, 0xdc, 0xcc, 0x54, 0x56, 0xac, 0x0d, 0x0f, 0x9b, 0x39, 0x25, 0x7d, 0xc4, 0x8f, 0xe0,
+    0x81, 0x38, 0x3b, 0x97, 0xc4, 0x00, 0x51, 0x2d, 0x71, 0x2b, 0x73, 0x97, 0x62, 0xda, 0xee,
 ];
 const POLY_KEY: [u8; 32] = [
     0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88, 0x89, 0x8a, 0x8b, 0x8c, 0x8d, 0x8e, 0x8f, 0x90,

@@ -3,7 +3,7 @@
 use super::mechanism::Row;
 use super::{
     aes, aes_cbc, aes_ccm, aes_ctr, aes_ecb, aes_gcm, aes_key_wrap, chacha20_poly1305, digest, ec, ecdh,
-    ecdsa, eddsa, generic_secret, hmac, rsa, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
+    ecdsa, eddsa, generic_secret, hmac, ml_kem, rsa, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
@@ -34,6 +34,8 @@ pub static MECHANISMS: &[&Row] = &[
     &ecdh::ECDH1_COFACTOR_DERIVE,
     &eddsa::KEY_PAIR_GEN,
     &eddsa::EDDSA,
+    &ml_kem::KEY_PAIR_GEN,
+    &ml_kem::ML_KEM,
     &aes::KEY_GEN,
     &aes_ecb::AES_ECB,
     &aes_cbc::AES_CBC,
@@ -153,13 +155,18 @@ mod tests {
                 || ops.verify_recover.is_some()
                 || ops.encrypt.is_some()
                 || ops.decrypt.is_some()
-                || ops.derive.is_some();
+                || ops.derive.is_some()
+                || ops.encapsulate.is_some();
             let makes_key = ops.generate.is_some() || ops.generate_pair.is_some();
             assert_eq!(uses_key, row.prepare.is_some(), "{:#x}", row.ckm);
             assert_eq!(uses_key || makes_key, !row.key_types.is_empty(), "{:#x}", row.ckm);
             assert_eq!(uses_key || makes_key, row.sizes != Sizes::None, "{:#x}", row.ckm);
             assert!(uses_key || makes_key || ops.digest.is_some(), "{:#x}", row.ckm);
             assert!(!ops.wraps || (ops.encrypt.is_some() && ops.decrypt.is_some()), "{:#x}", row.ckm);
+            assert_eq!(ops.encapsulate.is_some(), ops.decapsulate.is_some(), "{:#x}", row.ckm);
+            assert_eq!(ops.encapsulate.is_some(), ops.encapsulated_len.is_some(), "{:#x}", row.ckm);
+            assert_eq!(ops.message_shape.is_some(), ops.message_encrypt.is_some(), "{:#x}", row.ckm);
+            assert_eq!(ops.message_shape.is_some(), ops.message_decrypt.is_some(), "{:#x}", row.ckm);
             assert!(ops.sign.is_none() || ops.verify.is_some(), "{:#x}", row.ckm);
             assert_eq!(ops.sign_recover.is_some(), ops.verify_recover.is_some(), "{:#x}", row.ckm);
             assert_eq!(ops.encrypt.is_some(), ops.decrypt.is_some(), "{:#x}", row.ckm);

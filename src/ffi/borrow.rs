@@ -138,6 +138,11 @@ impl OutputPlace {
         }
     }
 
+    /// Whether only the length is asked.
+    pub(crate) fn is_query(&self) -> bool {
+        self.start.is_null()
+    }
+
     /// Where the output goes; 0 for a length query.
     pub(crate) fn addr(&self) -> usize {
         self.start.addr()

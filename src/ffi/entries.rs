@@ -25,14 +25,6 @@ use crate::sys::abi::{
 };
 use cryptoki_sys::{CK_ASYNC_DATA, CK_FALSE, CKF_END_OF_MESSAGE};
 use std::ffi::c_void;
-use std::sync::LazyLock;
-
-/// The functions that answer `CKR_FUNCTION_NOT_SUPPORTED`, in the order of the function list.
-pub fn not_supported() -> &'static [&'static str] {
-    static NAMES: LazyLock<Vec<&str>> =
-        LazyLock::new(|| FUNCTIONS.iter().filter(|(_, is_there)| !is_there).map(|(name, _)| *name).collect());
-    &NAMES
-}
 
 /// What a handle of ours is to C.
 fn handle(object: ObjectHandle) -> CK_OBJECT_HANDLE {
@@ -47,9 +39,6 @@ fn end_of_message(flags: CK_FLAGS) -> Result<bool> {
         _ => Err(Error::ArgumentsBad),
     }
 }
-
-// A pointer to bytes, of the functions that are not there yet.
-type Bytes = *mut CK_BYTE;
 
 cryptoki! {
     v2_40 {
@@ -363,14 +352,29 @@ cryptoki! {
             api::verify_signature::verify_signature_final(m, session);
 
         // 5.18 Key management functions
-        later C_EncapsulateKey(
-            CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, *mut CK_ATTRIBUTE, CK_ULONG, Bytes,
-            *mut CK_ULONG, *mut CK_OBJECT_HANDLE,
-        );
-        later C_DecapsulateKey(
-            CK_SESSION_HANDLE, *mut CK_MECHANISM, CK_OBJECT_HANDLE, *mut CK_ATTRIBUTE, CK_ULONG, Bytes,
-            CK_ULONG, *mut CK_OBJECT_HANDLE,
-        );
+        fn C_EncapsulateKey(
+            session: Session, mechanism: Mechanism, public: Object, template: Attributes, ciphertext: Output,
+            key: Place CK_OBJECT_HANDLE
+        ) => |m| {
+            // A length query makes no key, so it needs no place for one.
+            if !ciphertext.is_query() {
+                key.check()?;
+            }
+            let (mechanism, template) = (mechanism.required()?, template.read()?);
+            ciphertext.fill(|out| {
+                let made = api::encapsulation::encapsulate_key(m, session, mechanism, public, &template, out)?;
+                made.into_iter().for_each(|made| key.put(handle(made)));
+                Ok(())
+            })
+        };
+        fn C_DecapsulateKey(
+            session: Session, mechanism: Mechanism, private: Object, template: Attributes, ciphertext: Bytes,
+            key: Place CK_OBJECT_HANDLE
+        ) => |m| key.fill(|| {
+            let (mechanism, template) = (mechanism.required()?, template.read()?);
+            api::encapsulation::decapsulate_key(m, session, mechanism, private, &template, ciphertext.bytes()?)
+                .map(handle)
+        });
         fn C_WrapKeyAuthenticated(
             session: Session, mechanism: MessageMechanism, wrapping: Object, key: Object, aad: Bytes,
             wrapped: Output

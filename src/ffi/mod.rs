@@ -22,8 +22,6 @@ pub mod parameter;
 pub mod template;
 pub mod wait;
 
-pub use entries::not_supported;
-
 use crate::api::{self, Module};
 use crate::ck::{Error, Result, SessionHandle};
 use crate::sys::abi::CK_RV;

@@ -133,7 +133,7 @@ pub(crate) enum WrapMechanism {
     /// A parameter as for encryption.
     Plain(Mechanism),
     /// A parameter of this shape.
-    Own(Mechanism, MessageShape, ParameterPlace),
+    Own(Mechanism, MessageShape, Box<ParameterPlace>),
 }
 
 impl WrapMechanismPointer {
@@ -155,7 +155,7 @@ impl WrapMechanismPointer {
         };
         if let Some(shape) = shape.filter(|shape| usize::try_from(len) == Ok(message_params::len(*shape))) {
             // SAFETY: the promise of `new`.
-            let parameter = unsafe { ParameterPlace::new(start, len) };
+            let parameter = Box::new(unsafe { ParameterPlace::new(start, len) });
             return Ok(WrapMechanism::Own(Mechanism { ckm, params: Params::None }, shape, parameter));
         }
         // SAFETY: passed on.

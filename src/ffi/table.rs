@@ -23,10 +23,9 @@
 //! | `Found` | pointer, number, pointer to a number | [`Found`](super::borrow::Found) |
 //! | `Unused T` | one parameter of that type | nothing |
 //!
-//! Three forms of row: `fn` has a body; `later` is not there yet and answers
-//! `CKR_FUNCTION_NOT_SUPPORTED`; `apart` needs no module and is written out elsewhere.
+//! Two forms of row: `fn` has a body; `apart` needs no module, or not all the time, and is written out elsewhere.
 
-/// Makes the thunks, the three function lists and the list of what is not supported.
+/// Makes the thunks and the three function lists.
 macro_rules! cryptoki {
     (
         v2_40 { $($form_a:ident $name_a:ident ($($args_a:tt)*) $(=> |$m_a:ident| $body_a:expr)?;)* }
@@ -58,13 +57,6 @@ macro_rules! cryptoki {
             $($name_c: Some($name_c),)*
         };
 
-        /// Every function and whether it is there.
-        static FUNCTIONS: &[(&str, bool)] = &[
-            $((stringify!($name_a), is_there!($form_a)),)*
-            $((stringify!($name_b), is_there!($form_b)),)*
-            $((stringify!($name_c), is_there!($form_c)),)*
-        ];
-
         /// Every function with a way to call it: NULL for each pointer, one number for the rest.
         #[cfg(test)]
         pub(crate) fn with_null_pointers() -> Vec<(&'static str, Box<dyn Fn(CK_ULONG) -> CK_RV>)> {
@@ -78,23 +70,9 @@ macro_rules! cryptoki {
     };
 }
 
-macro_rules! is_there {
-    (later) => {
-        false
-    };
-    ($form:ident) => {
-        true
-    };
-}
-
 /// One `extern "C"` function from one row.
 macro_rules! thunk {
     (apart $name:ident ()) => {};
-    (later $name:ident ($($type:ty),* $(,)?)) => {
-        unsafe extern "C" fn $name($(_: $type),*) -> CK_RV {
-            enter(None, |_| Err(Error::FunctionNotSupported))
-        }
-    };
     (fn $name:ident ($($args:tt)*) |$m:ident| $body:expr) => {
         arguments!($name [] [] [None] ($($args)*,) |$m| $body);
     };

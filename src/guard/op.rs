@@ -207,6 +207,42 @@ impl Op for Derive {
     }
 }
 
+/// C_EncapsulateKey
+pub struct Encapsulate {
+    /// The public key.
+    pub key: Arc<Held>,
+    /// The mechanism with its parameter.
+    pub mechanism: Mechanism,
+    /// The new key's template, completed.
+    pub template: Template,
+}
+
+impl Op for Encapsulate {
+    fn ask(&self) -> Ask<'_> {
+        let makes = Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]);
+        Ask { makes, ..uses(Entry::Encapsulate, &self.mechanism, &self.key) }
+    }
+}
+
+/// C_DecapsulateKey
+pub struct Decapsulate {
+    /// The private key.
+    pub key: Arc<Held>,
+    /// The mechanism with its parameter.
+    pub mechanism: Mechanism,
+    /// What was encapsulated.
+    pub ciphertext: Vec<u8>,
+    /// The new key's template, completed.
+    pub template: Template,
+}
+
+impl Op for Decapsulate {
+    fn ask(&self) -> Ask<'_> {
+        let makes = Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]);
+        Ask { makes, ..uses(Entry::Decapsulate, &self.mechanism, &self.key) }
+    }
+}
+
 /// C_WrapKey
 pub struct Wrap {
     /// The wrapping key.

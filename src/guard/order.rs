@@ -99,6 +99,8 @@ pub(super) fn offered(
         Some(Entry::Wrap) => ops.wraps && ops.encrypt.is_some(),
         Some(Entry::Unwrap) => ops.wraps && ops.decrypt.is_some(),
         Some(Entry::Derive) => ops.derive.is_some(),
+        Some(Entry::Encapsulate) => ops.encapsulate.is_some(),
+        Some(Entry::Decapsulate) => ops.decapsulate.is_some(),
         Some(Entry::Generate) => ops.generate.is_some() || ops.generate_pair.is_some(),
         Some(_) => false,
     };

@@ -6,11 +6,11 @@ use super::value::Value;
 use crate::ck::date::UtcSeconds;
 use crate::ck::vendor::*;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_OBJECT_CLASS};
-use crate::crypto::Curve;
+use crate::crypto::{Curve, ml_kem};
 use cryptoki_sys::*;
 
 /// The usage attributes and their place in [`Usage`].
-const USAGES: [(CK_ATTRIBUTE_TYPE, Usage); 9] = [
+const USAGES: [(CK_ATTRIBUTE_TYPE, Usage); 11] = [
     (CKA_ENCRYPT, Usage::ENCRYPT),
     (CKA_DECRYPT, Usage::DECRYPT),
     (CKA_SIGN, Usage::SIGN),
@@ -20,6 +20,8 @@ const USAGES: [(CK_ATTRIBUTE_TYPE, Usage); 9] = [
     (CKA_WRAP, Usage::WRAP),
     (CKA_UNWRAP, Usage::UNWRAP),
     (CKA_DERIVE, Usage::DERIVE),
+    (CKA_ENCAPSULATE, Usage::ENCAPSULATE),
+    (CKA_DECAPSULATE, Usage::DECAPSULATE),
 ];
 
 impl KeyFacts {
@@ -110,6 +112,10 @@ fn bits(attributes: &Attributes, key_type: Option<CK_KEY_TYPE>, curve: Option<Cu
         ),
         Some(CKK_EC) => curve.map_or(0, |curve| u64::from(curve.bits())),
         Some(CKK_EC_EDWARDS) => 255,
+        Some(CKK_ML_KEM) => attributes
+            .number(CKA_PARAMETER_SET)
+            .and_then(|number| ml_kem::set_of(number).ok())
+            .map_or(0, |set| u64::from(ml_kem::bits(set))),
         Some(_) => attributes.number(CKA_VALUE_LEN).unwrap_or(0).saturating_mul(8),
         None => 0,
     };

@@ -6,7 +6,7 @@ use super::facts::{KeyFacts, State};
 use super::rules::Rules;
 use super::value::Value;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_KEY_TYPE, CK_OBJECT_CLASS, Error, Result};
-use crate::crypto::{self, Curve, Material, ec, eddsa, rsa};
+use crate::crypto::{self, Curve, Material, ec, eddsa, ml_kem, rsa};
 use crate::secret::Secret;
 use cryptoki_sys::*;
 use zeroize::Zeroize;
@@ -91,6 +91,13 @@ pub fn take_material(attributes: &mut Attributes) -> Result<Option<Material>> {
             eddsa::check_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
             eddsa::import_private(take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?.expose())?
         }
+        (CKO_PUBLIC_KEY, CKK_ML_KEM) => {
+            ml_kem::import_public(parameter_set(attributes)?, needed(attributes, CKA_VALUE)?)?
+        }
+        (CKO_PRIVATE_KEY, CKK_ML_KEM) => {
+            let (seed, value) = (take(attributes, CKA_SEED), take(attributes, CKA_VALUE));
+            ml_kem::import_private(parameter_set(attributes)?, seed.as_ref(), value.as_ref())?
+        }
         (CKO_SECRET_KEY, kind) => {
             let value = take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
             crypto::import_secret(kind, &value)?
@@ -115,6 +122,11 @@ fn take_rsa_private(attributes: &mut Attributes) -> Result<Material> {
         dq,
         qi,
     })
+}
+
+/// `CKA_PARAMETER_SET` of an ML-KEM key.
+fn parameter_set(attributes: &Attributes) -> Result<ml_kem::Set> {
+    ml_kem::set_of(attributes.number(CKA_PARAMETER_SET).ok_or(Error::TemplateIncomplete)?)
 }
 
 fn needed(attributes: &Attributes, cka: CK_ATTRIBUTE_TYPE) -> Result<&[u8]> {
@@ -144,7 +156,10 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
             attributes.set(CKA_VALUE_LEN, Value::Ulong(len));
             return check(material, attributes);
         }
-        Material::RsaPublic { .. } | Material::EcPublic { .. } | Material::EdPublic(_) => material,
+        Material::RsaPublic { .. }
+        | Material::EcPublic { .. }
+        | Material::EdPublic(_)
+        | Material::MlKemPublic { .. } => material,
         _ => {
             public_half = crypto::public_of(material)?.ok_or(Error::GeneralError)?;
             &public_half
@@ -174,6 +189,12 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
                     CKA_EC_POINT,
                     Value::Bytes(crypto::der::element(crypto::der::OCTET_STRING, &[point])),
                 );
+            }
+        }
+        Material::MlKemPublic { set, key } => {
+            attributes.set(CKA_PARAMETER_SET, Value::Ulong(ml_kem::number_of(*set)));
+            if class == CKO_PUBLIC_KEY {
+                attributes.set(CKA_VALUE, Value::Bytes(key.clone()));
             }
         }
         _ => return Err(Error::GeneralError),
@@ -217,6 +238,7 @@ pub fn public_material(attributes: &Attributes) -> Result<Material> {
             needed(attributes, CKA_EC_POINT)?,
         ),
         Some(CKK_EC_EDWARDS) => eddsa::import_public(needed(attributes, CKA_EC_POINT)?),
+        Some(CKK_ML_KEM) => ml_kem::import_public(parameter_set(attributes)?, needed(attributes, CKA_VALUE)?),
         _ => Err(Error::KeyTypeInconsistent),
     }
 }
@@ -227,6 +249,8 @@ pub fn secret_attribute(material: &Material, cka: CK_ATTRIBUTE_TYPE) -> Option<S
         (Material::Bytes(secret), CKA_VALUE) => secret,
         (Material::EcPrivate { scalar, .. }, CKA_VALUE) => scalar,
         (Material::EdPrivate(seed), CKA_VALUE) => seed,
+        (Material::MlKemPrivate(key), CKA_VALUE) => &key.key,
+        (Material::MlKemPrivate(key), CKA_SEED) => key.seed.as_ref()?,
         (Material::RsaPrivate(key), CKA_PRIVATE_EXPONENT) => &key.d,
         (Material::RsaPrivate(key), CKA_PRIME_1) => &key.p,
         (Material::RsaPrivate(key), CKA_PRIME_2) => &key.q,

@@ -175,6 +175,7 @@ const PUBLIC_KEY: &[Rule] = &[
     rule(CKA_VERIFY, &[8, 9]),
     rule(CKA_VERIFY_RECOVER, &[8, 9]),
     rule(CKA_WRAP, &[8, 9]),
+    rule(CKA_ENCAPSULATE, &[8, 9]),
     rule(CKA_TRUSTED, &[8, 10]),
     rule(CKA_WRAP_TEMPLATE, &[]),
     rule(CKA_PUBLIC_KEY_INFO, &[]),
@@ -188,6 +189,7 @@ const PRIVATE_KEY: &[Rule] = &[
     rule(CKA_SIGN, &[8, 9]),
     rule(CKA_SIGN_RECOVER, &[8, 9]),
     rule(CKA_UNWRAP, &[8, 9]),
+    rule(CKA_DECAPSULATE, &[8, 9]),
     rule(CKA_EXTRACTABLE, &[8, 9, 12]),
     rule(CKA_ALWAYS_SENSITIVE, &[2, 4, 6]),
     rule(CKA_NEVER_EXTRACTABLE, &[2, 4, 6]),
@@ -243,6 +245,12 @@ const EC_PUBLIC: &[Rule] = &[rule(CKA_EC_PARAMS, &[1, 3]), rule(CKA_EC_POINT, &[
 
 const EC_PRIVATE: &[Rule] = &[rule(CKA_EC_PARAMS, &[1, 4, 6]), rule(CKA_VALUE, &[1, 4, 6, 7])];
 
+const ML_KEM_PUBLIC: &[Rule] = &[rule(CKA_PARAMETER_SET, &[1, 3]), rule(CKA_VALUE, &[1, 4])];
+
+/// One of seed and value must be there when such a key is created: `key::take_material` sees to it.
+const ML_KEM_PRIVATE: &[Rule] =
+    &[rule(CKA_PARAMETER_SET, &[1, 4, 6]), rule(CKA_SEED, &[4, 6, 7]), rule(CKA_VALUE, &[4, 6, 7])];
+
 /// The rules of one kind of object: at most four tables.
 #[derive(Clone, Copy)]
 pub struct Rules([&'static [Rule]; 4]);
@@ -263,6 +271,8 @@ impl Rules {
             (CKO_PUBLIC_KEY, Some(CKK_EC | CKK_EC_EDWARDS)) => (PUBLIC_KEY, EC_PUBLIC),
             (CKO_PRIVATE_KEY, Some(CKK_RSA)) => (PRIVATE_KEY, RSA_PRIVATE),
             (CKO_PRIVATE_KEY, Some(CKK_EC | CKK_EC_EDWARDS)) => (PRIVATE_KEY, EC_PRIVATE),
+            (CKO_PUBLIC_KEY, Some(CKK_ML_KEM)) => (PUBLIC_KEY, ML_KEM_PUBLIC),
+            (CKO_PRIVATE_KEY, Some(CKK_ML_KEM)) => (PRIVATE_KEY, ML_KEM_PRIVATE),
             (CKO_SECRET_KEY, Some(CKK_CHACHA20)) => (SECRET_KEY, CHACHA20),
             (CKO_SECRET_KEY, Some(kind)) if super::key::is_secret_key_type(kind) => {
                 (SECRET_KEY, SECRET_BYTES)
@@ -297,7 +307,9 @@ mod tests {
 
     #[test]
     fn every_attribute_of_a_rule_has_a_kind_and_stands_once() {
-        let kinds: [(CK_OBJECT_CLASS, u64); 13] = [
+        let kinds: [(CK_OBJECT_CLASS, u64); 15] = [
+            (CKO_PUBLIC_KEY, CKK_ML_KEM),
+            (CKO_PRIVATE_KEY, CKK_ML_KEM),
             (CKO_DATA, 0),
             (CKO_CERTIFICATE, CKC_X_509),
             (CKO_CERTIFICATE, CKC_X_509_ATTR_CERT),

@@ -45,7 +45,7 @@ impl std::fmt::Debug for Rules {
 }
 
 /// The usage attributes of a key.
-const USAGES: [CK_ATTRIBUTE_TYPE; 9] = [
+const USAGES: [CK_ATTRIBUTE_TYPE; 11] = [
     CKA_ENCRYPT,
     CKA_DECRYPT,
     CKA_SIGN,
@@ -55,6 +55,8 @@ const USAGES: [CK_ATTRIBUTE_TYPE; 9] = [
     CKA_WRAP,
     CKA_UNWRAP,
     CKA_DERIVE,
+    CKA_ENCAPSULATE,
+    CKA_DECAPSULATE,
 ];
 
 impl Template {
@@ -164,6 +166,8 @@ fn common_use(class: CK_OBJECT_CLASS, kind: Option<u64>, cka: CK_ATTRIBUTE_TYPE)
     let uses: &[CK_ATTRIBUTE_TYPE] = match (class, kind) {
         (CKO_PUBLIC_KEY, Some(CKK_RSA)) => &[CKA_ENCRYPT, CKA_VERIFY],
         (CKO_PRIVATE_KEY, Some(CKK_RSA)) => &[CKA_DECRYPT, CKA_SIGN],
+        (CKO_PUBLIC_KEY, Some(CKK_ML_KEM)) => &[CKA_ENCAPSULATE],
+        (CKO_PRIVATE_KEY, Some(CKK_ML_KEM)) => &[CKA_DECAPSULATE],
         (CKO_PUBLIC_KEY, _) => &[CKA_VERIFY],
         (CKO_PRIVATE_KEY, _) => &[CKA_SIGN],
         (CKO_SECRET_KEY, Some(CKK_AES | CKK_CHACHA20)) => &[CKA_ENCRYPT, CKA_DECRYPT],

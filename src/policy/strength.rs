@@ -61,6 +61,8 @@ pub fn strength_bits(key_type: CK_KEY_TYPE, bits: u32) -> Option<u32> {
         // Ed25519 and X25519 have 253 to 256 bits by who counts; SP 800-186, 3.1.2 gives them 128 and
         // the curves of 448 bits 224.
         CKK_EC_EDWARDS | CKK_EC_MONTGOMERY => Some(step(bits, &[(446, 224), (253, 128)])),
+        // By the length of the encapsulation key: categories 1, 3 and 5 (FIPS 203, 8).
+        CKK_ML_KEM => Some(step(bits, &[(12_544, 256), (9_472, 192), (6_400, 128)])),
         // DES: "less than 80". Two keys: at most 80. Three keys: 112, whether or not parity is counted.
         CKK_DES | CKK_CDMF => Some(0),
         CKK_DES2 => Some(80),

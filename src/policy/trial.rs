@@ -203,6 +203,8 @@ fn everyday_bits(key_type: CK_KEY_TYPE) -> u32 {
     match key_type {
         CKK_RSA | CKK_DSA | CKK_DH => 3072,
         CKK_EC_EDWARDS | CKK_EC_MONTGOMERY => 255,
+        // ML-KEM-768.
+        CKK_ML_KEM => 9472,
         CKK_DES => 64,
         CKK_DES2 => 128,
         CKK_DES3 => 192,

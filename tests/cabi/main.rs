@@ -19,6 +19,7 @@ mod classes;
 mod copies;
 mod damage;
 mod dual;
+mod encapsulate;
 mod forks;
 mod functions;
 mod history;

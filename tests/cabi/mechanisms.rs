@@ -271,6 +271,7 @@ fn generates_pairs(session: Session<'_>, ckm: CK_MECHANISM_TYPE, flags: CK_FLAGS
         CKM_RSA_PKCS_KEY_PAIR_GEN => Template::new().ulong(CKA_MODULUS_BITS, 2048),
         CKM_EC_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, P256),
         CKM_EC_EDWARDS_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, ED25519),
+        CKM_ML_KEM_KEY_PAIR_GEN => Template::new().ulong(CKA_PARAMETER_SET, CKP_ML_KEM_768),
         _ => panic!("{ckm:#x} makes pairs that this test does not know"),
     };
     let (public, private) = session.generate_pair(&Mechanism::plain(ckm), &public, &Template::new()).unwrap();
@@ -299,7 +300,7 @@ alone! {
             let known = CKF_SIGN | CKF_VERIFY | CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP | CKF_DIGEST
                 | CKF_GENERATE | CKF_GENERATE_KEY_PAIR | CKF_DERIVE | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_OID
                 | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS | CKF_EC_CURVENAME | MESSAGES | CKF_MULTI_MESSAGE
-                | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER;
+                | CKF_SIGN_RECOVER | CKF_VERIFY_RECOVER | CKF_ENCAPSULATE | CKF_DECAPSULATE;
             assert_eq!(flags & !known, 0, "a flag without a test");
             // What the messages do is tested beside; here, that they are announced where they should be.
             assert_eq!(has(CKF_MESSAGE_SIGN), has(CKF_SIGN));
@@ -307,6 +308,10 @@ alone! {
             let aead = matches!(ckm, CKM_AES_GCM | CKM_AES_CCM | CKM_CHACHA20_POLY1305);
             assert!(has(CKF_MESSAGE_ENCRYPT) == aead && has(CKF_MESSAGE_DECRYPT) == aead);
             assert_eq!(has(CKF_MULTI_MESSAGE), has(MESSAGES));
+            // What they do is tested in `encapsulate`.
+            assert!(has(CKF_ENCAPSULATE) == has(CKF_DECAPSULATE));
+            let kem = matches!(ckm, CKM_ML_KEM | CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE);
+            assert_eq!(has(CKF_ENCAPSULATE), kem);
             if has(CKF_SIGN) || has(CKF_VERIFY) {
                 assert!(has(CKF_VERIFY));
                 signs_and_verifies(session, ckm, has(CKF_SIGN));

@@ -24,6 +24,7 @@ pub mod ed25519;
 pub mod hash_state;
 pub mod key_wrap;
 pub mod mac;
+pub mod ml_kem;
 pub mod numbers;
 pub mod rsa;
 

@@ -49,13 +49,9 @@ stands at the end, too.
 ";
 
 pub fn page(rows: &[Row]) -> String {
-    let absent = keyward_pkcs11::ffi::not_supported();
     let mut page = String::from(INTRODUCTION);
     for (function, codes) in LISTS {
         writeln!(page, "\n## {function}\n").unwrap();
-        if absent.contains(function) {
-            page.push_str("Not there yet: answers `CKR_FUNCTION_NOT_SUPPORTED`. What follows is what it will answer.\n\n");
-        }
         page.push_str("| condition | code |\n|---|---|\n");
         let own: Vec<&Row> = rows.iter().filter(|row| row.function == *function).collect();
         let mut seen = Vec::new();
