@@ -222,7 +222,12 @@ impl Material {
             let number = tag >> 4;
             Curve::ALL.into_iter().find(|curve| curve.number() == number).ok_or(Error::DeviceError)
         };
-        let material = match tag & 0x0F {
+        let kind = tag & 0x0F;
+        // Only the kinds with a curve have a number of one.
+        if tag >> 4 != 0 && !matches!(kind, EC_PUBLIC | EC_PRIVATE) {
+            return Err(Error::DeviceError);
+        }
+        let material = match kind {
             BYTES => Self::Bytes(Secret::from_slice(part()?)),
             RSA_PUBLIC => Self::RsaPublic { n: part()?.to_vec(), e: part()?.to_vec() },
             RSA_PRIVATE => Self::RsaPrivate(Box::new(RsaPrivate {
@@ -287,5 +292,13 @@ mod tests {
             assert!(Material::decode(&bytes[..len]).is_err(), "{len}");
         }
         assert!(Material::decode(&[bytes, &[0]].concat()).is_err());
+    }
+
+    #[test]
+    fn material_without_a_curve_names_none() {
+        let encoded = Material::Bytes(Secret::from_slice(b"key")).encode();
+        let mut bytes = encoded.expose().to_vec();
+        bytes[0] |= 1 << 4;
+        assert!(Material::decode(&bytes).is_err());
     }
 }

@@ -123,8 +123,11 @@ impl Parameter {
 
     /// An initialisation vector of exactly `len` bytes.
     fn iv(&self, len: usize) -> Result<Params> {
-        let iv = self.field(self.start, self.len, LARGEST_FIELD)?;
-        if iv.len() == len { Ok(Params::Iv(iv)) } else { Err(Error::MechanismParamInvalid) }
+        // Another length is refused before a byte is read.
+        if CK_ULONG::try_from(len) != Ok(self.len) {
+            return Err(Error::MechanismParamInvalid);
+        }
+        self.field(self.start, self.len, LARGEST_FIELD).map(Params::Iv)
     }
 
     /// `CK_AES_CTR_PARAMS` (PKCS#11 3.2, 6.11).

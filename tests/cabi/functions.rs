@@ -154,11 +154,14 @@ arity!(A B C D E F G H);
 arity!(A B C D E F G H I);
 arity!(A B C D E F G H I J);
 
+/// A call with the parameters as numbers.
+type Call = Box<dyn Fn(&[usize]) -> CK_RV>;
+
 /// One function.
 pub struct Function {
     pub name: &'static str,
     pub kinds: &'static [Kind],
-    call: Box<dyn Fn(&[usize]) -> CK_RV>,
+    call: Call,
 }
 
 impl Function {

@@ -380,3 +380,52 @@ alone! {
         }
     }
 }
+
+alone! {
+    fn every_parameter_structure_may_stand_at_an_odd_address_and_is_not_read_beyond() {
+        let mut stage = Stage::new();
+        let (rsa, _) = {
+            let session = stage.world.module.read_write(stage.world.slot);
+            session.rsa(Template::token().flag(CKA_ENCRYPT, true), Template::token().flag(CKA_DECRYPT, true)).unwrap()
+        };
+        let at = std::ptr::with_exposed_provenance_mut::<u8>;
+        for shift in [0, 1, 3] {
+            stage.memory.shift = shift;
+            stage.memory.used = 0;
+            let (iv, aad) = (stage.memory.put(&[1; 12]), stage.memory.put(&[2; 5]));
+            let gcm = stage.memory.place(CK_GCM_PARAMS {
+                pIv: at(iv), ulIvLen: 12, ulIvBits: 96, pAAD: at(aad), ulAADLen: 5, ulTagBits: 128,
+            });
+            let ctr = stage.memory.place(CK_AES_CTR_PARAMS { ulCounterBits: 128, cb: [3; 16] });
+            let oaep = stage.memory.place(CK_RSA_PKCS_OAEP_PARAMS {
+                hashAlg: CKM_SHA256, mgf: CKG_MGF1_SHA256, source: CKZ_DATA_SPECIFIED,
+                pSourceData: at(aad).cast(), ulSourceDataLen: 5,
+            });
+            let iv = stage.memory.put(&[1; 16]);
+            let key = stage.key;
+            for (ckm, param, len, key) in [
+                (CKM_AES_GCM, gcm, size_of::<CK_GCM_PARAMS>(), key),
+                (CKM_AES_CTR, ctr, size_of::<CK_AES_CTR_PARAMS>(), key),
+                (CKM_RSA_PKCS_OAEP, oaep, size_of::<CK_RSA_PKCS_OAEP_PARAMS>(), rsa),
+                (CKM_AES_CBC, iv, 16, key),
+            ] {
+                let session = stage.world.module.read_write(stage.world.slot);
+                // Of its own length it is taken; of any other it is refused, before a byte of it is read.
+                for told in [len, 0, 1, len - 1, len + 1, len + 8, 1 << 31, 1 << 32, 1 << 63, usize::MAX] {
+                    let place = stage.memory.place(CK_MECHANISM {
+                        mechanism: ckm, pParameter: at(param).cast(), ulParameterLen: told as CK_ULONG,
+                    });
+                    let mechanism = std::ptr::with_exposed_provenance_mut(place);
+                    let answer = call!(stage.world.module, C_EncryptInit, session.handle, mechanism, key);
+                    let expected = if told == len { Ok(()) } else { Err(Rv(CKR_MECHANISM_PARAM_INVALID)) };
+                    assert_eq!(answer, expected, "{ckm:#x} {told:#x} at an offset of {shift}");
+                    if told == len {
+                        call!(stage.world.module, C_SessionCancel, session.handle, CKF_ENCRYPT).unwrap();
+                    }
+                    stage.memory.used -= 1;
+                }
+                session.close().unwrap();
+            }
+        }
+    }
+}
