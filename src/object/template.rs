@@ -82,7 +82,7 @@ impl Template {
             Making::Unwrap | Making::Derive => (5, 6),
         };
         for (cka, _) in attributes.iter() {
-            let notes = rules.notes(cka).ok_or(Error::AttributeTypeInvalid)?;
+            let notes = rules.notes(cka).ok_or(Error::TemplateInconsistent)?;
             if notes.has(forbidden) {
                 return Err(Error::AttributeReadOnly);
             }
@@ -214,7 +214,7 @@ fn change(current: &Attributes, changes: &Attributes, copying: bool) -> Result<A
     let rules = Rules::of(class, kind)?;
     let mut changed = current.clone();
     for (cka, value) in changes.iter() {
-        let notes = rules.notes(cka).ok_or(Error::AttributeTypeInvalid)?;
+        let notes = rules.notes(cka).ok_or(Error::TemplateInconsistent)?;
         if current.value(cka) == Some(value) {
             continue;
         }

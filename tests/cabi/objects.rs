@@ -310,7 +310,7 @@ alone! {
             (Template::new(), CKR_TEMPLATE_INCOMPLETE),
             (aes(), CKR_TEMPLATE_INCOMPLETE),
             (aes().bytes(CKA_VALUE, &[0; 17]), CKR_ATTRIBUTE_VALUE_INVALID),
-            (aes().bytes(CKA_VALUE, &[0; 16]).bytes(CKA_MODULUS, &[1]), CKR_ATTRIBUTE_TYPE_INVALID),
+            (aes().bytes(CKA_VALUE, &[0; 16]).bytes(CKA_MODULUS, &[1]), CKR_TEMPLATE_INCONSISTENT),
             (aes().bytes(CKA_VALUE, &[0; 16]).flag(CKA_LOCAL, true), CKR_ATTRIBUTE_READ_ONLY),
             (aes().bytes(CKA_VALUE, &[0; 16]).ulong(CKA_KEYWARD_STATE, ACTIVE), CKR_ATTRIBUTE_READ_ONLY),
             (aes().bytes(CKA_VALUE, &[0; 16]).bytes(CKA_TOKEN, &[1, 1]), CKR_ATTRIBUTE_VALUE_INVALID),
