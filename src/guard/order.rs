@@ -226,7 +226,8 @@ fn allowed(case: &Use<'_>) -> Result<(), Denial> {
 fn fits(facts: &KeyFacts, row: &Row, entry: Entry) -> Result<(), Denial> {
     let (kind, size) = match entry {
         Entry::Wrap => (Reason::WrappingKeyType, Reason::WrappingKeySize),
-        Entry::Unwrap => (Reason::UnwrappingKeyType, Reason::UnwrappingKeySize),
+        // C_DecapsulateKey lists the codes of unwrapping.
+        Entry::Unwrap | Entry::Decapsulate => (Reason::UnwrappingKeyType, Reason::UnwrappingKeySize),
         _ => (Reason::MechanismKeyType, Reason::KeySize),
     };
     if !facts.key_type.is_some_and(|of| row.key_types.contains(&of)) {

@@ -92,9 +92,14 @@ fn common(t: &mut Table, name: &'static str, make: Make) {
         .row(CKR_MECHANISM_PARAM_INVALID, "the mechanism does not take the parameter", move |c| {
             make(c, &Way::Usual(Mechanism::iv(CKM_ML_KEM, &[0; 16])), None, &aes())
         })
-        .row(CKR_TEMPLATE_INCONSISTENT, "an attribute that objects of another class have", move |c| {
-            make(c, &kem(), None, &aes().bytes(CKA_MODULUS, &[1; 128]))
+        .row(CKR_ATTRIBUTE_TYPE_INVALID, "an attribute that no object has", move |c| {
+            make(c, &kem(), None, &aes().bytes(CKA_VENDOR_DEFINED | 0x00FF_FFFF, b"x"))
         })
+        .row(
+            CKR_TEMPLATE_INCONSISTENT,
+            "an attribute that other objects have, and such an object does not",
+            move |c| make(c, &kem(), None, &aes().bytes(CKA_MODULUS, &[1; 128])),
+        )
         .row(CKR_ATTRIBUTE_VALUE_INVALID, "a boolean that is neither true nor false", move |c| {
             make(c, &kem(), None, &aes().bytes(CKA_DERIVE, &[2]))
         })

@@ -117,9 +117,11 @@ fn common(t: &mut Table, case: &'static Case) {
         .row(CKR_ATTRIBUTE_TYPE_INVALID, "an attribute that no object has", move |c| {
             make(c, good().bytes(CKA_VENDOR_DEFINED | 0x00FF_FFFF, b"x"))
         })
-        .row(CKR_TEMPLATE_INCONSISTENT, "an attribute that objects of another class have", move |c| {
-            make(c, good().bytes(*foreign, &[1; 128]))
-        })
+        .row(
+            CKR_TEMPLATE_INCONSISTENT,
+            "an attribute that other objects have, and such an object does not",
+            move |c| make(c, good().bytes(*foreign, &[1; 128])),
+        )
         .row(CKR_ATTRIBUTE_VALUE_INVALID, "a boolean that is neither true nor false", move |c| {
             make(c, good().bytes(CKA_DERIVE, &[2]))
         })

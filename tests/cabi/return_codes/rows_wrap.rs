@@ -145,8 +145,8 @@ fn targets(t: &mut Table) {
         );
     t.on("C_WrapKey", Stage::User).needing(CKM_AES_KEY_WRAP).row(
         CKR_KEY_SIZE_RANGE,
-        "the mechanism does not wrap keys of this length",
-        |c| wrap(c, &Mechanism::plain(CKM_AES_KEY_WRAP), c.keys.aes_wrap, secret(c, 5)),
+        "the mechanism does not wrap keys that are so short",
+        |c| wrap(c, &Mechanism::plain(CKM_AES_KEY_WRAP), c.keys.aes_wrap, secret(c, 8)),
     );
 }
 

@@ -146,9 +146,14 @@ fn unwrapping(t: &mut Table) {
         .row(CKR_TEMPLATE_INCONSISTENT, "CKA_CLASS is neither that of a secret nor of a private key", |c| {
             opened(c, &Template::new().class(CKO_DATA))
         })
-        .row(CKR_TEMPLATE_INCONSISTENT, "an attribute that objects of another class have", |c| {
-            opened(c, &aes().bytes(CKA_MODULUS, &[1; 128]))
+        .row(CKR_ATTRIBUTE_TYPE_INVALID, "an attribute that no object has", |c| {
+            opened(c, &aes().bytes(CKA_VENDOR_DEFINED | 0x00FF_FFFF, b"x"))
         })
+        .row(
+            CKR_TEMPLATE_INCONSISTENT,
+            "an attribute that other objects have, and such an object does not",
+            |c| opened(c, &aes().bytes(CKA_MODULUS, &[1; 128])),
+        )
         .row(CKR_ATTRIBUTE_VALUE_INVALID, "a boolean that is neither true nor false", |c| {
             opened(c, &aes().bytes(CKA_DERIVE, &[2]))
         })
