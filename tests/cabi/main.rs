@@ -24,5 +24,6 @@ mod nested_templates;
 mod objects;
 mod outputs;
 mod processes;
+mod searches;
 mod threads;
 mod token;
