@@ -39,6 +39,7 @@ mod positions;
 mod processes;
 mod recover;
 mod return_codes;
+mod searches;
 mod sessions;
 mod slot_events;
 mod threads;
