@@ -36,6 +36,9 @@ impl<'a> Parameter<'a> {
     }
 }
 
+/// Longest wrapped key in bytes: no key with its encoding is as long.
+const LONGEST_WRAPPED: usize = 1 << 20;
+
 fn wrapping_of(
     session: &Session,
     wrapping: ObjectHandle,
@@ -129,6 +132,9 @@ fn unwrapping_of(
     raw: &[RawAttribute],
 ) -> Result<Unwrap> {
     let key = session.key(unwrapping).map_err(|_| Error::UnwrappingKeyHandleInvalid)?;
+    if wrapped.len() > LONGEST_WRAPPED {
+        return Err(Error::WrappedKeyLenRange);
+    }
     let mut template = template(Making::Unwrap, raw, None, None)?;
     begin(&mut template);
     Ok(Unwrap { key, mechanism, wrapped: wrapped.to_vec(), template })

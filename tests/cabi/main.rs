@@ -18,6 +18,8 @@ mod encapsulate;
 mod hostile;
 mod law;
 mod mechanisms;
+mod message_parameters;
+mod message_signatures;
 mod messages;
 mod objects;
 mod outputs;
