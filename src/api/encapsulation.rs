@@ -56,7 +56,10 @@ pub fn encapsulate_key(
     Ok(made)
 }
 
-/// C_DecapsulateKey.
+/// Longest ciphertext of a key in bytes: that of every mechanism is shorter.
+const LONGEST_CIPHERTEXT: usize = 64 * 1024;
+
+/// C_DecapsulateKey. `CKR_WRAPPED_KEY_LEN_RANGE` where no mechanism gives a ciphertext as long.
 pub fn decapsulate_key(
     m: &Module,
     s: SessionHandle,
@@ -66,7 +69,11 @@ pub fn decapsulate_key(
     ciphertext: &[u8],
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
-    let key = session.key(private)?;
+    // The specification lists no other code for this handle.
+    let key = session.key(private).map_err(|_| Error::UnwrappingKeyHandleInvalid)?;
+    if ciphertext.len() > LONGEST_CIPHERTEXT {
+        return Err(Error::WrappedKeyLenRange);
+    }
     let template = shared_template(&session, raw)?;
     let grant =
         session.authorize(Decapsulate { key, mechanism, ciphertext: ciphertext.to_vec(), template })?;

@@ -35,6 +35,9 @@ impl<'a> Parameter<'a> {
     }
 }
 
+/// Longest wrapped key in bytes: no key with its encoding is as long.
+const LONGEST_WRAPPED: usize = 1 << 20;
+
 fn wrapping_of(
     session: &Session,
     wrapping: ObjectHandle,
@@ -128,6 +131,9 @@ fn unwrapping_of(
     raw: &[RawAttribute],
 ) -> Result<Unwrap> {
     let key = session.key(unwrapping).map_err(|_| Error::UnwrappingKeyHandleInvalid)?;
+    if wrapped.len() > LONGEST_WRAPPED {
+        return Err(Error::WrappedKeyLenRange);
+    }
     let template = unwrap_template(session, &key, raw)?;
     Ok(Unwrap { key, mechanism, wrapped: wrapped.to_vec(), template })
 }

@@ -51,6 +51,14 @@ fn most(key: &dyn Aead, params: &MessageParams) -> Result<(u64, bool)> {
     }
 }
 
+/// A copy of additional data that are needed at the end. A caller may bring more than there is memory for.
+fn kept(aad: &[u8]) -> Result<Vec<u8>> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(aad.len()).map_err(|_| Error::HostMemory)?;
+    copy.extend_from_slice(aad);
+    Ok(copy)
+}
+
 impl Outgoing {
     fn count(&mut self, input: usize, last: bool) -> Result<()> {
         self.len = self.len.saturating_add(input as u64);
@@ -77,7 +85,7 @@ impl Messaging for Encrypting {
         self.ivs.complete(params)?;
         let parts = Parts::begin(&*self.key, &params.iv, aad)?;
         // What is kept needs its additional data at the end; a stream has taken them.
-        let aad = if matches!(parts, Parts::Kept(_)) { aad.to_vec() } else { Vec::new() };
+        let aad = if matches!(parts, Parts::Kept(_)) { kept(aad)? } else { Vec::new() };
         self.message = Some(Outgoing { nonce: Nonce::new(&params.iv), aad, parts, len: 0, most, announced });
         Ok(())
     }
@@ -149,7 +157,7 @@ impl Messaging for Decrypting {
         let (most, announced) = most(&*self.key, params)?;
         self.message = Some(Incoming {
             nonce: Nonce::new(&params.iv),
-            aad: aad.to_vec(),
+            aad: kept(aad)?,
             ciphertext: Collected::new(COLLECTED_LIMIT, Error::EncryptedDataLenRange),
             most,
             announced,

@@ -260,3 +260,113 @@ fn meet(one: Stretch, other: Stretch) -> bool {
         && one.0 < other.0.saturating_add(other.1)
         && other.0 < one.0.saturating_add(one.1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cryptoki_sys::{CKG_GENERATE, CKG_GENERATE_COUNTER};
+
+    const SHAPES: [MessageShape; 5] = [
+        MessageShape::Gcm,
+        MessageShape::Ccm,
+        MessageShape::Poly1305,
+        MessageShape::GcmWrap,
+        MessageShape::CcmWrap,
+    ];
+    const STEPS: [MessageStep; 4] =
+        [MessageStep::Whole, MessageStep::Begin, MessageStep::Middle, MessageStep::Last];
+
+    fn gcm(iv: &mut [u8], tag: &mut [u8], generator: CK_ULONG, fixed: CK_ULONG) -> CK_GCM_MESSAGE_PARAMS {
+        CK_GCM_MESSAGE_PARAMS {
+            pIv: iv.as_mut_ptr(),
+            ulIvLen: CK_ULONG::try_from(iv.len()).unwrap(),
+            ulIvFixedBits: fixed,
+            ivGenerator: generator,
+            pTag: tag.as_mut_ptr(),
+            ulTagBits: CK_ULONG::try_from(tag.len() * 8).unwrap(),
+        }
+    }
+
+    fn read_gcm(gcm: &CK_GCM_MESSAGE_PARAMS, step: MessageStep, encrypting: bool) -> Result<Located> {
+        let start = std::ptr::from_ref(gcm).cast();
+        let size = CK_ULONG::try_from(size_of::<CK_GCM_MESSAGE_PARAMS>()).unwrap();
+        // SAFETY: memory of the test's own, or NULL, which is refused or not followed.
+        unsafe { read(start, size, MessageShape::Gcm, step, encrypting) }
+    }
+
+    #[test]
+    fn null_and_wrong_lengths_are_refused_for_every_shape_and_step() {
+        let zeros = [0_u8; 128];
+        for shape in SHAPES {
+            let right = CK_ULONG::try_from(len(shape)).unwrap();
+            for step in STEPS {
+                for encrypting in [false, true] {
+                    // SAFETY: NULL, or zeros of our own: their pointers are NULL.
+                    let of = |start, len| unsafe { read(start, len, shape, step, encrypting) }.map(drop);
+                    let wrong = Err(Error::MechanismParamInvalid);
+                    assert_eq!(of(std::ptr::null(), right), wrong);
+                    for len in [0, 1, right - 1, right + 1, CK_ULONG::MAX] {
+                        assert_eq!(of(zeros.as_ptr(), len), wrong, "{shape:?} {len}");
+                    }
+                    if matches!(step, MessageStep::Whole | MessageStep::Begin) {
+                        assert_eq!(of(zeros.as_ptr(), right), wrong, "{shape:?} without an IV");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn only_what_the_step_needs_is_read() {
+        let (mut iv, mut tag) = ([0xFF_u8; 12], [7_u8; 16]);
+        let counted = gcm(&mut iv, &mut tag, CKG_GENERATE_COUNTER, 20);
+        let whole = read_gcm(&counted, MessageStep::Whole, true).unwrap().params;
+        // Twenty bits are in three bytes; the tag of an encryption is a result.
+        assert_eq!(whole.iv, [0xFF, 0xFF, 0xFF, 0, 0, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(whole.tag, [0; 16]);
+        let decrypting = read_gcm(&counted, MessageStep::Whole, false).unwrap().params;
+        assert_eq!((decrypting.iv, decrypting.generator), (vec![0xFF; 12], IvGenerator::Caller));
+        assert_eq!(decrypting.tag, [7; 16]);
+        // The generator of the structure counts at the beginning of an encryption only.
+        let unknown = CK_GCM_MESSAGE_PARAMS { ivGenerator: 99, ..counted };
+        assert!(read_gcm(&unknown, MessageStep::Begin, true).is_err());
+        assert!(read_gcm(&unknown, MessageStep::Last, true).is_ok());
+        assert!(read_gcm(&unknown, MessageStep::Begin, false).is_ok());
+        // At the beginning there need be no place for the tag yet, and later none for the IV.
+        let null = std::ptr::null_mut();
+        assert!(
+            read_gcm(&CK_GCM_MESSAGE_PARAMS { pTag: null, ..counted }, MessageStep::Begin, false).is_ok()
+        );
+        assert!(read_gcm(&CK_GCM_MESSAGE_PARAMS { pTag: null, ..counted }, MessageStep::Last, true).is_err());
+        assert!(read_gcm(&CK_GCM_MESSAGE_PARAMS { pIv: null, ..counted }, MessageStep::Last, false).is_ok());
+    }
+
+    #[test]
+    fn results_go_to_their_places_and_collisions_are_seen() {
+        let mut memory = [1_u8; 64];
+        let (iv, rest) = memory.split_at_mut(12);
+        let (tag, _) = rest.split_at_mut(16);
+        let params = gcm(iv, tag, CKG_GENERATE, 0);
+        let located = read_gcm(&params, MessageStep::Whole, true).unwrap();
+        let base = params.pIv.addr();
+        for (out, collides) in [
+            ((base, 12), true),
+            ((base + 12, 1), true),
+            ((base + 27, 9), true),
+            ((base + 28, 9), false),
+            ((base + 5, 0), false),
+        ] {
+            assert_eq!(located.collides(MessageStep::Whole, out), collides, "{out:?}");
+        }
+        assert!(!located.collides(MessageStep::Begin, (base + 12, 16)), "the tag comes later");
+        let mut made = located.params.clone();
+        (made.iv, made.tag) = (vec![5; 12], vec![6; 16]);
+        located.write(&made, MessageStep::Begin);
+        // SAFETY: the places are in the memory above.
+        let at = |place: *mut u8| unsafe { place.read() };
+        assert_eq!((at(params.pIv), at(params.pTag)), (5, 1));
+        located.write(&made, MessageStep::Last);
+        assert_eq!((at(params.pTag), at(params.pTag.wrapping_add(15))), (6, 6));
+        assert_eq!(memory[28..], [1; 36]);
+    }
+}

@@ -27,6 +27,8 @@ mod hostile;
 mod law;
 mod loading;
 mod mechanisms;
+mod message_parameters;
+mod message_signatures;
 mod messages;
 mod named_users;
 mod nested_templates;
