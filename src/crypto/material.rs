@@ -223,8 +223,8 @@ impl Material {
             Curve::ALL.into_iter().find(|curve| curve.number() == number).ok_or(Error::DeviceError)
         };
         let kind = tag & 0x0F;
-        // Only the kinds with a curve have a number of one.
-        if tag >> 4 != 0 && !matches!(kind, EC_PUBLIC | EC_PRIVATE) {
+        // Only the kinds with a curve or a parameter set have a number of one.
+        if tag >> 4 != 0 && !matches!(kind, EC_PUBLIC | EC_PRIVATE | ML_KEM_PUBLIC | ML_KEM_PRIVATE) {
             return Err(Error::DeviceError);
         }
         let material = match kind {

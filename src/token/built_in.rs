@@ -6,7 +6,8 @@
 
 use super::Token;
 use crate::ck::names::mechanism_name;
-use crate::ck::{CK_ATTRIBUTE_TYPE, CK_OBJECT_CLASS, ObjectHandle};
+use crate::ck::{CK_ATTRIBUTE_TYPE, CK_MECHANISM_TYPE, CK_OBJECT_CLASS, ObjectHandle};
+use crate::crypto::table;
 use crate::guard::Held;
 use crate::object::{Attributes, Value, find};
 use crate::store::Uid;
@@ -33,10 +34,15 @@ impl Token {
         let profiles = PROFILES
             .iter()
             .map(|(name, id)| self.fixed(CKO_PROFILE, CKA_PROFILE_ID, *id, (*name).to_owned()));
+        // Those that C_GetMechanismList names: what the policy denies to everybody is not announced.
+        let denied = self.guard().rules().denied_mechanisms();
+        let announced =
+            |ckm: &CK_MECHANISM_TYPE| table::find(*ckm).is_some_and(|(index, _)| !denied.contains(index));
         let mechanisms = self
             .backend()
             .mechanisms()
             .into_iter()
+            .filter(announced)
             .map(|ckm| self.fixed(CKO_MECHANISM, CKA_MECHANISM_TYPE, ckm, mechanism_name(ckm)));
         profiles.chain(mechanisms).collect()
     }

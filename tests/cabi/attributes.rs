@@ -299,7 +299,8 @@ alone! {
         let unwrapped = session.unwrap(&cbc(), wrapping, &wrapped, &template).unwrap();
         assert_eq!(session.get(unwrapped, CKA_CHECK_VALUE).unwrap(), [0x66, 0xE9, 0x4B]);
         let wrong = template.bytes(CKA_CHECK_VALUE, &[1, 2, 3]);
-        assert_eq!(session.unwrap(&cbc(), wrapping, &wrapped, &wrong), Err(INVALID));
+        // Behind a padding that nothing authenticates whatever is wrong has one answer.
+        assert_eq!(session.unwrap(&cbc(), wrapping, &wrapped, &wrong), Err(Rv(CKR_WRAPPED_KEY_INVALID)));
         let generated = session.aes(open().flag(CKA_ENCRYPT, true)).unwrap();
         let block = session.encrypt(&Mechanism::plain(CKM_AES_ECB), generated, &[0; 16]).unwrap();
         assert_eq!(session.get(generated, CKA_CHECK_VALUE).unwrap(), block[..3]);

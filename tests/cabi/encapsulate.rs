@@ -202,7 +202,7 @@ alone! {
         assert_eq!(encapsulate(CKM_SHA256_RSA_PKCS, public), Err(Rv(CKR_MECHANISM_INVALID)));
         assert_eq!(encapsulate(CKM_ML_KEM, 0x7777), Err(Rv(CKR_KEY_HANDLE_INVALID)));
         let (rsa, _) = session.rsa(Template::new().uses(&[CKA_ENCRYPT]), Template::new().uses(&[CKA_DECRYPT])).unwrap();
-        assert_eq!(encapsulate(CKM_ML_KEM, rsa), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
+        assert_eq!(encapsulate(CKM_ML_KEM, rsa), Err(Rv(CKR_KEY_TYPE_INCONSISTENT)));
         session.set(public, &Template::new().flag(CKA_ENCAPSULATE, false)).unwrap();
         assert_eq!(encapsulate(CKM_ML_KEM, public), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
         session.set_state(private, COMPROMISED).unwrap();

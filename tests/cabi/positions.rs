@@ -103,6 +103,10 @@ impl Stage {
         let session = self.world.module.read_write(self.world.slot);
         let ctr = Mechanism::ctr(128, [1; 16]);
         let running = match name {
+            _ if name.contains("EncryptMessage") => Mechanism::plain(CKM_AES_GCM)
+                .with(|gcm| call!(session.module, C_MessageEncryptInit, session.handle, gcm, self.key)),
+            _ if name.contains("DecryptMessage") => Mechanism::plain(CKM_AES_GCM)
+                .with(|gcm| call!(session.module, C_MessageDecryptInit, session.handle, gcm, self.key)),
             _ if name.contains("Init") || name.contains("Message") || name.contains("Recover") => Ok(()),
             "C_FindObjects" | "C_FindObjectsFinal" => Template::new()
                 .with(|list, count| call!(session.module, C_FindObjectsInit, session.handle, list, count)),
@@ -136,6 +140,18 @@ impl Stage {
             Kind::Text => vec![self.memory.put(b"PKCS 11\0")],
             Kind::Buffer => vec![self.memory.put(&[0; 16]), 16],
             Kind::Output => vec![self.memory.put(&[0; 64]), self.memory.place(64 as CK_ULONG)],
+            Kind::Parameter if name.contains("cryptMessage") => {
+                let (iv, tag) = (self.memory.put(&[3; 12]), self.memory.put(&[0; 16]));
+                let param = CK_GCM_MESSAGE_PARAMS {
+                    pIv: std::ptr::with_exposed_provenance_mut(iv),
+                    ulIvLen: 12,
+                    ulIvFixedBits: 0,
+                    ivGenerator: CKG_NO_GENERATE,
+                    pTag: std::ptr::with_exposed_provenance_mut(tag),
+                    ulTagBits: 128,
+                };
+                vec![self.memory.place(param), size_of::<CK_GCM_MESSAGE_PARAMS>()]
+            }
             Kind::Parameter => vec![0, 0],
             Kind::Mechanism => {
                 let param = self.memory.put(&[1; 16]);
@@ -170,6 +186,7 @@ impl Stage {
 }
 
 const BAD: &[CK_RV] = &[CKR_ARGUMENTS_BAD];
+const PARAMETER: &[CK_RV] = &[CKR_ARGUMENTS_BAD, CKR_MECHANISM_PARAM_INVALID, CKR_OPERATION_NOT_INITIALIZED];
 const BAD_OR_CANCEL: &[CK_RV] = &[CKR_ARGUMENTS_BAD, CKR_OK, CKR_OPERATION_NOT_INITIALIZED];
 
 /// What can be wrong with one argument, from a good one: a word, what stands there, what may be answered.
@@ -194,7 +211,15 @@ fn wrongs(kind: Kind, good: &[usize], memory: &Memory) -> Vec<(String, Vec<usize
                 wrong("no slot", vec![slot], &[CKR_SLOT_ID_INVALID, CKR_ARGUMENTS_BAD]);
             }
         }
-        Kind::Bytes | Kind::Buffer | Kind::Pin | Kind::Parameter => {
+        // What it must be depends on the operation, which is looked for first.
+        Kind::Parameter => {
+            let few = memory.pages[31].expose_provenance();
+            for len in [1, 1 << 31, 1 << 32, 1 << 63, usize::MAX] {
+                wrong("NULL with a length", vec![0, len], PARAMETER);
+                wrong("another length", vec![few, len], PARAMETER);
+            }
+        }
+        Kind::Bytes | Kind::Buffer | Kind::Pin => {
             for len in [1, 1 << 31, 1 << 32, 1 << 63, usize::MAX] {
                 wrong("NULL with a length", vec![0, len], BAD);
             }

@@ -323,7 +323,7 @@ alone! {
         assert_eq!(open(asynchronous), Some(Rv(CKR_SESSION_ASYNC_NOT_SUPPORTED)));
         let free = *world.module.slots().unwrap().last().unwrap();
         let refused = world.module.open(free, CKF_SERIAL_SESSION).err();
-        assert_eq!(refused, Some(Rv(CKR_TOKEN_NOT_RECOGNIZED)));
+        assert_eq!(refused, Some(Rv(CKR_TOKEN_NOT_INITIALIZED)));
         assert_eq!(world.module.open(0, CKF_SERIAL_SESSION).err(), Some(Rv(CKR_SLOT_ID_INVALID)));
         let flags = world.module.token_info(world.slot).unwrap().flags;
         assert_eq!(flags & CKF_ASYNC_SESSION_SUPPORTED, 0);
