@@ -51,12 +51,13 @@ fn most(key: &dyn Aead, params: &MessageParams) -> Result<(u64, bool)> {
     }
 }
 
-/// A copy of additional data that are needed at the end. A caller may bring more than there is memory for.
+/// Additional data that are kept until a message ends, in bytes at most. What a stream takes at once, and what comes
+/// with a whole message, is not kept and has no such limit.
+const AAD_LIMIT: usize = 1 << 20;
+
+/// A copy of the additional data, for the end of a message in parts. `CKR_ARGUMENTS_BAD` beyond the limit.
 fn kept(aad: &[u8]) -> Result<Vec<u8>> {
-    let mut copy = Vec::new();
-    copy.try_reserve_exact(aad.len()).map_err(|_| Error::HostMemory)?;
-    copy.extend_from_slice(aad);
-    Ok(copy)
+    if aad.len() > AAD_LIMIT { Err(Error::ArgumentsBad) } else { Ok(aad.to_vec()) }
 }
 
 impl Outgoing {
