@@ -1,9 +1,31 @@
 //! The IVs of messages under one key (PKCS#11 3.2, 6.13): `CK_GENERATOR_FUNCTION`. No IV that is made here
-//! comes twice in one message-based operation.
+//! comes twice under one key in one process.
+//!
+//! A counter begins at zero, as the specification has it, and goes on in the next operation with the same key,
+//! whichever object that is: beginning again would give IVs again. What another process counts it cannot know, so
+//! the fixed bits must name the process (SP 800-38D, 8.2.1). A forked child goes on with no counter of its parent.
 
 use super::random;
 use crate::ck::message::{IvGenerator, MessageParams};
 use crate::ck::{Error, Result};
+use crate::sys::fork;
+use crate::sys::lock::Mutex;
+use std::collections::BTreeMap;
+
+/// What tells one key from another: something that only it computes. It stays in this file.
+pub(super) type Identity = [u8; 16];
+
+/// The counters of this process.
+static COUNTERS: Mutex<Counters> = Mutex::new(Counters { by_key: BTreeMap::new(), lost: false });
+
+struct Counters {
+    by_key: BTreeMap<Identity, Counting>,
+    /// A fork tore the table: nobody knows any more what was given.
+    lost: bool,
+}
+
+/// More keys than a process counts for.
+const MOST_KEYS: usize = 1 << 16;
 
 /// An IV of the module's own choice needs so many bits beside the fixed ones: as many as the shortest nonce
 /// of CCM has. With fewer, the random beginnings of two operations under one key would soon meet.
@@ -12,8 +34,6 @@ const FEWEST_FREE_BITS: usize = 56;
 /// What the generators remember between the messages of one operation.
 #[derive(Default)]
 pub(super) struct Ivs {
-    /// The counting generator that this operation uses, and where it stands.
-    counting: Option<Counting>,
     /// The module's own: a counter from a random start.
     own: Option<Own>,
 }
@@ -26,6 +46,8 @@ struct Layout {
 }
 
 struct Counting {
+    /// The process that counts, by [`fork::generation`].
+    home: u32,
     generator: IvGenerator,
     layout: Layout,
     /// The caller's value under the counter; zeros where there is none.
@@ -34,6 +56,8 @@ struct Counting {
 }
 
 struct Own {
+    /// The process that drew the start, by [`fork::generation`].
+    home: u32,
     layout: Layout,
     start: Vec<u8>,
     next: u64,
@@ -44,8 +68,13 @@ impl Ivs {
     ///
     /// # Errors
     /// `CKR_MECHANISM_PARAM_INVALID` where more bits are fixed than there are, too few are left, the
-    /// layout changes under a counter, or the counter has given all its values: an IV would come again.
-    pub(super) fn complete(&mut self, params: &mut MessageParams) -> Result<()> {
+    /// layout changes under a counter, the counter is a parent's, or it has given all its values: an IV would
+    /// come again. `CKR_DEVICE_MEMORY` where too many keys are counted for.
+    pub(super) fn complete(
+        &mut self,
+        params: &mut MessageParams,
+        key: impl FnOnce() -> Result<Identity>,
+    ) -> Result<()> {
         let bits = params.iv.len().saturating_mul(8);
         let fixed = usize::try_from(params.fixed_bits).map_err(|_| Error::MechanismParamInvalid)?;
         if params.generator == IvGenerator::Caller {
@@ -61,7 +90,7 @@ impl Ivs {
                 random_bytes(params.iv.len())?
             }
             generator @ (IvGenerator::Counter | IvGenerator::CounterXor) => {
-                self.counted(generator, layout, &params.iv)?
+                counted(key()?, generator, layout, &params.iv)?
             }
         };
         merge(&mut params.iv, &made, fixed);
@@ -70,9 +99,10 @@ impl Ivs {
 
     fn own(&mut self, layout: Layout, len: usize) -> Result<Vec<u8>> {
         enough(layout)?;
-        let own = match self.own.take().filter(|own| own.layout == layout) {
+        let home = fork::generation();
+        let own = match self.own.take().filter(|own| own.layout == layout && own.home == home) {
             Some(own) => self.own.insert(own),
-            None => self.own.insert(Own { layout, start: random_bytes(len)?, next: 0 }),
+            None => self.own.insert(Own { home, layout, start: random_bytes(len)?, next: 0 }),
         };
         let count = own.next;
         own.next = count.checked_add(1).ok_or(Error::MechanismParamInvalid)?;
@@ -80,30 +110,43 @@ impl Ivs {
         add(&mut iv, count);
         Ok(iv)
     }
+}
 
-    fn counted(&mut self, generator: IvGenerator, layout: Layout, given: &[u8]) -> Result<Vec<u8>> {
-        let base = match generator {
-            IvGenerator::CounterXor => given.to_vec(),
-            _ => vec![0; given.len()],
-        };
-        let counting =
-            self.counting.get_or_insert_with(|| Counting { generator, layout, base: base.clone(), next: 0 });
-        let same_base = same_behind(&counting.base, &base, layout.fixed);
-        if counting.generator != generator || counting.layout != layout || !same_base {
-            return Err(Error::MechanismParamInvalid);
-        }
-        let count = counting.next;
-        let last = u32::try_from(layout.free).ok().and_then(|free| 1_u64.checked_shl(free));
-        if last.is_some_and(|end| count >= end) {
-            return Err(Error::MechanismParamInvalid);
-        }
-        counting.next = count.checked_add(1).ok_or(Error::MechanismParamInvalid)?;
-        let mut iv = base;
-        for (byte, counted) in iv.iter_mut().rev().zip(count.to_le_bytes()) {
-            *byte ^= counted;
-        }
-        Ok(iv)
+/// The next IV of the key's counter.
+fn counted(key: Identity, generator: IvGenerator, layout: Layout, given: &[u8]) -> Result<Vec<u8>> {
+    let base = match generator {
+        IvGenerator::CounterXor => given.to_vec(),
+        _ => vec![0; given.len()],
+    };
+    let mut counters = COUNTERS.lock();
+    if counters.was_torn() {
+        std::mem::forget(std::mem::take(&mut counters.by_key));
+        counters.lost = true;
     }
+    if counters.lost {
+        return Err(Error::MechanismParamInvalid);
+    }
+    if counters.by_key.len() >= MOST_KEYS && !counters.by_key.contains_key(&key) {
+        return Err(Error::DeviceMemory);
+    }
+    let home = fork::generation();
+    let fresh = || Counting { home, generator, layout, base: base.clone(), next: 0 };
+    let counting = counters.by_key.entry(key).or_insert_with(fresh);
+    let same_base = same_behind(&counting.base, &base, layout.fixed);
+    if counting.home != home || counting.generator != generator || counting.layout != layout || !same_base {
+        return Err(Error::MechanismParamInvalid);
+    }
+    let count = counting.next;
+    let last = u32::try_from(layout.free).ok().and_then(|free| 1_u64.checked_shl(free));
+    if last.is_some_and(|end| count >= end) {
+        return Err(Error::MechanismParamInvalid);
+    }
+    counting.next = count.checked_add(1).ok_or(Error::MechanismParamInvalid)?;
+    let mut iv = base;
+    for (byte, counted) in iv.iter_mut().rev().zip(count.to_le_bytes()) {
+        *byte ^= counted;
+    }
+    Ok(iv)
 }
 
 fn enough(layout: Layout) -> Result<()> {
@@ -167,53 +210,67 @@ mod tests {
 
     fn next(ivs: &mut Ivs, iv: &[u8], fixed: u64, generator: IvGenerator) -> Result<Vec<u8>> {
         let mut params = params(iv, fixed, generator);
-        ivs.complete(&mut params).map(|()| params.iv)
+        ivs.complete(&mut params, || panic!("a counter alone asks for the key")).map(|()| params.iv)
     }
 
+    /// One more IV of a counter under a key, each time in an operation of its own.
+    fn count(key: u8, iv: &[u8], fixed: u64, generator: IvGenerator) -> Result<Vec<u8>> {
+        let mut params = params(iv, fixed, generator);
+        Ivs::default().complete(&mut params, || Ok([key; 16])).map(|()| params.iv)
+    }
+
+    const INVALID: Result<Vec<u8>> = Err(Error::MechanismParamInvalid);
+
     #[test]
-    fn a_counter_starts_at_zero_and_keeps_the_fixed_bits() {
-        let mut ivs = Ivs::default();
-        for count in 0..300_u64 {
-            let iv = next(&mut ivs, &[0xAB; 12], 32, IvGenerator::Counter).unwrap();
+    fn a_counter_starts_at_zero_and_goes_on_in_the_next_operation() {
+        for expected in 0..300_u64 {
+            let iv = count(1, &[0xAB; 12], 32, IvGenerator::Counter).unwrap();
             assert_eq!(iv[..4], [0xAB; 4]);
-            assert_eq!(iv[4..], count.to_be_bytes());
+            assert_eq!(iv[4..], expected.to_be_bytes());
         }
+        // Another key has a counter of its own.
+        assert_eq!(count(2, &[0xAB; 12], 32, IvGenerator::Counter).unwrap()[4..], [0; 8]);
         // A layout of its own would meet what was given before.
-        let other = next(&mut ivs, &[0xAB; 12], 40, IvGenerator::Counter);
-        assert_eq!(other, Err(Error::MechanismParamInvalid));
-        let other = next(&mut ivs, &[0xAB; 12], 32, IvGenerator::CounterXor);
-        assert_eq!(other, Err(Error::MechanismParamInvalid));
+        assert_eq!(count(1, &[0xAB; 12], 40, IvGenerator::Counter), INVALID);
+        assert_eq!(count(1, &[0xAB; 12], 32, IvGenerator::CounterXor), INVALID);
     }
 
     #[test]
     fn fixed_bits_are_bits() {
-        let mut ivs = Ivs::default();
-        for count in 0..8 {
-            let iv = next(&mut ivs, &[0xFF; 2], 13, IvGenerator::Counter).unwrap();
-            assert_eq!(iv, [0xFF, 0xF8 | count]);
+        for expected in 0..8 {
+            assert_eq!(count(3, &[0xFF; 2], 13, IvGenerator::Counter), Ok(vec![0xFF, 0xF8 | expected]));
         }
         // Three bits count to eight, and then an IV would come again.
-        assert_eq!(next(&mut ivs, &[0xFF; 2], 13, IvGenerator::Counter), Err(Error::MechanismParamInvalid));
-        let mut ivs = Ivs::default();
-        assert_eq!(next(&mut ivs, &[7; 12], 96, IvGenerator::Counter), Ok(vec![7; 12]));
-        assert_eq!(next(&mut ivs, &[7; 12], 96, IvGenerator::Counter), Err(Error::MechanismParamInvalid));
-        assert_eq!(next(&mut ivs, &[7; 12], 97, IvGenerator::Counter), Err(Error::MechanismParamInvalid));
-        assert_eq!(
-            next(&mut ivs, &[7; 12], u64::MAX, IvGenerator::Random),
-            Err(Error::MechanismParamInvalid)
-        );
+        assert_eq!(count(3, &[0xFF; 2], 13, IvGenerator::Counter), INVALID);
+        assert_eq!(count(4, &[7; 12], 96, IvGenerator::Counter), Ok(vec![7; 12]));
+        assert_eq!(count(4, &[7; 12], 96, IvGenerator::Counter), INVALID);
+        assert_eq!(count(4, &[7; 12], 97, IvGenerator::Counter), INVALID);
+        assert_eq!(count(4, &[7; 12], u64::MAX, IvGenerator::Random), INVALID);
     }
 
     #[test]
     fn a_counter_over_a_value_needs_the_same_value_each_time() {
-        let mut ivs = Ivs::default();
         let base = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12];
-        for count in 0..3 {
+        for number in 0..3 {
             let mut expected = base;
-            expected[11] ^= count;
-            assert_eq!(next(&mut ivs, &base, 0, IvGenerator::CounterXor), Ok(expected.to_vec()));
+            expected[11] ^= number;
+            assert_eq!(count(5, &base, 0, IvGenerator::CounterXor), Ok(expected.to_vec()));
         }
-        assert_eq!(next(&mut ivs, &[0; 12], 0, IvGenerator::CounterXor), Err(Error::MechanismParamInvalid));
+        assert_eq!(count(5, &[0; 12], 0, IvGenerator::CounterXor), INVALID);
+    }
+
+    #[test]
+    fn a_forked_child_makes_no_iv_that_its_parent_makes() {
+        use crate::sys::fork::trial::in_child;
+        count(6, &[0; 12], 0, IvGenerator::Counter).unwrap();
+        let refused = in_child(|| vec![u8::from(count(6, &[0; 12], 0, IvGenerator::Counter) == INVALID)]);
+        assert_eq!(refused, Some(vec![1]));
+        let mut ivs = Ivs::default();
+        next(&mut ivs, &[0; 12], 0, IvGenerator::Module).unwrap();
+        let theirs = in_child(|| next(&mut ivs, &[0; 12], 0, IvGenerator::Module).unwrap()).unwrap();
+        let ours = next(&mut ivs, &[0; 12], 0, IvGenerator::Module).unwrap();
+        // A counter from one start would differ in its last bytes at most.
+        assert_ne!(ours[..8], theirs[..8]);
     }
 
     #[test]

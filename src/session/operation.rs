@@ -131,6 +131,14 @@ impl Operations {
             || self.message_verify.as_ref().is_some_and(Messages::waits_for_login)
     }
 
+    /// Whether a message-based operation runs.
+    pub const fn messages_run(&self) -> bool {
+        self.message_encrypt.is_some()
+            || self.message_decrypt.is_some()
+            || self.message_sign.is_some()
+            || self.message_verify.is_some()
+    }
+
     /// It came.
     pub fn login_came(&mut self) {
         fn came<T>(running: &mut Option<Running<T>>) {

@@ -44,7 +44,8 @@ impl Operations {
             || self.verify_signature.is_some()
             || self.encrypt.is_some()
             || self.decrypt.is_some()
-            || (self.digest.is_some() && (self.sign_recover.is_some() || self.verify_recover.is_some()));
+            || (self.digest.is_some() && (self.sign_recover.is_some() || self.verify_recover.is_some()))
+            || (self.digest.is_some() && self.messages_run());
         if keyed {
             return Err(Error::StateUnsaveable);
         }
