@@ -2,10 +2,10 @@
 //! them, with the tag behind the ciphertext. No plaintext leaves before its tag was verified.
 
 use super::collected::Collected;
+use super::engine::aead::{AeadStream, TAG};
 use super::mechanism::Ciphering;
 use super::start::first;
 use crate::ck::{Error, Result};
-use crate::sys::aws_lc::aead::{AeadStream, TAG};
 use std::sync::Arc;
 
 /// Input that must be complete before it can be processed is kept: at most so much of it.

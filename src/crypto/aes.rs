@@ -1,11 +1,11 @@
 //! AES keys (FIPS 197), and whole blocks out of input of any size: what ECB and CBC share.
 
+use super::engine::cipher::{BLOCK, Cipher, CipherKey, Direction, Mode};
 use super::mechanism::{Ciphering, Ops, Recipe, Row, Sizes};
 use super::{Material, random};
 use crate::ck::params::Shape;
 use crate::ck::{Error, Result};
 use crate::secret::Secret;
-use crate::sys::aws_lc::cipher::{BLOCK, Cipher, CipherKey, Direction, Mode};
 use cryptoki_sys::*;
 use subtle::{Choice, ConstantTimeEq, ConstantTimeGreater};
 use zeroize::{Zeroize, Zeroizing};

@@ -4,6 +4,8 @@
 use super::Material;
 use super::aead::{Aead, Message};
 use super::aes;
+use super::engine::aead::AeadStream;
+use super::engine::ccm::{CcmKey, MAX_MESSAGE, NONCES};
 use super::mechanism::{Ciphering, Context, Messaging, Ops, Row};
 use super::messages;
 use super::self_test::{self, Family};
@@ -11,8 +13,6 @@ use super::start::prepared;
 use crate::ck::message::MessageShape;
 use crate::ck::params::Shape;
 use crate::ck::{Error, Params, Result};
-use crate::sys::aws_lc::aead::AeadStream;
-use crate::sys::aws_lc::ccm::{CcmKey, MAX_MESSAGE, NONCES};
 use cryptoki_sys::*;
 use std::sync::Arc;
 

@@ -2,12 +2,12 @@
 
 use super::Material;
 use super::aes;
+use super::engine::cipher::{BLOCK, Cipher, CipherKey, Direction, Mode};
 use super::mechanism::{Ciphering, Context, Ops, Row};
 use super::self_test::{self, Family};
 use super::start::{first, prepared};
 use crate::ck::params::Shape;
 use crate::ck::{Error, Params, Result};
-use crate::sys::aws_lc::cipher::{BLOCK, Cipher, CipherKey, Direction, Mode};
 use cryptoki_sys::*;
 use std::sync::Arc;
 

@@ -2,12 +2,12 @@
 
 use super::Material;
 use super::aes::{self, Blocks, Schedules};
+use super::engine::cipher::{BLOCK, Direction, Mode};
 use super::mechanism::{Ciphering, Context, Ops, Row};
 use super::self_test::{self, Family};
 use super::start::{no_params, prepared};
 use crate::ck::params::Shape;
 use crate::ck::{Params, Result};
-use crate::sys::aws_lc::cipher::{BLOCK, Direction, Mode};
 use cryptoki_sys::*;
 use std::sync::Arc;
 

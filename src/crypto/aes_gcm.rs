@@ -3,6 +3,8 @@
 use super::Material;
 use super::aead::{Aead, Message, write_tag};
 use super::aes;
+use super::engine::aead::{AeadKey, AeadStream, Algorithm, MAX_NONCE, MAX_PLAINTEXT, TAG};
+use super::engine::cipher::Direction;
 use super::mechanism::{Ciphering, Context, Messaging, Ops, Row};
 use super::messages;
 use super::self_test::{self, Family};
@@ -10,8 +12,6 @@ use super::start::prepared;
 use crate::ck::message::MessageShape;
 use crate::ck::params::Shape;
 use crate::ck::{CK_ULONG, Error, Params, Result};
-use crate::sys::aws_lc::aead::{AeadKey, AeadStream, Algorithm, MAX_NONCE, MAX_PLAINTEXT, TAG};
-use crate::sys::aws_lc::cipher::Direction;
 use cryptoki_sys::*;
 use std::sync::Arc;
 

@@ -4,13 +4,13 @@
 use super::Material;
 use super::aes;
 use super::collected::Collected;
+use super::engine::cipher::Direction;
+use super::engine::key_wrap::{LONGEST, SEMIBLOCK, WrapKey};
 use super::mechanism::{Ciphering, Context, Ops, Row};
 use super::self_test::{self, Family};
 use super::start::{first, prepared};
 use crate::ck::params::Shape;
 use crate::ck::{Error, Params, Result};
-use crate::sys::aws_lc::cipher::Direction;
-use crate::sys::aws_lc::key_wrap::{LONGEST, SEMIBLOCK, WrapKey};
 use cryptoki_sys::*;
 use std::sync::Arc;
 

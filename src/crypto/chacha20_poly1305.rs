@@ -1,6 +1,8 @@
 //! ChaCha20-Poly1305 (RFC 8439) and its keys. No plaintext leaves before its tag was verified.
 
 use super::aead::{Aead, Message, write_tag};
+use super::engine::aead::{AeadKey, AeadStream, Algorithm, TAG};
+use super::engine::cipher::Direction;
 use super::mechanism::{Ciphering, Context, Messaging, Ops, Recipe, Row, Sizes};
 use super::messages;
 use super::self_test::{self, Family};
@@ -10,8 +12,6 @@ use crate::ck::message::MessageShape;
 use crate::ck::params::Shape;
 use crate::ck::{Error, Params, Result};
 use crate::secret::Secret;
-use crate::sys::aws_lc::aead::{AeadKey, AeadStream, Algorithm, TAG};
-use crate::sys::aws_lc::cipher::Direction;
 use cryptoki_sys::*;
 use std::sync::Arc;
 

@@ -3,10 +3,10 @@
 
 use super::Material;
 use super::digest::{self, Hash};
+use super::engine::cipher::{BLOCK, CipherKey, Direction, Mode};
+use super::engine::digest::MAX_LEN;
 use super::self_test::{self, Family};
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, Result};
-use crate::sys::aws_lc::cipher::{BLOCK, CipherKey, Direction, Mode};
-use crate::sys::aws_lc::digest::MAX_LEN;
 use cryptoki_sys::*;
 
 /// Length of a check value in bytes.

@@ -1,16 +1,16 @@
 //! Digests (FIPS 180-4), and the digest inside of signatures.
 
+use super::engine::digest::{Digest, MAX_LEN};
+use super::engine::hash_state::HashState;
 use super::mechanism::{Digesting, Ops, ResumeDigesting, Row, Sizes, StartDigesting};
 use super::self_test::{self, Family};
 use super::start::{first, no_params};
 use crate::ck::params::Shape;
 use crate::ck::{CK_MECHANISM_TYPE, CK_ULONG, Error, Params, Result};
 use crate::secret::Secret;
-use crate::sys::aws_lc::digest::{Digest, MAX_LEN};
-use crate::sys::aws_lc::hash_state::HashState;
 use cryptoki_sys::*;
 
-pub use crate::sys::aws_lc::digest::Hash;
+pub use super::engine::digest::Hash;
 
 /// CKM_SHA_1: SHA-1. PKCS#11 3.2, SHA-1.
 pub static SHA_1: Row =

@@ -2,6 +2,7 @@
 //! in which curves and points travel, and the prepared key that ECDSA and ECDH share.
 
 use super::der;
+use super::engine::ec::{EcKey, Group};
 use super::mechanism::{Context, Ops, Recipe, Row, Sizes};
 use super::self_test::{self, Family};
 use super::start::prepared;
@@ -9,7 +10,6 @@ use super::{Curve, Material, Pair, random};
 use crate::ck::params::Shape;
 use crate::ck::{CK_FLAGS, Error, Result};
 use crate::secret::Secret;
-use crate::sys::aws_lc::ec::{EcKey, Group};
 use cryptoki_sys::*;
 use std::sync::Arc;
 

@@ -3,11 +3,11 @@
 
 use super::digest::Hash;
 use super::ec;
+use super::engine::digest::{Digest, MAX_LEN};
 use super::mechanism::{Context, Ops, Recipe, Row};
 use crate::ck::params::Shape;
 use crate::ck::{CK_MECHANISM_TYPE, CK_ULONG, Error, Params, Result};
 use crate::secret::Secret;
-use crate::sys::aws_lc::digest::{Digest, MAX_LEN};
 use cryptoki_sys::*;
 use zeroize::Zeroizing;
 

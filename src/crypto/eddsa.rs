@@ -2,6 +2,7 @@
 
 use super::collected::Collected;
 use super::digest::{Hash, Prehash};
+use super::engine::ed25519::{self, SIGNATURE_LEN, Variant};
 use super::mechanism::{Context, Ops, Recipe, Row, Signing, Sizes, Verifying};
 use super::self_test::{self, Family};
 use super::start::{first, prepared};
@@ -9,7 +10,6 @@ use super::{Material, Pair, der, random};
 use crate::ck::params::Shape;
 use crate::ck::{Error, Params, Result};
 use crate::secret::Secret;
-use crate::sys::aws_lc::ed25519::{self, SIGNATURE_LEN, Variant};
 use cryptoki_sys::*;
 use std::sync::Arc;
 

@@ -1,14 +1,14 @@
 //! HMAC (FIPS 198-1). The prepared key is the pair of inner and outer states, so that neither signing
 //! nor verifying sees the key's bytes again.
 
+use super::engine::digest::MAX_LEN;
+use super::engine::mac::{Hmac, HmacKey};
 use super::mechanism::{Context, Ops, Prepare, Row, Signing, Sizes, Verifying};
 use super::self_test::{self, Family};
 use super::start::{first, no_params, prepared};
 use super::{Material, digest::Hash};
 use crate::ck::params::Shape;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, Error, Params, Result};
-use crate::sys::aws_lc::digest::MAX_LEN;
-use crate::sys::aws_lc::mac::{Hmac, HmacKey};
 use cryptoki_sys::*;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;

@@ -98,6 +98,7 @@ pub struct Pair {
     pub private: Material,
 }
 
+/// Kinds of material in the encoding. They are never given to another kind.
 const BYTES: u8 = 1;
 const RSA_PUBLIC: u8 = 2;
 const RSA_PRIVATE: u8 = 3;
@@ -169,28 +170,29 @@ impl Material {
         }
     }
 
-    /// One self-describing byte string: a tag, then each part with a 32-bit little-endian length.
+    /// One self-describing byte string: the kind, the number of its curve or parameter set (0 where there is one
+    /// only), then each part with a 32-bit little-endian length.
     /// This is what the vault seals and what a shielded key keeps.
     pub fn encode(&self) -> Secret {
-        let (tag, parts): (u8, Vec<&[u8]>) = match self {
-            Self::Bytes(secret) => (BYTES, vec![secret.expose()]),
-            Self::RsaPublic { n, e } => (RSA_PUBLIC, vec![n, e]),
+        let (kind, number, parts): (u8, u8, Vec<&[u8]>) = match self {
+            Self::Bytes(secret) => (BYTES, 0, vec![secret.expose()]),
+            Self::RsaPublic { n, e } => (RSA_PUBLIC, 0, vec![n, e]),
             Self::RsaPrivate(key) => {
                 let RsaPrivate { n, e, d, p, q, dp, dq, qi } = &**key;
                 let secrets = [d, p, q, dp, dq, qi].map(Secret::expose);
-                (RSA_PRIVATE, [&[&**n, &**e], &secrets[..]].concat())
+                (RSA_PRIVATE, 0, [&[&**n, &**e], &secrets[..]].concat())
             }
-            Self::EcPublic { curve, point } => (EC_PUBLIC + (curve.number() << 4), vec![point]),
-            Self::EcPrivate { curve, scalar } => (EC_PRIVATE + (curve.number() << 4), vec![scalar.expose()]),
-            Self::EdPublic(key) => (ED_PUBLIC, vec![key]),
-            Self::EdPrivate(seed) => (ED_PRIVATE, vec![seed.expose()]),
-            Self::MlKemPublic { set, key } => (ML_KEM_PUBLIC + (set_number(*set) << 4), vec![key]),
+            Self::EcPublic { curve, point } => (EC_PUBLIC, curve.number(), vec![point]),
+            Self::EcPrivate { curve, scalar } => (EC_PRIVATE, curve.number(), vec![scalar.expose()]),
+            Self::EdPublic(key) => (ED_PUBLIC, 0, vec![key]),
+            Self::EdPrivate(seed) => (ED_PRIVATE, 0, vec![seed.expose()]),
+            Self::MlKemPublic { set, key } => (ML_KEM_PUBLIC, set_number(*set), vec![key]),
             Self::MlKemPrivate(key) => {
                 let seed = key.seed.as_ref().map_or(&[][..], Secret::expose);
-                (ML_KEM_PRIVATE + (set_number(key.set) << 4), vec![key.key.expose(), seed])
+                (ML_KEM_PRIVATE, set_number(key.set), vec![key.key.expose(), seed])
             }
         };
-        let len = 1 + parts.iter().map(|part| 4 + part.len()).sum::<usize>();
+        let len = 2 + parts.iter().map(|part| 4 + part.len()).sum::<usize>();
         let mut encoded = Secret::zeroed(len);
         let mut rest = encoded.expose_mut();
         let mut write = |bytes: &[u8]| {
@@ -199,7 +201,7 @@ impl Material {
                 rest = after;
             }
         };
-        write(&[tag]);
+        write(&[kind, number]);
         for part in parts {
             write(&u32::try_from(part.len()).unwrap_or(u32::MAX).to_le_bytes());
             write(part);
@@ -210,7 +212,7 @@ impl Material {
     /// Reads what [`Self::encode`] wrote. Anything else, trailing bytes included, is
     /// `CKR_DEVICE_ERROR`: the bytes came out of an authenticated seal, so they are ours or nobody's.
     pub fn decode(encoded: &[u8]) -> Result<Self> {
-        let (tag, mut rest) = encoded.split_first().ok_or(Error::DeviceError)?;
+        let (&[kind, number], mut rest) = encoded.split_first_chunk::<2>().ok_or(Error::DeviceError)?;
         let mut part = || -> Result<&[u8]> {
             let (len, after) = rest.split_first_chunk::<4>().ok_or(Error::DeviceError)?;
             let len = usize::try_from(u32::from_le_bytes(*len)).map_err(|_| Error::DeviceError)?;
@@ -218,13 +220,10 @@ impl Material {
             rest = after;
             Ok(part)
         };
-        let curve = || {
-            let number = tag >> 4;
-            Curve::ALL.into_iter().find(|curve| curve.number() == number).ok_or(Error::DeviceError)
-        };
-        let kind = tag & 0x0F;
+        let curve =
+            || Curve::ALL.into_iter().find(|curve| curve.number() == number).ok_or(Error::DeviceError);
         // Only the kinds with a curve or a parameter set have a number of one.
-        if tag >> 4 != 0 && !matches!(kind, EC_PUBLIC | EC_PRIVATE | ML_KEM_PUBLIC | ML_KEM_PRIVATE) {
+        if number != 0 && !matches!(kind, EC_PUBLIC | EC_PRIVATE | ML_KEM_PUBLIC | ML_KEM_PRIVATE) {
             return Err(Error::DeviceError);
         }
         let material = match kind {
@@ -244,11 +243,11 @@ impl Material {
             EC_PRIVATE => Self::EcPrivate { curve: curve()?, scalar: Secret::from_slice(part()?) },
             ED_PUBLIC => Self::EdPublic(part()?.to_vec()),
             ED_PRIVATE => Self::EdPrivate(Secret::from_slice(part()?)),
-            ML_KEM_PUBLIC => Self::MlKemPublic { set: set_of(*tag)?, key: part()?.to_vec() },
+            ML_KEM_PUBLIC => Self::MlKemPublic { set: set_of(number)?, key: part()?.to_vec() },
             ML_KEM_PRIVATE => {
                 let (key, seed) = (Secret::from_slice(part()?), part()?);
                 let seed = (!seed.is_empty()).then(|| Secret::from_slice(seed));
-                Self::MlKemPrivate(Box::new(MlKemPrivate { set: set_of(*tag)?, key, seed }))
+                Self::MlKemPrivate(Box::new(MlKemPrivate { set: set_of(number)?, key, seed }))
             }
             _ => return Err(Error::DeviceError),
         };
@@ -265,9 +264,9 @@ const fn set_number(set: Set) -> u8 {
     }
 }
 
-fn set_of(tag: u8) -> Result<Set> {
+fn set_of(number: u8) -> Result<Set> {
     let sets = [Set::Kem512, Set::Kem768, Set::Kem1024];
-    sets.into_iter().find(|set| set_number(*set) == tag >> 4).ok_or(Error::DeviceError)
+    sets.into_iter().find(|set| set_number(*set) == number).ok_or(Error::DeviceError)
 }
 
 #[cfg(test)]
@@ -298,7 +297,7 @@ mod tests {
     fn material_without_a_curve_names_none() {
         let encoded = Material::Bytes(Secret::from_slice(b"key")).encode();
         let mut bytes = encoded.expose().to_vec();
-        bytes[0] |= 1 << 4;
+        bytes[1] = 1;
         assert!(Material::decode(&bytes).is_err());
     }
 }

@@ -7,11 +7,11 @@
 
 use super::aead::{Aead, COLLECTED_LIMIT, Nonce, Parts, write_tag};
 use super::collected::Collected;
+use super::engine::aead::TAG;
 use super::iv::{Identity, Ivs};
 use super::mechanism::Messaging;
 use crate::ck::message::MessageParams;
 use crate::ck::{Error, Result};
-use crate::sys::aws_lc::aead::TAG;
 use std::sync::Arc;
 
 /// Encrypts messages.

@@ -1,5 +1,6 @@
 //! ML-KEM (FIPS 203): key pairs, encapsulation and decapsulation. PKCS#11 3.2, ML-KEM.
 
+use super::engine::ml_kem::{KemKey, RANDOMNESS, SEED, SHARED};
 use super::material::MlKemPrivate;
 use super::mechanism::{Context, Ops, Recipe, Row, Sizes};
 use super::self_test::{self, Family};
@@ -8,12 +9,11 @@ use super::{Material, Pair, random};
 use crate::ck::params::Shape;
 use crate::ck::{CK_ULONG, Error, Params, Result};
 use crate::secret::Secret;
-use crate::sys::aws_lc::ml_kem::{KemKey, RANDOMNESS, SEED, SHARED};
 use cryptoki_sys::*;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
-pub use crate::sys::aws_lc::ml_kem::Set;
+pub use super::engine::ml_kem::Set;
 
 /// Lengths of encapsulation keys: what `C_GetMechanismInfo` reports.
 const SIZES: Sizes = Sizes::Bytes(800, 1568);

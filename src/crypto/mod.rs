@@ -19,6 +19,7 @@ pub mod ec;
 pub mod ecdh;
 pub mod ecdsa;
 pub mod eddsa;
+pub mod engine;
 pub mod generic_secret;
 pub mod hmac;
 mod iv;

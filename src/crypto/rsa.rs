@@ -1,5 +1,9 @@
 //! RSA keys (RFC 8017): making them, bringing them in, and the prepared key that the three paddings share.
 
+use super::engine::digest::Hash;
+use super::engine::mac::HmacKey;
+use super::engine::numbers::{self, Number};
+use super::engine::rsa::{Part, Parts, RsaKey};
 use super::mechanism::{Context, Ops, Recipe, Row, Sizes};
 use super::self_test::{self, Family};
 use super::start::prepared;
@@ -7,10 +11,6 @@ use super::{Material, Pair, RsaPrivate};
 use crate::ck::params::Shape;
 use crate::ck::{Error, Result};
 use crate::secret::Secret;
-use crate::sys::aws_lc::digest::Hash;
-use crate::sys::aws_lc::mac::HmacKey;
-use crate::sys::aws_lc::numbers::{self, Number};
-use crate::sys::aws_lc::rsa::{Part, Parts, RsaKey};
 use crate::sys::fork;
 use arc_swap::{ArcSwap, Guard};
 use cryptoki_sys::*;

@@ -2,13 +2,13 @@
 
 use super::collected::Collected;
 use super::digest::{self, Hash};
+use super::engine::rsa::Oaep;
 use super::mechanism::{Ciphering, Context, Ops, Row};
 use super::rsa::{self, Key};
 use super::rsa_pkcs1::Block;
 use crate::ck::params::Shape;
 use crate::ck::{Error, Params, Result};
 use crate::secret::Secret;
-use crate::sys::aws_lc::rsa::Oaep;
 use cryptoki_sys::*;
 
 /// CKM_RSA_PKCS_OAEP: encrypts, decrypts and wraps. PKCS#11 3.2, PKCS #1 RSA OAEP.

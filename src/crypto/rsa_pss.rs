@@ -2,13 +2,13 @@
 
 use super::collected::Collected;
 use super::digest::{self, Hash, Prehash};
+use super::engine::rsa::Pss;
 use super::mechanism::{Context, Ops, Row, Signing, Verifying};
 use super::rsa::{self, Key};
 use super::rsa_pkcs1::check_len;
 use super::start::first;
 use crate::ck::params::Shape;
 use crate::ck::{CK_MECHANISM_TYPE, Error, Params, Result};
-use crate::sys::aws_lc::rsa::Pss;
 use cryptoki_sys::*;
 use std::sync::Arc;
 

@@ -6,8 +6,8 @@
 //! read, the whole synthetic message is made and both are mixed byte by byte. The length itself goes to
 //! the caller with the message.
 
+use super::engine::mac::HmacKey;
 use crate::ck::{Error, Result};
-use crate::sys::aws_lc::mac::HmacKey;
 use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, ConstantTimeGreater, ConstantTimeLess};
 use zeroize::Zeroizing;
 
@@ -26,7 +26,7 @@ const MAC_LEN: usize = 32;
 pub(super) fn unpad(rejection: &HmacKey, ciphertext: &[u8], em: &[u8], out: &mut [u8]) -> Result<usize> {
     let mut seed = Zeroizing::new([0; MAC_LEN]);
     rejection.mac(ciphertext, &mut *seed)?;
-    let stream = HmacKey::new(crate::sys::aws_lc::digest::Hash::Sha256, &*seed)?;
+    let stream = HmacKey::new(super::engine::digest::Hash::Sha256, &*seed)?;
     let mut lengths = Zeroizing::new([0; 2 * CANDIDATES]);
     fill(&stream, b"length", &mut *lengths)?;
     let mut synthetic = Zeroizing::new(vec![0; em.len()]);
@@ -92,7 +92,7 @@ fn fill(key: &HmacKey, label: &[u8], out: &mut [u8]) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sys::aws_lc::digest::Hash;
+    use crate::crypto::engine::digest::Hash;
 
     fn unpadded(em: &[u8], ciphertext: &[u8]) -> Vec<u8> {
         let rejection = HmacKey::new(Hash::Sha256, &[3; 32]).unwrap();

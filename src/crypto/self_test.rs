@@ -4,17 +4,17 @@
 //! both run a test, and a fork in the middle of one leaves nothing behind. A failed test is for good.
 
 use super::digest::Hash;
+use super::engine::Answer;
+use super::engine::aead::{AeadKey, Algorithm, TAG};
+use super::engine::ccm::CcmKey;
+use super::engine::cipher::{BLOCK, CipherKey, Direction, Mode};
+use super::engine::ec::{EcKey, Group};
+use super::engine::ed25519::{self, Variant};
+use super::engine::key_wrap::WrapKey;
+use super::engine::mac::HmacKey;
+use super::engine::ml_kem::{self, KemKey};
+use super::engine::rsa::{Parts, RsaKey};
 use crate::ck::{Error, Result};
-use crate::sys::aws_lc::Answer;
-use crate::sys::aws_lc::aead::{AeadKey, Algorithm, TAG};
-use crate::sys::aws_lc::ccm::CcmKey;
-use crate::sys::aws_lc::cipher::{BLOCK, CipherKey, Direction, Mode};
-use crate::sys::aws_lc::ec::{EcKey, Group};
-use crate::sys::aws_lc::ed25519::{self, Variant};
-use crate::sys::aws_lc::key_wrap::WrapKey;
-use crate::sys::aws_lc::mac::HmacKey;
-use crate::sys::aws_lc::ml_kem::{self, KemKey};
-use crate::sys::aws_lc::rsa::{Parts, RsaKey};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Algorithms that stand or fall together.

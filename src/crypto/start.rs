@@ -1,8 +1,8 @@
 //! What the start functions of all rows do first: check the parameter, find their prepared key.
 
+use super::engine::Failure;
 use super::mechanism::Context;
 use crate::ck::{Error, Params, Result};
-use crate::sys::aws_lc::Failure;
 use std::any::Any;
 use std::sync::Arc;
 
