@@ -113,6 +113,10 @@ const fn mechanism_of(hash: Hash) -> CK_MECHANISM_TYPE {
         Hash::Sha512 => CKM_SHA512,
         Hash::Sha512_224 => CKM_SHA512_224,
         Hash::Sha512_256 => CKM_SHA512_256,
+        Hash::Sha3_224 => CKM_SHA3_224,
+        Hash::Sha3_256 => CKM_SHA3_256,
+        Hash::Sha3_384 => CKM_SHA3_384,
+        Hash::Sha3_512 => CKM_SHA3_512,
     }
 }
 
