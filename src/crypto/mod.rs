@@ -18,6 +18,7 @@ pub mod der;
 pub mod digest;
 pub mod ec;
 pub mod ecdh;
+mod ecdh_kdf;
 pub mod ecdsa;
 pub mod eddsa;
 pub mod engine;
@@ -28,6 +29,7 @@ pub mod material;
 pub mod mechanism;
 mod messages;
 pub mod ml_kem;
+pub mod montgomery;
 pub mod pkcs8;
 mod public;
 pub mod random;
@@ -48,6 +50,7 @@ use crate::ck::{CK_KEY_TYPE, Result};
 use crate::secret::Secret;
 pub use material::{Curve, Material, MlKemPrivate, Pair, RsaPrivate};
 pub use mechanism::{Context, Ops, Row};
+pub use montgomery::Montgomery;
 
 /// A secret key of a caller's bytes: as long as its type wants it (`CKR_ATTRIBUTE_VALUE_INVALID`).
 pub fn import_secret(kind: CK_KEY_TYPE, value: &Secret) -> Result<Material> {

@@ -3,7 +3,7 @@
 use super::mechanism::Row;
 use super::{
     aes, aes_cbc, aes_ccm, aes_ctr, aes_ecb, aes_gcm, aes_key_wrap, chacha20_poly1305, digest, ec, ecdh,
-    ecdsa, eddsa, generic_secret, hmac, ml_kem, rsa, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
+    ecdsa, eddsa, generic_secret, hmac, ml_kem, montgomery, rsa, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
@@ -36,6 +36,7 @@ pub static MECHANISMS: &[&Row] = &[
     &ecdsa::ECDSA_SHA3_512,
     &ecdh::ECDH1_DERIVE,
     &ecdh::ECDH1_COFACTOR_DERIVE,
+    &montgomery::KEY_PAIR_GEN,
     &eddsa::KEY_PAIR_GEN,
     &eddsa::EDDSA,
     &ml_kem::KEY_PAIR_GEN,

@@ -168,6 +168,8 @@ fn common_use(class: CK_OBJECT_CLASS, kind: Option<u64>, cka: CK_ATTRIBUTE_TYPE)
         (CKO_PRIVATE_KEY, Some(CKK_RSA)) => &[CKA_DECRYPT, CKA_SIGN],
         (CKO_PUBLIC_KEY, Some(CKK_ML_KEM)) => &[CKA_ENCAPSULATE],
         (CKO_PRIVATE_KEY, Some(CKK_ML_KEM)) => &[CKA_DECAPSULATE],
+        // They can do nothing else.
+        (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY, Some(CKK_EC_MONTGOMERY)) => &[CKA_DERIVE],
         (CKO_PUBLIC_KEY, _) => &[CKA_VERIFY],
         (CKO_PRIVATE_KEY, _) => &[CKA_SIGN],
         (CKO_SECRET_KEY, Some(CKK_AES | CKK_CHACHA20)) => &[CKA_ENCRYPT, CKA_DECRYPT],

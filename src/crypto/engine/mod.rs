@@ -6,4 +6,5 @@
 
 pub use crate::sys::aws_lc::{
     Answer, Failure, aead, ccm, cipher, digest, ec, ed25519, hash_state, key_wrap, mac, ml_kem, numbers, rsa,
+    x25519,
 };

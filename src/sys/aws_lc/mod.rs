@@ -27,5 +27,6 @@ pub mod mac;
 pub mod ml_kem;
 pub mod numbers;
 pub mod rsa;
+pub mod x25519;
 
 pub use error::{Answer, Failure};
