@@ -31,6 +31,8 @@ pub mod pkcs8;
 mod public;
 pub mod random;
 pub mod rsa;
+pub mod rsa_generation;
+mod rsa_numbers;
 pub mod rsa_oaep;
 pub mod rsa_pkcs1;
 pub mod rsa_pss;

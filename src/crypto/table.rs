@@ -3,13 +3,13 @@
 use super::mechanism::Row;
 use super::{
     aes, aes_cbc, aes_ccm, aes_ctr, aes_ecb, aes_gcm, aes_key_wrap, chacha20_poly1305, digest, ec, ecdh,
-    ecdsa, eddsa, generic_secret, hmac, ml_kem, rsa, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
+    ecdsa, eddsa, generic_secret, hmac, ml_kem, rsa_generation, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
 /// Every mechanism that works. The index of a row is its bit in a `MechanismSet`; it is never stored.
 pub static MECHANISMS: &[&Row] = &[
-    &rsa::KEY_PAIR_GEN,
+    &rsa_generation::KEY_PAIR_GEN,
     &rsa_pkcs1::RSA_PKCS,
     &rsa_pkcs1::SHA1_RSA_PKCS,
     &rsa_pkcs1::SHA224_RSA_PKCS,
