@@ -13,6 +13,7 @@ pub mod aes_key_wrap;
 pub mod chacha20_poly1305;
 pub mod check_value;
 mod collected;
+mod curve;
 pub mod der;
 pub mod digest;
 pub mod ec;

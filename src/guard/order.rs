@@ -259,7 +259,10 @@ fn may_make(
         && facts.bits > 0
         && !row.sizes.hold(facts.bits)
     {
-        return Err(about_mechanism(Reason::KeySize, row.ckm, "does not make a key of this size"));
+        let denial = about_mechanism(Reason::KeySize, row.ckm, "does not make a key of this size");
+        // 6.3: a curve that is not for new keys has a code of its own.
+        let error = if facts.curve.is_some() { Error::CurveNotSupported } else { denial.error };
+        return Err(Denial { error, ..denial });
     }
     guard.rules().judge_new(facts)
 }
