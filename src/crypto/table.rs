@@ -3,7 +3,8 @@
 use super::mechanism::Row;
 use super::{
     aes, aes_cbc, aes_ccm, aes_ctr, aes_ecb, aes_gcm, aes_key_wrap, blake2b, chacha20_poly1305, digest, ec,
-    ecdh, ecdsa, eddsa, generic_secret, hmac, ml_kem, rsa_generation, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
+    ecdh, ecdsa, eddsa, generic_secret, hmac, ml_kem, rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1,
+    rsa_pss, rsa_raw,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
@@ -16,13 +17,23 @@ pub static MECHANISMS: &[&Row] = &[
     &rsa_pkcs1::SHA256_RSA_PKCS,
     &rsa_pkcs1::SHA384_RSA_PKCS,
     &rsa_pkcs1::SHA512_RSA_PKCS,
+    &rsa_pkcs1::SHA3_224_RSA_PKCS,
+    &rsa_pkcs1::SHA3_256_RSA_PKCS,
+    &rsa_pkcs1::SHA3_384_RSA_PKCS,
+    &rsa_pkcs1::SHA3_512_RSA_PKCS,
     &rsa_raw::RSA_X_509,
     &rsa_pss::RSA_PKCS_PSS,
+    &rsa_pss::SHA1_RSA_PKCS_PSS,
     &rsa_pss::SHA224_RSA_PKCS_PSS,
     &rsa_pss::SHA256_RSA_PKCS_PSS,
     &rsa_pss::SHA384_RSA_PKCS_PSS,
     &rsa_pss::SHA512_RSA_PKCS_PSS,
+    &rsa_pss::SHA3_224_RSA_PKCS_PSS,
+    &rsa_pss::SHA3_256_RSA_PKCS_PSS,
+    &rsa_pss::SHA3_384_RSA_PKCS_PSS,
+    &rsa_pss::SHA3_512_RSA_PKCS_PSS,
     &rsa_oaep::RSA_PKCS_OAEP,
+    &rsa_aes_key_wrap::RSA_AES_KEY_WRAP,
     &ec::KEY_PAIR_GEN,
     &ecdsa::ECDSA,
     &ecdsa::ECDSA_SHA1,
@@ -213,6 +224,7 @@ mod tests {
             assert_eq!(uses_key || makes_key, !row.key_types.is_empty(), "{:#x}", row.ckm);
             assert_eq!(uses_key || makes_key, row.sizes != Sizes::None, "{:#x}", row.ckm);
             assert!(uses_key || makes_key || ops.digest.is_some(), "{:#x}", row.ckm);
+            assert!(!ops.only_wraps || ops.wraps, "{:#x}", row.ckm);
             assert!(!ops.wraps || (ops.encrypt.is_some() && ops.decrypt.is_some()), "{:#x}", row.ckm);
             assert_eq!(ops.encapsulate.is_some(), ops.decapsulate.is_some(), "{:#x}", row.ckm);
             assert_eq!(ops.encapsulate.is_some(), ops.encapsulated_len.is_some(), "{:#x}", row.ckm);
