@@ -46,6 +46,22 @@ pub enum Params {
         /// Additional authenticated data.
         aad: Vec<u8>,
     },
+    /// `CK_CHACHA20_PARAMS` (PKCS#11 3.2, 6.58).
+    ChaCha20 {
+        /// The counter of the first block, little-endian.
+        counter: Vec<u8>,
+        /// The nonce.
+        nonce: Vec<u8>,
+    },
+    /// `CK_KEY_DERIVATION_STRING_DATA` (PKCS#11 3.2, 6.43).
+    StringData(Vec<u8>),
+    /// `CK_AES_CBC_ENCRYPT_DATA_PARAMS` (PKCS#11 3.2, 6.17).
+    AesCbcData {
+        /// The initialisation vector.
+        iv: [u8; 16],
+        /// What is encrypted.
+        data: Vec<u8>,
+    },
     /// `CK_MAC_GENERAL_PARAMS`: length of the MAC in bytes.
     MacGeneral(CK_ULONG),
     /// `CK_RSA_PKCS_PSS_PARAMS`.
@@ -108,6 +124,12 @@ pub enum Shape {
     Ccm,
     /// `CK_SALSA20_CHACHA20_POLY1305_PARAMS`.
     Poly1305,
+    /// `CK_CHACHA20_PARAMS`.
+    ChaCha20,
+    /// `CK_KEY_DERIVATION_STRING_DATA`.
+    StringData,
+    /// `CK_AES_CBC_ENCRYPT_DATA_PARAMS`.
+    AesCbcData,
     /// `CK_MAC_GENERAL_PARAMS`.
     MacGeneral,
     /// `CK_RSA_PKCS_PSS_PARAMS`.

@@ -4,11 +4,13 @@
 //! both run a test, and a fork in the middle of one leaves nothing behind. A failed test is for good.
 
 use super::blake2b;
+mod ciphers;
+
 use super::digest::Hash;
 use super::engine::Answer;
 use super::engine::aead::{AeadKey, Algorithm, TAG};
 use super::engine::ccm::CcmKey;
-use super::engine::cipher::{BLOCK, CipherKey, Direction, Mode};
+use super::engine::cipher::BLOCK;
 use super::engine::ec::{EcKey, Group};
 use super::engine::ed25519::{self, Variant};
 use super::engine::key_wrap::WrapKey;
@@ -30,14 +32,24 @@ pub enum Family {
     Blake2b,
     /// AES in its plain modes.
     Aes,
+    /// AES-CMAC.
+    Cmac,
+    /// The end of AES-CTS; the rest is AES-CBC.
+    Cts,
+    /// AES-XTS.
+    Xts,
     /// AES-GCM.
     Gcm,
     /// AES-CCM.
     Ccm,
+    /// ChaCha20.
+    ChaCha20,
     /// ChaCha20-Poly1305.
     ChaCha20Poly1305,
     /// AES Key Wrap.
     KeyWrap,
+    /// Triple DES.
+    TripleDes,
     /// ML-KEM.
     MlKem,
     /// ECDSA and ECDH on P-256, P-384 and P-521.
@@ -60,15 +72,20 @@ static STATES: [AtomicU8; Family::ALL.len()] = [const { AtomicU8::new(UNTESTED) 
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 19] = [
         Self::Digest,
         Self::Hmac,
         Self::Blake2b,
         Self::Aes,
+        Self::Cmac,
+        Self::Cts,
+        Self::Xts,
         Self::Gcm,
         Self::Ccm,
+        Self::ChaCha20,
         Self::ChaCha20Poly1305,
         Self::KeyWrap,
+        Self::TripleDes,
         Self::MlKem,
         Self::Ec,
         Self::EcGeneric,
@@ -83,11 +100,16 @@ impl Family {
             Self::Digest => digest(),
             Self::Hmac => hmac(),
             Self::Blake2b => Ok(blake2b::self_test() == Ok(true)),
-            Self::Aes => aes(),
+            Self::Aes => ciphers::aes(),
+            Self::Cmac => ciphers::cmac(),
+            Self::Cts => ciphers::cts(),
+            Self::Xts => ciphers::xts(),
             Self::Gcm => gcm(),
             Self::Ccm => ccm(),
+            Self::ChaCha20 => ciphers::chacha20(),
             Self::ChaCha20Poly1305 => chacha20_poly1305(),
             Self::KeyWrap => key_wrap(),
+            Self::TripleDes => ciphers::triple_des(),
             Self::MlKem => ml_kem(),
             Self::Ec => ec(),
             Self::EcGeneric => ec_generic(),
@@ -137,23 +159,6 @@ fn hmac() -> Answer<bool> {
     HmacKey::new(Hash::Sha256, b"Jefe")?.mac(b"what do ya want for nothing?", &mut mac)?;
     HmacKey::new(Hash::Sha3_256, b"Jefe")?.mac(b"what do ya want for nothing?", &mut sha3)?;
     Ok(mac == RFC_4231 && sha3 == RFC_4231_SHA3)
-}
-
-/// FIPS 197, C.3: both directions; CBC and CTR of that block give the same under zeros.
-fn aes() -> Answer<bool> {
-    let (mut there, mut back) = ([0; BLOCK], [0; BLOCK]);
-    CipherKey::new(Mode::Ecb, Direction::Encrypt, &AES_KEY)?
-        .start(&[0; BLOCK])?
-        .update(&AES_PLAIN, &mut there)?;
-    CipherKey::new(Mode::Ecb, Direction::Decrypt, &AES_KEY)?.start(&[0; BLOCK])?.update(&there, &mut back)?;
-    let (mut chained, mut stream) = ([0; BLOCK], [0; BLOCK]);
-    CipherKey::new(Mode::Cbc, Direction::Encrypt, &AES_KEY)?
-        .start(&AES_PLAIN)?
-        .update(&[0; BLOCK], &mut chained)?;
-    CipherKey::new(Mode::Ctr, Direction::Encrypt, &AES_KEY)?
-        .start(&AES_PLAIN)?
-        .update(&[0; BLOCK], &mut stream)?;
-    Ok(there == AES_CIPHER && back == AES_PLAIN && chained == AES_CIPHER && stream == AES_CIPHER)
 }
 
 /// "The Galois/Counter Mode of Operation", test case 14; and a wrong tag.
@@ -328,14 +333,6 @@ const RFC_4231_SHA3: [u8; 32] = [
     0xC7, 0xD4, 0x07, 0x2E, 0x78, 0x88, 0x77, 0xAE, 0x35, 0x96, 0xBB, 0xB0, 0xDA, 0x73, 0xB8, 0x87, 0xC9,
     0x17, 0x1F, 0x93, 0x09, 0x5B, 0x29, 0x4A, 0xE8, 0x57, 0xFB, 0xE2, 0x64, 0x5E, 0x1B, 0xA5,
 ];
-const AES_KEY: [u8; 32] = [
-    0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F, 0x10,
-    0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x1F,
-];
-const AES_PLAIN: [u8; 16] =
-    [0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF];
-const AES_CIPHER: [u8; 16] =
-    [0x8E, 0xA2, 0xB7, 0xCA, 0x51, 0x67, 0x45, 0xBF, 0xEA, 0xFC, 0x49, 0x90, 0x4B, 0x49, 0x60, 0x89];
 const GCM_CIPHER: [u8; 16] =
     [0xCE, 0xA7, 0x40, 0x3D, 0x4D, 0x60, 0x6B, 0x6E, 0x07, 0x4E, 0xC5, 0xD3, 0xBA, 0xF3, 0x9D, 0x18];
 const CCM_KEY: [u8; 16] =
