@@ -26,9 +26,26 @@ pub static SHA384_KEY_GEN: Row =
 pub static SHA512_KEY_GEN: Row =
     hmac_row(CKM_SHA512_KEY_GEN, &[CKK_SHA512_HMAC], |recipe| generate(CKK_SHA512_HMAC, recipe));
 
-type Generate = fn(&Recipe) -> Result<Material>;
+/// Every type of secret key whose value is bytes: what derivations of whole keys take.
+pub const SECRET_KEY_TYPES: &[CK_KEY_TYPE] = &[
+    CKK_GENERIC_SECRET,
+    CKK_HKDF,
+    CKK_AES,
+    CKK_CHACHA20,
+    CKK_SHA_1_HMAC,
+    CKK_SHA224_HMAC,
+    CKK_SHA256_HMAC,
+    CKK_SHA384_HMAC,
+    CKK_SHA512_HMAC,
+];
 
-const fn hmac_row(ckm: CK_MECHANISM_TYPE, key_types: &'static [CK_KEY_TYPE], generate: Generate) -> Row {
+pub(super) type Generate = fn(&Recipe) -> Result<Material>;
+
+pub(super) const fn hmac_row(
+    ckm: CK_MECHANISM_TYPE,
+    key_types: &'static [CK_KEY_TYPE],
+    generate: Generate,
+) -> Row {
     row(ckm, key_types, Sizes::Bytes(1, MAX_KEY_LEN), generate)
 }
 
@@ -49,7 +66,8 @@ const fn row(
     }
 }
 
-fn generate(key_type: CK_KEY_TYPE, recipe: &Recipe) -> Result<Material> {
+/// A random key of this type, as long as the recipe says.
+pub(super) fn generate(key_type: CK_KEY_TYPE, recipe: &Recipe) -> Result<Material> {
     if recipe.key_type.is_some_and(|wanted| wanted != key_type) {
         return Err(Error::TemplateInconsistent);
     }
@@ -62,7 +80,7 @@ fn generate(key_type: CK_KEY_TYPE, recipe: &Recipe) -> Result<Material> {
     Ok(Material::Bytes(secret))
 }
 
-/// A generic secret of a caller's bytes, 1..=512 of them (`CKR_ATTRIBUTE_VALUE_INVALID` otherwise).
+/// A generic secret of a caller's bytes, 1..=1024 of them (`CKR_ATTRIBUTE_VALUE_INVALID` otherwise).
 pub fn import(bytes: &[u8]) -> Result<Material> {
     if (1..=MAX_KEY_LEN as usize).contains(&bytes.len()) {
         Ok(Material::Bytes(Secret::from_slice(bytes)))
@@ -93,7 +111,7 @@ mod tests {
     #[test]
     fn generate_of_a_wrong_template_is_refused() {
         assert_eq!(made(&Recipe::default()), Err(Error::TemplateIncomplete));
-        for len in [0, 513, usize::MAX] {
+        for len in [0, MAX_KEY_LEN as usize + 1, usize::MAX] {
             let recipe = Recipe { value_len: Some(len), ..Recipe::default() };
             assert_eq!(made(&recipe), Err(Error::KeySizeRange));
         }

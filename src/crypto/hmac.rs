@@ -30,8 +30,8 @@ pub static SHA384_HMAC: Row =
 pub static SHA512_HMAC: Row =
     row(CKM_SHA512_HMAC, &[CKK_SHA512_HMAC, CKK_GENERIC_SECRET], |key| prepare(Hash::Sha512, key));
 
-/// Longest key in bytes, as `generic_secret` makes them.
-pub const MAX_KEY_LEN: u32 = 512;
+/// Longest key in bytes, as `generic_secret` makes them: the longest secret that Diffie-Hellman agrees on.
+pub const MAX_KEY_LEN: u32 = 1024;
 
 const fn row(ckm: CK_MECHANISM_TYPE, key_types: &'static [CK_KEY_TYPE], prepare: Prepare) -> Row {
     Row {
@@ -219,7 +219,7 @@ mod tests {
     fn prepare_of_a_wrong_key_is_refused() {
         let prepare = SHA256_HMAC.prepare.unwrap();
         assert_eq!(prepare(&bytes(&[])).err(), Some(Error::KeySizeRange));
-        assert_eq!(prepare(&bytes(&[0; 513])).err(), Some(Error::KeySizeRange));
+        assert_eq!(prepare(&bytes(&[0; MAX_KEY_LEN as usize + 1])).err(), Some(Error::KeySizeRange));
         assert_eq!(prepare(&Material::EdPublic(vec![0; 32])).err(), Some(Error::KeyTypeInconsistent));
     }
 }

@@ -23,6 +23,7 @@ pub const fn is_secret_key_type(kind: u64) -> bool {
         CKK_AES
             | CKK_CHACHA20
             | CKK_GENERIC_SECRET
+            | CKK_HKDF
             | CKK_SHA_1_HMAC
             | CKK_SHA224_HMAC
             | CKK_SHA256_HMAC
