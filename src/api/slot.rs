@@ -196,8 +196,8 @@ pub fn mechanism_info(m: &Module, slot: SlotId, ckm: CK_MECHANISM_TYPE) -> Resul
         (ops.decapsulate.is_some(), CKF_DECAPSULATE),
         (ops.message_encrypt.is_some(), CKF_MESSAGE_ENCRYPT | CKF_MULTI_MESSAGE),
         (ops.message_decrypt.is_some(), CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE),
-        (ops.sign.is_some(), CKF_MESSAGE_SIGN | CKF_MULTI_MESSAGE),
-        (ops.verify.is_some(), CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE),
+        (ops.sign.is_some() && !ops.one_message, CKF_MESSAGE_SIGN | CKF_MULTI_MESSAGE),
+        (ops.verify.is_some() && !ops.one_message, CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE),
     ];
     let flags = can.iter().filter(|(can, _)| *can).fold(row.flags, |flags, (_, flag)| flags | flag);
     Ok(MechanismInfo { min_key_size, max_key_size, flags })

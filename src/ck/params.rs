@@ -47,6 +47,24 @@ pub enum Params {
         /// Additional authenticated data.
         aad: Vec<u8>,
     },
+    /// `CK_CHACHA20_PARAMS` (PKCS#11 3.2, 6.58).
+    ChaCha20 {
+        /// The counter of the first block, little-endian.
+        counter: Vec<u8>,
+        /// The nonce.
+        nonce: Vec<u8>,
+    },
+    /// `CK_KEY_DERIVATION_STRING_DATA` (PKCS#11 3.2, 6.43).
+    StringData(Hidden),
+    /// `CK_AES_CBC_ENCRYPT_DATA_PARAMS` (PKCS#11 3.2, 6.17).
+    AesCbcData {
+        /// The initialisation vector.
+        iv: [u8; 16],
+        /// What is encrypted.
+        data: Vec<u8>,
+    },
+    /// `CK_MAC_GENERAL_PARAMS`: length of the MAC in bytes.
+    MacGeneral(CK_ULONG),
     /// `CK_RSA_PKCS_PSS_PARAMS`.
     Pss {
         /// `CKM_SHA256`, ...
@@ -83,8 +101,6 @@ pub enum Params {
     },
     /// The handle of a second key (PKCS#11 3.2, 6.43).
     Key(ObjectHandle),
-    /// `CK_KEY_DERIVATION_STRING_DATA` (PKCS#11 3.2, 6.43).
-    Data(Hidden),
     /// `CK_EXTRACT_PARAMS`: the first bit (PKCS#11 3.2, 6.43).
     Bit(CK_ULONG),
     /// The public value of the other party (PKCS#11 3.2, 6.4).
@@ -142,6 +158,14 @@ pub enum Shape {
     Ccm,
     /// `CK_SALSA20_CHACHA20_POLY1305_PARAMS`.
     Poly1305,
+    /// `CK_CHACHA20_PARAMS`.
+    ChaCha20,
+    /// `CK_KEY_DERIVATION_STRING_DATA`.
+    StringData,
+    /// `CK_AES_CBC_ENCRYPT_DATA_PARAMS`.
+    AesCbcData,
+    /// `CK_MAC_GENERAL_PARAMS`.
+    MacGeneral,
     /// `CK_RSA_PKCS_PSS_PARAMS`.
     Pss,
     /// `CK_RSA_PKCS_OAEP_PARAMS`.
@@ -152,8 +176,6 @@ pub enum Shape {
     Eddsa,
     /// `CK_OBJECT_HANDLE`.
     Key,
-    /// `CK_KEY_DERIVATION_STRING_DATA`.
-    Data,
     /// `CK_EXTRACT_PARAMS`.
     Bit,
     /// Nothing, or a public value.

@@ -134,7 +134,7 @@ impl Verifying for Running {
 }
 
 /// Compares in constant time; only the length of a MAC is no secret.
-fn compare(mac: &[u8], signature: &[u8]) -> Result<()> {
+pub(super) fn compare(mac: &[u8], signature: &[u8]) -> Result<()> {
     if signature.len() != mac.len() {
         return Err(Error::SignatureLenRange);
     }

@@ -193,6 +193,9 @@ pub struct Ops {
     pub sign: Option<StartSigning>,
     /// Starts a verification.
     pub verify: Option<StartVerifying>,
+    /// Whether one parameter serves for one message only, because a second one under it would give the key away:
+    /// then C_MessageSignInit and C_MessageVerifyInit are not offered.
+    pub one_message: bool,
     /// Starts a signature that the data can be recovered from.
     pub sign_recover: Option<StartRecovering>,
     /// Starts the recovery of the data from such a signature.
@@ -239,6 +242,7 @@ impl Ops {
         resume: None,
         sign: None,
         verify: None,
+        one_message: false,
         sign_recover: None,
         verify_recover: None,
         encrypt: None,

@@ -52,7 +52,7 @@ pub(super) fn keeps_secrets(guard: &Guard, ask: &Ask<'_>, row: Option<&Row>) -> 
         Raw::Part => stays_whole(made_bits, base.facts()),
         Raw::Joined => {
             let data = match ask.mechanism.map(|mechanism| &mechanism.params) {
-                Some(Params::Data(data)) => {
+                Some(Params::StringData(data)) => {
                     Some(u32::try_from(data.len()).unwrap_or(u32::MAX).saturating_mul(8))
                 }
                 _ => None,

@@ -6,7 +6,7 @@ use super::value::Value;
 use crate::ck::date::UtcSeconds;
 use crate::ck::vendor::*;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_OBJECT_CLASS};
-use crate::crypto::{Curve, ml_kem};
+use crate::crypto::{Curve, ml_kem, only_len};
 use cryptoki_sys::*;
 
 /// The usage attributes and their place in [`Usage`].
@@ -118,7 +118,10 @@ fn bits(attributes: &Attributes, key_type: Option<CK_KEY_TYPE>, curve: Option<Cu
             .number(CKA_PARAMETER_SET)
             .and_then(|number| ml_kem::set_of(number).ok())
             .map_or(0, |set| u64::from(ml_kem::bits(set))),
-        Some(_) => attributes.number(CKA_VALUE_LEN).unwrap_or(0).saturating_mul(8),
+        Some(kind) => match only_len(kind) {
+            Some(len) => len as u64 * 8,
+            None => attributes.number(CKA_VALUE_LEN).unwrap_or(0).saturating_mul(8),
+        },
         None => 0,
     };
     u32::try_from(bits).unwrap_or(u32::MAX)

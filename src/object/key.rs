@@ -21,7 +21,10 @@ pub const fn is_secret_key_type(kind: u64) -> bool {
     matches!(
         kind,
         CKK_AES
+            | CKK_AES_XTS
             | CKK_CHACHA20
+            | CKK_DES2
+            | CKK_DES3
             | CKK_GENERIC_SECRET
             | CKK_HKDF
             | CKK_SHA_1_HMAC
@@ -153,8 +156,11 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
     let public_half;
     let visible = match material {
         Material::Bytes(secret) => {
-            let len = u64::try_from(secret.len()).map_err(|_| Error::KeySizeRange)?;
-            attributes.set(CKA_VALUE_LEN, Value::Ulong(len));
+            let kind = attributes.number(CKA_KEY_TYPE);
+            if Rules::of(class, kind)?.notes(CKA_VALUE_LEN).is_some() {
+                let len = u64::try_from(secret.len()).map_err(|_| Error::KeySizeRange)?;
+                attributes.set(CKA_VALUE_LEN, Value::Ulong(len));
+            }
             return check(material, attributes);
         }
         Material::RsaPublic { .. }

@@ -5,9 +5,9 @@
 //! makes sense is the algorithm's question.
 
 use super::abi::{
-    self, CK_AES_CTR_PARAMS, CK_CCM_PARAMS, CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS,
-    CK_MECHANISM, CK_MECHANISM_TYPE, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS,
-    CK_SALSA20_CHACHA20_POLY1305_PARAMS, CK_ULONG,
+    self, CK_AES_CBC_ENCRYPT_DATA_PARAMS, CK_AES_CTR_PARAMS, CK_CCM_PARAMS, CK_CHACHA20_PARAMS,
+    CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS, CK_MECHANISM, CK_MECHANISM_TYPE,
+    CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_SALSA20_CHACHA20_POLY1305_PARAMS, CK_ULONG,
 };
 use super::derivation_params::Places;
 use crate::ck::params::Shape;
@@ -89,7 +89,10 @@ impl Parameter {
             Shape::Ecdh1 => self.ecdh1(),
             Shape::Eddsa => self.eddsa(),
             Shape::Key => self.key(),
-            Shape::Data => self.string_data(),
+            Shape::ChaCha20 => self.chacha20(),
+            Shape::StringData => self.string_data(),
+            Shape::AesCbcData => self.aes_cbc_data(),
+            Shape::MacGeneral => self.mac_general(),
             Shape::Bit => self.bit(),
             Shape::Public => self.public_value(),
             Shape::Hkdf => self.hkdf(),
@@ -220,6 +223,33 @@ impl Parameter {
         })
     }
 
+    /// `CK_CHACHA20_PARAMS` (PKCS#11 3.2, 6.58): both lengths are told in bits.
+    fn chacha20(&self) -> Result<Params> {
+        let chacha = self.structure::<CK_CHACHA20_PARAMS>()?;
+        let field = |start: *mut u8, bits: CK_ULONG| {
+            if bits.is_multiple_of(8) {
+                self.field(start, bits / 8, LARGEST_FIELD)
+            } else {
+                Err(Error::MechanismParamInvalid)
+            }
+        };
+        Ok(Params::ChaCha20 {
+            counter: field(chacha.pBlockCounter, chacha.blockCounterBits)?,
+            nonce: field(chacha.pNonce, chacha.ulNonceBits)?,
+        })
+    }
+
+    /// `CK_AES_CBC_ENCRYPT_DATA_PARAMS` (PKCS#11 3.2, 6.17).
+    fn aes_cbc_data(&self) -> Result<Params> {
+        let CK_AES_CBC_ENCRYPT_DATA_PARAMS { iv, pData: start, length: len } = self.structure()?;
+        Ok(Params::AesCbcData { iv, data: self.field(start, len, LARGEST_FIELD)? })
+    }
+
+    /// `CK_MAC_GENERAL_PARAMS` (PKCS#11 3.2, 6.9): one number.
+    fn mac_general(&self) -> Result<Params> {
+        self.structure::<CK_ULONG>().map(Params::MacGeneral)
+    }
+
     /// `CK_RSA_PKCS_PSS_PARAMS` (PKCS#11 3.2, 6.1).
     fn pss(&self) -> Result<Params> {
         let CK_RSA_PKCS_PSS_PARAMS { hashAlg: hash, mgf, sLen: salt_len } = self.structure()?;
@@ -289,13 +319,17 @@ mod tests {
     }
 
     const WRONG: Result<Params> = Err(Error::MechanismParamInvalid);
-    const ALL: [Shape; 10] = [
+    const ALL: [Shape; 14] = [
         Shape::None,
         Shape::Iv(16),
         Shape::Ctr,
         Shape::Gcm,
         Shape::Ccm,
         Shape::Poly1305,
+        Shape::ChaCha20,
+        Shape::StringData,
+        Shape::AesCbcData,
+        Shape::MacGeneral,
         Shape::Pss,
         Shape::Oaep,
         Shape::Ecdh1,
@@ -383,6 +417,51 @@ mod tests {
         ] {
             assert_eq!(read_as(Shape::Gcm, &wrong), WRONG);
         }
+    }
+
+    #[test]
+    fn read_chacha20_counts_its_fields_in_bits() {
+        let (mut counter, mut nonce) = ([1_u8; 8], [2_u8; 12]);
+        let chacha = CK_CHACHA20_PARAMS {
+            pBlockCounter: counter.as_mut_ptr(),
+            blockCounterBits: 32,
+            pNonce: nonce.as_mut_ptr(),
+            ulNonceBits: 96,
+        };
+        let expected = Params::ChaCha20 { counter: vec![1; 4], nonce: vec![2; 12] };
+        assert_eq!(read_as(Shape::ChaCha20, &chacha), Ok(expected));
+        for wrong in [
+            CK_CHACHA20_PARAMS { blockCounterBits: 33, ..chacha },
+            CK_CHACHA20_PARAMS { ulNonceBits: 12, ..chacha },
+            CK_CHACHA20_PARAMS { ulNonceBits: CK_ULONG::MAX - 7, ..chacha },
+            CK_CHACHA20_PARAMS { pBlockCounter: null_mut(), ..chacha },
+            CK_CHACHA20_PARAMS { pNonce: null_mut(), ..chacha },
+        ] {
+            assert_eq!(read_as(Shape::ChaCha20, &wrong), WRONG);
+        }
+    }
+
+    #[test]
+    fn read_data_to_derive_with_copies_them() {
+        let mut data = [3_u8; 32];
+        let string = CK_KEY_DERIVATION_STRING_DATA { pData: data.as_mut_ptr(), ulLen: 32 };
+        assert_eq!(read_as(Shape::StringData, &string), Ok(Params::StringData(vec![3; 32].into())));
+        let cbc = CK_AES_CBC_ENCRYPT_DATA_PARAMS { iv: [4; 16], pData: data.as_mut_ptr(), length: 16 };
+        assert_eq!(
+            read_as(Shape::AesCbcData, &cbc),
+            Ok(Params::AesCbcData { iv: [4; 16], data: vec![3; 16] })
+        );
+        for (start, len) in [(null_mut(), 16), (data.as_mut_ptr(), CK_ULONG::MAX)] {
+            let wrong = CK_KEY_DERIVATION_STRING_DATA { pData: start, ulLen: len };
+            assert_eq!(read_as(Shape::StringData, &wrong), WRONG);
+            let wrong = CK_AES_CBC_ENCRYPT_DATA_PARAMS { pData: start, length: len, ..cbc };
+            assert_eq!(read_as(Shape::AesCbcData, &wrong), WRONG);
+        }
+    }
+
+    #[test]
+    fn read_mac_general_takes_its_number() {
+        assert_eq!(read_as(Shape::MacGeneral, &(12 as CK_ULONG)), Ok(Params::MacGeneral(12)));
     }
 
     #[test]

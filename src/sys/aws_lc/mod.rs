@@ -17,7 +17,9 @@ mod owner;
 
 pub mod aead;
 pub mod ccm;
+pub mod chacha20;
 pub mod cipher;
+pub mod cmac;
 pub mod derivation;
 pub mod digest;
 pub mod ec;
@@ -28,5 +30,6 @@ pub mod mac;
 pub mod ml_kem;
 pub mod numbers;
 pub mod rsa;
+pub mod xts;
 
 pub use error::{Answer, Failure};
