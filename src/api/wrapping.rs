@@ -281,7 +281,7 @@ mod tests {
             // Nor is a key of this type new: by derivation it would be.
             let aes = [number(CKA_VALUE_LEN, 32), raw(CKA_DERIVE, &[1]), raw(CKA_PRIVATE, &[0])];
             let aes = keys::generate_key(m, s, Mechanism::plain(CKM_AES_KEY_GEN), aes.into()).unwrap();
-            let params = Params::StringData(vec![7; 32]);
+            let params = Params::StringData(vec![7; 32].into());
             let mechanism = Mechanism { ckm: CKM_AES_ECB_ENCRYPT_DATA, params };
             let refused = keys::derive_key(m, s, mechanism, aes, open(CKK_DES3, vec![]));
             assert_eq!(refused, Err(Error::TemplateInconsistent));

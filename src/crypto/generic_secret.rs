@@ -60,7 +60,39 @@ rows! {
     BLAKE2B_512_KEY_GEN: CKM_BLAKE2B_512_KEY_GEN, CKK_BLAKE2B_512_HMAC, BLAKE2B_MAX_KEY_LEN;
 }
 
-type Generate = fn(&Recipe) -> Result<Material>;
+/// Every type of secret key whose value is bytes: what derivations of whole keys take.
+pub const SECRET_KEY_TYPES: &[CK_KEY_TYPE] = &[
+    CKK_GENERIC_SECRET,
+    CKK_HKDF,
+    CKK_AES,
+    CKK_CHACHA20,
+    CKK_SHA_1_HMAC,
+    CKK_SHA224_HMAC,
+    CKK_SHA256_HMAC,
+    CKK_SHA384_HMAC,
+    CKK_SHA512_HMAC,
+    CKK_SHA512_224_HMAC,
+    CKK_SHA512_256_HMAC,
+    CKK_SHA512_T_HMAC,
+    CKK_SHA3_224_HMAC,
+    CKK_SHA3_256_HMAC,
+    CKK_SHA3_384_HMAC,
+    CKK_SHA3_512_HMAC,
+    CKK_BLAKE2B_160_HMAC,
+    CKK_BLAKE2B_256_HMAC,
+    CKK_BLAKE2B_384_HMAC,
+    CKK_BLAKE2B_512_HMAC,
+];
+
+pub(super) type Generate = fn(&Recipe) -> Result<Material>;
+
+pub(super) const fn hmac_row(
+    ckm: CK_MECHANISM_TYPE,
+    key_types: &'static [CK_KEY_TYPE],
+    generate: Generate,
+) -> Row {
+    row(ckm, key_types, Sizes::Bytes(1, MAX_KEY_LEN), generate)
+}
 
 const fn row(
     ckm: CK_MECHANISM_TYPE,
@@ -79,7 +111,8 @@ const fn row(
     }
 }
 
-fn generate(key_type: CK_KEY_TYPE, recipe: &Recipe) -> Result<Material> {
+/// A random key of this type, as long as the recipe says.
+pub(super) fn generate(key_type: CK_KEY_TYPE, recipe: &Recipe) -> Result<Material> {
     if recipe.key_type.is_some_and(|wanted| wanted != key_type) {
         return Err(Error::TemplateInconsistent);
     }
@@ -135,7 +168,7 @@ mod tests {
     #[test]
     fn generate_of_a_wrong_template_is_refused() {
         assert_eq!(made(&Recipe::default()), Err(Error::TemplateIncomplete));
-        for len in [0, 513, usize::MAX] {
+        for len in [0, MAX_KEY_LEN as usize + 1, usize::MAX] {
             let recipe = Recipe { value_len: Some(len), ..Recipe::default() };
             assert_eq!(made(&recipe), Err(Error::KeySizeRange));
         }

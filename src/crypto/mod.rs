@@ -33,13 +33,17 @@ pub mod ecdsa;
 pub mod eddsa;
 pub mod engine;
 pub mod generic_secret;
+pub mod hash_derivation;
+pub mod hkdf;
 pub mod hmac;
 mod iv;
+pub mod joining;
 pub mod material;
 pub mod mechanism;
 mod messages;
 pub mod ml_kem;
 pub mod montgomery;
+pub mod pbkdf2;
 pub mod pkcs8;
 mod public;
 pub mod random;
@@ -109,6 +113,11 @@ pub const fn only_len(kind: CK_KEY_TYPE) -> Option<usize> {
         CKK_CHACHA20 => Some(chacha20_poly1305::KEY),
         kind => triple_des::key_len(kind),
     }
+}
+
+/// Whether secret keys of a type may have any length, up to [`hmac::MAX_KEY_LEN`].
+pub const fn is_of_any_len(kind: CK_KEY_TYPE) -> bool {
+    !matches!(kind, CKK_AES | CKK_AES_XTS) && only_len(kind).is_none()
 }
 
 /// Whether a secret key of the type may have so many bytes.

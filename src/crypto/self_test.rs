@@ -18,6 +18,7 @@ use super::engine::mac::HmacKey;
 use super::engine::ml_kem::{self, KemKey};
 use super::engine::rsa::{Parts, RsaKey};
 use super::engine::x25519;
+use super::{hkdf, pbkdf2};
 use crate::ck::{Error, Result};
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -62,6 +63,10 @@ pub enum Family {
     X25519,
     /// RSA.
     Rsa,
+    /// HKDF.
+    Hkdf,
+    /// PBKDF2.
+    Pbkdf2,
 }
 
 const UNTESTED: u8 = 0;
@@ -72,7 +77,7 @@ static STATES: [AtomicU8; Family::ALL.len()] = [const { AtomicU8::new(UNTESTED) 
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 19] = [
+    pub const ALL: [Self; 21] = [
         Self::Digest,
         Self::Hmac,
         Self::Blake2b,
@@ -92,6 +97,8 @@ impl Family {
         Self::Eddsa,
         Self::X25519,
         Self::Rsa,
+        Self::Hkdf,
+        Self::Pbkdf2,
     ];
 
     /// Runs the known answers of the family.
@@ -116,6 +123,9 @@ impl Family {
             Self::Eddsa => eddsa(),
             Self::X25519 => x25519(),
             Self::Rsa => rsa(),
+            // What is derived has its known answers beside its algorithm.
+            Self::Hkdf => hkdf::known_answer(),
+            Self::Pbkdf2 => pbkdf2::known_answer(),
         };
         answer == Ok(true)
     }

@@ -20,6 +20,7 @@ pub mod ccm;
 pub mod chacha20;
 pub mod cipher;
 pub mod cmac;
+pub mod derivation;
 pub mod digest;
 pub mod ec;
 pub mod ed25519;
