@@ -80,6 +80,22 @@ pub enum Params {
         /// The context, at most 255 bytes.
         context: Vec<u8>,
     },
+    /// `CK_SIGN_ADDITIONAL_CONTEXT` (PKCS#11 3.2, ML-DSA). Absent where the caller has none ([`Params::None`]).
+    SignatureContext {
+        /// `CKH_HEDGE_PREFERRED`, ...
+        hedge: CK_ULONG,
+        /// The context, at most 255 bytes.
+        context: Vec<u8>,
+    },
+    /// `CK_HASH_SIGN_ADDITIONAL_CONTEXT` (PKCS#11 3.2, ML-DSA).
+    HashSignatureContext {
+        /// `CKH_HEDGE_PREFERRED`, ...
+        hedge: CK_ULONG,
+        /// The context, at most 255 bytes.
+        context: Vec<u8>,
+        /// `CKM_SHA256`, ...: what made the caller's digest.
+        hash: CK_MECHANISM_TYPE,
+    },
 }
 
 /// Which form a mechanism's parameter takes; `sys::params` reads by it.
@@ -107,4 +123,8 @@ pub enum Shape {
     Ecdh1,
     /// Nothing, or `CK_EDDSA_PARAMS`.
     Eddsa,
+    /// Nothing, or `CK_SIGN_ADDITIONAL_CONTEXT`.
+    SignatureContext,
+    /// `CK_HASH_SIGN_ADDITIONAL_CONTEXT`.
+    HashSignatureContext,
 }

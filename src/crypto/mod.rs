@@ -25,8 +25,11 @@ pub mod hmac;
 mod iv;
 pub mod material;
 pub mod mechanism;
+mod message_hash;
 mod messages;
+pub mod ml_dsa;
 pub mod ml_kem;
+pub mod parameter_set;
 pub mod pkcs8;
 mod public;
 pub mod random;
@@ -38,6 +41,8 @@ pub mod rsa_raw;
 mod rsa_unpad;
 pub mod seal;
 pub mod self_test;
+mod signature_context;
+pub mod slh_dsa;
 mod start;
 pub mod table;
 #[cfg(test)]
@@ -45,8 +50,9 @@ mod tests;
 
 use crate::ck::{CK_KEY_TYPE, Result};
 use crate::secret::Secret;
-pub use material::{Curve, Material, MlKemPrivate, Pair, RsaPrivate};
+pub use material::{Curve, Material, MlDsaPrivate, MlKemPrivate, Pair, RsaPrivate};
 pub use mechanism::{Context, Ops, Row};
+pub use parameter_set::ParameterSet;
 
 /// A secret key of a caller's bytes: as long as its type wants it (`CKR_ATTRIBUTE_VALUE_INVALID`).
 pub fn import_secret(kind: CK_KEY_TYPE, value: &Secret) -> Result<Material> {

@@ -3,6 +3,8 @@
 //! A family is tested once, on the way to its first key or digest. There is no lock: two threads may
 //! both run a test, and a fork in the middle of one leaves nothing behind. A failed test is for good.
 
+mod post_quantum;
+
 use super::digest::Hash;
 use super::engine::Answer;
 use super::engine::aead::{AeadKey, Algorithm, TAG};
@@ -34,8 +36,14 @@ pub enum Family {
     ChaCha20Poly1305,
     /// AES Key Wrap.
     KeyWrap,
+    /// SHA-3 and SHAKE.
+    Keccak,
     /// ML-KEM.
     MlKem,
+    /// ML-DSA.
+    MlDsa,
+    /// SLH-DSA.
+    SlhDsa,
     /// ECDSA and ECDH.
     Ec,
     /// Ed25519.
@@ -52,7 +60,7 @@ static STATES: [AtomicU8; Family::ALL.len()] = [const { AtomicU8::new(UNTESTED) 
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 14] = [
         Self::Digest,
         Self::Hmac,
         Self::Aes,
@@ -60,7 +68,10 @@ impl Family {
         Self::Ccm,
         Self::ChaCha20Poly1305,
         Self::KeyWrap,
+        Self::Keccak,
         Self::MlKem,
+        Self::MlDsa,
+        Self::SlhDsa,
         Self::Ec,
         Self::Eddsa,
         Self::Rsa,
@@ -76,7 +87,10 @@ impl Family {
             Self::Ccm => ccm(),
             Self::ChaCha20Poly1305 => chacha20_poly1305(),
             Self::KeyWrap => key_wrap(),
+            Self::Keccak => post_quantum::keccak(),
             Self::MlKem => ml_kem(),
+            Self::MlDsa => Ok(post_quantum::ml_dsa() == Ok(true)),
+            Self::SlhDsa => Ok(post_quantum::slh_dsa() == Ok(true)),
             Self::Ec => ec(),
             Self::Eddsa => eddsa(),
             Self::Rsa => rsa(),
