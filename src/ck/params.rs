@@ -46,6 +46,8 @@ pub enum Params {
         /// Additional authenticated data.
         aad: Vec<u8>,
     },
+    /// `CK_MAC_GENERAL_PARAMS`: length of the MAC in bytes.
+    MacGeneral(CK_ULONG),
     /// `CK_RSA_PKCS_PSS_PARAMS`.
     Pss {
         /// `CKM_SHA256`, ...
@@ -63,6 +65,13 @@ pub enum Params {
         mgf: CK_ULONG,
         /// The encoding parameter P (the label).
         label: Vec<u8>,
+    },
+    /// `CK_RSA_AES_KEY_WRAP_PARAMS`.
+    RsaAes {
+        /// Size of the AES key that is made for the wrapping, in bits.
+        aes_bits: CK_ULONG,
+        /// How that key is wrapped: always [`Params::Oaep`].
+        oaep: Box<Self>,
     },
     /// `CK_ECDH1_DERIVE_PARAMS`.
     Ecdh1 {
@@ -99,10 +108,14 @@ pub enum Shape {
     Ccm,
     /// `CK_SALSA20_CHACHA20_POLY1305_PARAMS`.
     Poly1305,
+    /// `CK_MAC_GENERAL_PARAMS`.
+    MacGeneral,
     /// `CK_RSA_PKCS_PSS_PARAMS`.
     Pss,
     /// `CK_RSA_PKCS_OAEP_PARAMS`.
     Oaep,
+    /// `CK_RSA_AES_KEY_WRAP_PARAMS`.
+    RsaAes,
     /// `CK_ECDH1_DERIVE_PARAMS`.
     Ecdh1,
     /// Nothing, or `CK_EDDSA_PARAMS`.

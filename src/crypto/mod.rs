@@ -10,6 +10,7 @@ pub mod aes_ctr;
 pub mod aes_ecb;
 pub mod aes_gcm;
 pub mod aes_key_wrap;
+pub mod blake2b;
 pub mod chacha20_poly1305;
 pub mod check_value;
 mod collected;
@@ -34,6 +35,10 @@ pub mod pkcs8;
 mod public;
 pub mod random;
 pub mod rsa;
+pub mod rsa_aes_key_wrap;
+pub mod rsa_generation;
+mod rsa_kem;
+mod rsa_numbers;
 pub mod rsa_oaep;
 pub mod rsa_pkcs1;
 pub mod rsa_pss;
@@ -52,12 +57,36 @@ pub use material::{Curve, Material, MlKemPrivate, Pair, RsaPrivate};
 pub use mechanism::{Context, Ops, Row};
 pub use montgomery::Montgomery;
 
+/// Whether keys of this type are for one MAC that is made of a hash function.
+pub const fn is_mac_key_type(kind: CK_KEY_TYPE) -> bool {
+    use cryptoki_sys::*;
+    matches!(
+        kind,
+        CKK_SHA_1_HMAC
+            | CKK_SHA224_HMAC
+            | CKK_SHA256_HMAC
+            | CKK_SHA384_HMAC
+            | CKK_SHA512_HMAC
+            | CKK_SHA512_224_HMAC
+            | CKK_SHA512_256_HMAC
+            | CKK_SHA512_T_HMAC
+            | CKK_SHA3_224_HMAC
+            | CKK_SHA3_256_HMAC
+            | CKK_SHA3_384_HMAC
+            | CKK_SHA3_512_HMAC
+            | CKK_BLAKE2B_160_HMAC
+            | CKK_BLAKE2B_256_HMAC
+            | CKK_BLAKE2B_384_HMAC
+            | CKK_BLAKE2B_512_HMAC
+    )
+}
+
 /// A secret key of a caller's bytes: as long as its type wants it (`CKR_ATTRIBUTE_VALUE_INVALID`).
 pub fn import_secret(kind: CK_KEY_TYPE, value: &Secret) -> Result<Material> {
     match kind {
         cryptoki_sys::CKK_AES => aes::import(value.expose()),
         cryptoki_sys::CKK_CHACHA20 => chacha20_poly1305::import(value.expose()),
-        _ => generic_secret::import(value.expose()),
+        _ => generic_secret::import(kind, value.expose()),
     }
 }
 
