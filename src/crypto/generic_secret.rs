@@ -60,7 +60,39 @@ rows! {
     BLAKE2B_512_KEY_GEN: CKM_BLAKE2B_512_KEY_GEN, CKK_BLAKE2B_512_HMAC, BLAKE2B_MAX_KEY_LEN;
 }
 
-type Generate = fn(&Recipe) -> Result<Material>;
+/// Every type of secret key whose value is bytes: what derivations of whole keys take.
+pub const SECRET_KEY_TYPES: &[CK_KEY_TYPE] = &[
+    CKK_GENERIC_SECRET,
+    CKK_HKDF,
+    CKK_AES,
+    CKK_CHACHA20,
+    CKK_SHA_1_HMAC,
+    CKK_SHA224_HMAC,
+    CKK_SHA256_HMAC,
+    CKK_SHA384_HMAC,
+    CKK_SHA512_HMAC,
+    CKK_SHA512_224_HMAC,
+    CKK_SHA512_256_HMAC,
+    CKK_SHA512_T_HMAC,
+    CKK_SHA3_224_HMAC,
+    CKK_SHA3_256_HMAC,
+    CKK_SHA3_384_HMAC,
+    CKK_SHA3_512_HMAC,
+    CKK_BLAKE2B_160_HMAC,
+    CKK_BLAKE2B_256_HMAC,
+    CKK_BLAKE2B_384_HMAC,
+    CKK_BLAKE2B_512_HMAC,
+];
+
+pub(super) type Generate = fn(&Recipe) -> Result<Material>;
+
+pub(super) const fn hmac_row(
+    ckm: CK_MECHANISM_TYPE,
+    key_types: &'static [CK_KEY_TYPE],
+    generate: Generate,
+) -> Row {
+    row(ckm, key_types, Sizes::Bytes(1, MAX_KEY_LEN), generate)
+}
 
 const fn row(
     ckm: CK_MECHANISM_TYPE,
@@ -79,7 +111,8 @@ const fn row(
     }
 }
 
-fn generate(key_type: CK_KEY_TYPE, recipe: &Recipe) -> Result<Material> {
+/// A random key of this type, as long as the recipe says.
+pub(super) fn generate(key_type: CK_KEY_TYPE, recipe: &Recipe) -> Result<Material> {
     if recipe.key_type.is_some_and(|wanted| wanted != key_type) {
         return Err(Error::TemplateInconsistent);
     }
@@ -92,7 +125,7 @@ fn generate(key_type: CK_KEY_TYPE, recipe: &Recipe) -> Result<Material> {
     Ok(Material::Bytes(secret))
 }
 
-/// A generic secret or the key of a MAC, of a caller's bytes: 1..=512 of them, and 64 at most for BLAKE2b
+/// A generic secret or the key of a MAC, of a caller's bytes: 1..=1024 of them, and 64 at most for BLAKE2b
 /// (`CKR_ATTRIBUTE_VALUE_INVALID` otherwise).
 pub fn import(key_type: CK_KEY_TYPE, bytes: &[u8]) -> Result<Material> {
     if fits(key_type, bytes.len()) {
@@ -135,7 +168,7 @@ mod tests {
     #[test]
     fn generate_of_a_wrong_template_is_refused() {
         assert_eq!(made(&Recipe::default()), Err(Error::TemplateIncomplete));
-        for len in [0, 513, usize::MAX] {
+        for len in [0, MAX_KEY_LEN as usize + 1, usize::MAX] {
             let recipe = Recipe { value_len: Some(len), ..Recipe::default() };
             assert_eq!(made(&recipe), Err(Error::KeySizeRange));
         }
@@ -151,7 +184,7 @@ mod tests {
         assert_eq!(make(&of_len(65)).err(), Some(Error::KeySizeRange));
         assert!(import(CKK_BLAKE2B_512_HMAC, &[1; 64]).is_ok());
         assert_eq!(import(CKK_BLAKE2B_512_HMAC, &[1; 65]).err(), Some(Error::AttributeValueInvalid));
-        assert!(import(CKK_SHA3_512_HMAC, &[1; 512]).is_ok());
-        assert_eq!(import(CKK_SHA3_512_HMAC, &[1; 513]).err(), Some(Error::AttributeValueInvalid));
+        assert!(import(CKK_SHA3_512_HMAC, &[1; 1024]).is_ok());
+        assert_eq!(import(CKK_SHA3_512_HMAC, &[1; 1025]).err(), Some(Error::AttributeValueInvalid));
     }
 }

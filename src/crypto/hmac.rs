@@ -92,8 +92,8 @@ pub static SHA512_T_HMAC: Row = Row {
     })
 };
 
-/// Longest key in bytes, as `generic_secret` makes them.
-pub const MAX_KEY_LEN: u32 = 512;
+/// Longest key in bytes, as `generic_secret` makes them: the longest secret that Diffie-Hellman agrees on.
+pub const MAX_KEY_LEN: u32 = 1024;
 
 /// Shortest beginning of a MAC in bytes: the specification has lengths from 1 and expects 4 of tokens that follow FIPS
 /// 198. Whoever may choose the length of what is verified finds a shorter one byte by byte.
@@ -412,7 +412,7 @@ mod tests {
     fn prepare_of_a_wrong_key_is_refused() {
         let prepare = SHA256_HMAC.prepare.unwrap();
         assert_eq!(prepare(&bytes(&[])).err(), Some(Error::KeySizeRange));
-        assert_eq!(prepare(&bytes(&[0; 513])).err(), Some(Error::KeySizeRange));
+        assert_eq!(prepare(&bytes(&[0; MAX_KEY_LEN as usize + 1])).err(), Some(Error::KeySizeRange));
         assert_eq!(prepare(&Material::EdPublic(vec![0; 32])).err(), Some(Error::KeyTypeInconsistent));
     }
 }

@@ -23,12 +23,16 @@ pub mod ecdsa;
 pub mod eddsa;
 pub mod engine;
 pub mod generic_secret;
+pub mod hash_derivation;
+pub mod hkdf;
 pub mod hmac;
 mod iv;
+pub mod joining;
 pub mod material;
 pub mod mechanism;
 mod messages;
 pub mod ml_kem;
+pub mod pbkdf2;
 pub mod pkcs8;
 mod public;
 pub mod random;
@@ -85,6 +89,19 @@ pub fn import_secret(kind: CK_KEY_TYPE, value: &Secret) -> Result<Material> {
         cryptoki_sys::CKK_CHACHA20 => chacha20_poly1305::import(value.expose()),
         _ => generic_secret::import(kind, value.expose()),
     }
+}
+
+/// Length in bytes of the keys of a type that has one only.
+pub const fn only_len(kind: CK_KEY_TYPE) -> Option<usize> {
+    match kind {
+        cryptoki_sys::CKK_CHACHA20 => Some(32),
+        _ => None,
+    }
+}
+
+/// Whether secret keys of a type may have any length, up to [`hmac::MAX_KEY_LEN`].
+pub const fn is_of_any_len(kind: CK_KEY_TYPE) -> bool {
+    !matches!(kind, cryptoki_sys::CKK_AES | cryptoki_sys::CKK_CHACHA20)
 }
 
 pub use public::{public_key_info, public_of};

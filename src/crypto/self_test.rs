@@ -15,6 +15,7 @@ use super::engine::key_wrap::WrapKey;
 use super::engine::mac::HmacKey;
 use super::engine::ml_kem::{self, KemKey};
 use super::engine::rsa::{Parts, RsaKey};
+use super::{hkdf, pbkdf2};
 use crate::ck::{Error, Result};
 use std::sync::atomic::{AtomicU8, Ordering};
 
@@ -47,6 +48,10 @@ pub enum Family {
     Eddsa,
     /// RSA.
     Rsa,
+    /// HKDF.
+    Hkdf,
+    /// PBKDF2.
+    Pbkdf2,
 }
 
 const UNTESTED: u8 = 0;
@@ -57,7 +62,7 @@ static STATES: [AtomicU8; Family::ALL.len()] = [const { AtomicU8::new(UNTESTED) 
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 15] = [
         Self::Digest,
         Self::Hmac,
         Self::Blake2b,
@@ -71,6 +76,8 @@ impl Family {
         Self::EcGeneric,
         Self::Eddsa,
         Self::Rsa,
+        Self::Hkdf,
+        Self::Pbkdf2,
     ];
 
     /// Runs the known answers of the family.
@@ -89,6 +96,9 @@ impl Family {
             Self::EcGeneric => ec_generic(),
             Self::Eddsa => eddsa(),
             Self::Rsa => rsa(),
+            // What is derived has its known answers beside its algorithm.
+            Self::Hkdf => hkdf::known_answer(),
+            Self::Pbkdf2 => pbkdf2::known_answer(),
         };
         answer == Ok(true)
     }

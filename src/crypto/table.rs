@@ -3,8 +3,8 @@
 use super::mechanism::Row;
 use super::{
     aes, aes_cbc, aes_ccm, aes_ctr, aes_ecb, aes_gcm, aes_key_wrap, blake2b, chacha20_poly1305, digest, ec,
-    ecdh, ecdsa, eddsa, generic_secret, hmac, ml_kem, rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1,
-    rsa_pss, rsa_raw,
+    ecdh, ecdsa, eddsa, generic_secret, hash_derivation, hkdf, hmac, joining, ml_kem, pbkdf2,
+    rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
@@ -127,6 +127,22 @@ pub static MECHANISMS: &[&Row] = &[
     &generic_secret::BLAKE2B_256_KEY_GEN,
     &generic_secret::BLAKE2B_384_KEY_GEN,
     &generic_secret::BLAKE2B_512_KEY_GEN,
+    &hash_derivation::SHA1,
+    &hash_derivation::SHA224,
+    &hash_derivation::SHA256,
+    &hash_derivation::SHA384,
+    &hash_derivation::SHA512,
+    &hash_derivation::SHA512_224,
+    &hash_derivation::SHA512_256,
+    &joining::BASE_AND_KEY,
+    &joining::BASE_AND_DATA,
+    &joining::DATA_AND_BASE,
+    &joining::XOR,
+    &joining::EXTRACT,
+    &hkdf::DERIVE,
+    &hkdf::DATA,
+    &hkdf::KEY_GEN,
+    &pbkdf2::PKCS5_PBKD2,
 ];
 
 /// The row of a mechanism and its index in [`MECHANISMS`]. Every `C_...Init` comes here.
@@ -217,10 +233,13 @@ mod tests {
                 || ops.verify_recover.is_some()
                 || ops.encrypt.is_some()
                 || ops.decrypt.is_some()
-                || ops.derive.is_some()
+                || ops.derives()
                 || ops.encapsulate.is_some();
-            let makes_key = ops.generate.is_some() || ops.generate_pair.is_some();
-            assert_eq!(uses_key, row.prepare.is_some(), "{:#x}", row.ckm);
+            let makes_key = ops.generates() || ops.generate_pair.is_some();
+            let prepares = uses_key && ops.derivation.is_none();
+            assert_eq!(prepares, row.prepare.is_some(), "{:#x}", row.ckm);
+            assert!(ops.derive.is_none() || ops.derivation.is_none(), "{:#x}", row.ckm);
+            assert!(ops.generate.is_none() || ops.generate_from.is_none(), "{:#x}", row.ckm);
             assert_eq!(uses_key || makes_key, !row.key_types.is_empty(), "{:#x}", row.ckm);
             assert_eq!(uses_key || makes_key, row.sizes != Sizes::None, "{:#x}", row.ckm);
             assert!(uses_key || makes_key || ops.digest.is_some(), "{:#x}", row.ckm);
@@ -233,7 +252,7 @@ mod tests {
             assert!(ops.sign.is_none() || ops.verify.is_some(), "{:#x}", row.ckm);
             assert_eq!(ops.sign_recover.is_some(), ops.verify_recover.is_some(), "{:#x}", row.ckm);
             assert_eq!(ops.encrypt.is_some(), ops.decrypt.is_some(), "{:#x}", row.ckm);
-            assert!(!makes_key || row.key_types.len() == 1, "{:#x}", row.ckm);
+            assert!(!makes_key || ops.generate_from.is_some() || row.key_types.len() == 1, "{:#x}", row.ckm);
         }
     }
 }

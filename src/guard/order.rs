@@ -2,6 +2,7 @@
 //! list. Reading this file from top to bottom is reading what keyward allows.
 
 use super::authorized::Obligations;
+use super::derivation;
 use super::held::Held;
 use super::op::{Ask, Makes};
 use super::{Caller, Guard, Role};
@@ -9,11 +10,13 @@ use crate::ck::{Error, Mechanism, Params};
 use crate::crypto::mechanism::Row;
 use crate::crypto::table;
 use crate::object::template::changes_ask_for_trust;
-use crate::object::{Attributes, KeyFacts, State, Value, Window, find};
+use crate::object::{Attributes, KeyFacts, Purpose, State, Value, Window, find};
 use crate::policy::{self, Denial, Entry, Reason, Request, lifecycle};
 use cryptoki_sys::*;
 
-type Judged = Result<(Option<&'static Row>, Obligations), Denial>;
+/// The row of the mechanism, what must hold while the operation runs, and which of the second keys are bound to which
+/// purpose by it.
+type Judged = Result<(Option<&'static Row>, Obligations, Vec<(usize, Purpose)>), Denial>;
 
 /// Judges one question.
 pub(super) fn judge(guard: &Guard, who: &Caller, ask: &Ask<'_>) -> Judged {
@@ -21,8 +24,8 @@ pub(super) fn judge(guard: &Guard, who: &Caller, ask: &Ask<'_>) -> Judged {
     if let Some(object) = ask.object {
         visible(who, object)?;
     }
-    if let Some(target) = ask.target {
-        visible(who, target)?;
+    for other in ask.target.into_iter().chain(ask.seconds) {
+        visible(who, other)?;
     }
     let row = match ask.mechanism {
         Some(mechanism) => Some(offered(guard, mechanism, ask.entry)?),
@@ -30,14 +33,21 @@ pub(super) fn judge(guard: &Guard, who: &Caller, ask: &Ask<'_>) -> Judged {
     };
     may_effect(guard, who, ask, row)?;
     if let (Some(entry), Some(object)) = (ask.entry, ask.object) {
-        let verdict = may_use(guard, entry, object, ask.mechanism, row)?;
-        obligations.bind = verdict;
+        if !derivation::is_data_base(entry, object, row) {
+            obligations.bind = may_use(guard, entry, object, ask.mechanism, row)?;
+        }
         obligations.context_login = object.facts().always_authenticate && entry.usage().is_some();
     }
     if let (Some(target), Some(wrapping)) = (ask.target, ask.object) {
         may_wrap(guard, target, wrapping, ask.mechanism)?;
     }
-    Ok((row, obligations))
+    let mut bound = Vec::new();
+    for (at, second) in ask.seconds.iter().enumerate() {
+        let purpose = may_use(guard, Entry::DeriveSecond, second, ask.mechanism, row)?;
+        bound.extend(purpose.map(|purpose| (at, purpose)));
+    }
+    derivation::keeps_secrets(guard, ask, row)?;
+    Ok((row, obligations, bound))
 }
 
 /// What the operation makes, changes, removes or shows.
@@ -98,10 +108,10 @@ pub(super) fn offered(
         Some(Entry::Decrypt) => ops.decrypt.is_some() && !ops.only_wraps,
         Some(Entry::Wrap) => ops.wraps && ops.encrypt.is_some(),
         Some(Entry::Unwrap) => ops.wraps && ops.decrypt.is_some(),
-        Some(Entry::Derive) => ops.derive.is_some(),
+        Some(Entry::Derive) => ops.derives(),
         Some(Entry::Encapsulate) => ops.encapsulate.is_some(),
         Some(Entry::Decapsulate) => ops.decapsulate.is_some(),
-        Some(Entry::Generate) => ops.generate.is_some() || ops.generate_pair.is_some(),
+        Some(Entry::Generate) => ops.generates() || ops.generate_pair.is_some(),
         Some(_) => false,
     };
     if !does {
@@ -121,7 +131,7 @@ fn may_use(
     object: &Held,
     mechanism: Option<&Mechanism>,
     row: Option<&'static Row>,
-) -> Result<Option<crate::object::Purpose>, Denial> {
+) -> Result<Option<Purpose>, Denial> {
     let case = Use { entry, object, mechanism, row };
     for check in USE_CHECKS {
         (check.run)(&case)?;
@@ -369,7 +379,7 @@ fn may_remove(who: &Caller, object: &Held) -> Result<(), Denial> {
 }
 
 /// A secret attribute is to be shown.
-fn may_see(object: &Held) -> Result<(), Denial> {
+pub(super) fn may_see(object: &Held) -> Result<(), Denial> {
     if object.facts().sensitive || !object.facts().extractable {
         return Err(Denial::new(Reason::Sensitive, "the key is sensitive or cannot be extracted"));
     }
@@ -437,6 +447,6 @@ pub(super) fn may_wrap(
 }
 
 #[cold]
-fn about_mechanism(reason: Reason, ckm: crate::ck::CK_MECHANISM_TYPE, what: &str) -> Denial {
+pub(super) fn about_mechanism(reason: Reason, ckm: crate::ck::CK_MECHANISM_TYPE, what: &str) -> Denial {
     Denial::new(reason, format!("{} {what}", crate::ck::names::mechanism_name(ckm)))
 }

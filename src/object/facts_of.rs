@@ -28,7 +28,8 @@ impl KeyFacts {
     /// Reads the facts. What an attribute does not say takes the value that forbids more.
     pub fn of(attributes: &Attributes) -> Self {
         let class = attributes.number(CKA_CLASS).unwrap_or(CK_OBJECT_CLASS::MAX);
-        let key_type = attributes.number(CKA_KEY_TYPE);
+        // Domain parameters name a type of key, and are none.
+        let key_type = attributes.number(CKA_KEY_TYPE).filter(|_| super::key::is_key_class(class));
         let curve = match key_type {
             Some(CKK_EC) => {
                 attributes.bytes(CKA_EC_PARAMS).and_then(|params| Curve::from_ec_params(params).ok())
@@ -50,6 +51,7 @@ impl KeyFacts {
             trusted: attributes.flag(CKA_TRUSTED),
             wrap_with_trusted: attributes.flag(CKA_WRAP_WITH_TRUSTED),
             always_authenticate: attributes.flag(CKA_ALWAYS_AUTHENTICATE),
+            indivisible: attributes.flag(CKA_KEYWARD_INDIVISIBLE),
             modifiable: attributes.flag(CKA_MODIFIABLE),
             copyable: attributes.flag(CKA_COPYABLE),
             destroyable: attributes.flag(CKA_DESTROYABLE),

@@ -18,7 +18,7 @@ pub const fn is_key_class(class: CK_OBJECT_CLASS) -> bool {
 
 /// Whether a secret key may have this type.
 pub const fn is_secret_key_type(kind: u64) -> bool {
-    matches!(kind, CKK_AES | CKK_CHACHA20 | CKK_GENERIC_SECRET) || crypto::is_mac_key_type(kind)
+    matches!(kind, CKK_AES | CKK_CHACHA20 | CKK_GENERIC_SECRET | CKK_HKDF) || crypto::is_mac_key_type(kind)
 }
 
 /// Whether an attribute of a private or secret key is part of its material (footnote 7).

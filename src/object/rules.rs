@@ -219,6 +219,7 @@ const SECRET_KEY: &[Rule] = &[
     rule(CKA_UNWRAP_TEMPLATE, &[]),
     rule(CKA_DERIVE_TEMPLATE, &[]),
     rule(CKA_CHECK_VALUE, &[MAY_BE_EMPTIED]),
+    rule(CKA_KEYWARD_INDIVISIBLE, &[2, 4, 6]),
 ];
 
 /// AES, generic secret and HMAC keys (6.10, 6.8).

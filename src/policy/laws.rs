@@ -64,6 +64,7 @@ pub(super) fn key(class: CK_OBJECT_CLASS, key_type: CK_KEY_TYPE, bits: u32) -> K
         trusted: false,
         wrap_with_trusted: false,
         always_authenticate: false,
+        indivisible: false,
         modifiable: true,
         copyable: true,
         destroyable: true,

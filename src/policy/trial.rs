@@ -169,6 +169,7 @@ pub(super) fn facts(
         trusted: false,
         wrap_with_trusted: flag(&key.wrap_with_trusted, false),
         always_authenticate: false,
+        indivisible: false,
         modifiable: true,
         copyable: true,
         destroyable: true,

@@ -9,12 +9,13 @@ use super::abi::{
     CK_MECHANISM, CK_MECHANISM_TYPE, CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS,
     CK_RSA_PKCS_PSS_PARAMS, CK_SALSA20_CHACHA20_POLY1305_PARAMS, CK_ULONG,
 };
+use super::derivation_params::Places;
 use crate::ck::params::Shape;
 use crate::ck::{Error, Mechanism, Params, Result};
 use cryptoki_sys::{CK_FALSE, CK_TRUE, CKZ_DATA_SPECIFIED};
 
 /// Longest byte string in a parameter.
-const LARGEST_FIELD: CK_ULONG = 64 * 1024;
+pub(super) const LARGEST_FIELD: CK_ULONG = 64 * 1024;
 /// Longest additional authenticated data.
 pub(super) const LARGEST_AAD: CK_ULONG = 16 * 1024 * 1024;
 /// Longest context of EdDSA (RFC 8032, 5.1).
@@ -39,32 +40,72 @@ pub unsafe fn read(
         unsafe { abi::read(mechanism) }?;
     let shape = shape(ckm).ok_or(Error::MechanismInvalid)?;
     let parameter = Parameter { start: start.cast_const().cast(), len };
-    let params = match shape {
-        Shape::None => parameter.none(),
-        Shape::Iv(len) => parameter.iv(len),
-        Shape::OptionalIv(_) if parameter.is_empty() => parameter.none(),
-        Shape::OptionalIv(len) => parameter.iv(len),
-        Shape::Ctr => parameter.ctr(),
-        Shape::Gcm => parameter.gcm(),
-        Shape::Ccm => parameter.ccm(),
-        Shape::Poly1305 => parameter.poly1305(),
-        Shape::MacGeneral => parameter.mac_general(),
-        Shape::Pss => parameter.pss(),
-        Shape::Oaep => parameter.oaep(),
-        Shape::RsaAes => parameter.rsa_aes(),
-        Shape::Ecdh1 => parameter.ecdh1(),
-        Shape::Eddsa => parameter.eddsa(),
-    }
-    // Whatever is wrong inside a parameter has this one name.
-    .map_err(|_| Error::MechanismParamInvalid)?;
+    let params = parameter.of_shape(shape)?;
     Ok(Mechanism { ckm, params })
 }
 
-/// `pParameter` and `ulParameterLen`. Made by [`read`] alone: its caller vouches for both, and for
+/// Reads the mechanism of C_DeriveKey, and where its results go beside the handle of the new key. Errors as [`read`].
+///
+/// # Safety
+/// As [`read`]; and the places in the parameter that results go to are NULL or may be written while the answer lives.
+pub unsafe fn read_derivation(
+    mechanism: *const CK_MECHANISM,
+    shape: impl Fn(CK_MECHANISM_TYPE) -> Option<Shape>,
+) -> Result<(Mechanism, Places)> {
+    // SAFETY: the caller vouches for `mechanism`.
+    let CK_MECHANISM { mechanism: ckm, pParameter: start, ulParameterLen: len } =
+        unsafe { abi::read(mechanism) }?;
+    let shape = shape(ckm).ok_or(Error::MechanismInvalid)?;
+    let parameter = Parameter { start: start.cast_const().cast(), len };
+    let (params, places) = (parameter.of_shape(shape)?, parameter.places(shape)?);
+    Ok((Mechanism { ckm, params }, places))
+}
+
+/// `pParameter` and `ulParameterLen`. Made by [`read`] and its kin alone: their callers vouch for both, and for
 /// every pointer and length inside. All methods rest on that.
-struct Parameter {
+pub(super) struct Parameter {
     start: *const u8,
     len: CK_ULONG,
+}
+
+impl Parameter {
+    /// The parameter in the form of its mechanism. Whatever is wrong inside has one name.
+    fn of_shape(&self, shape: Shape) -> Result<Params> {
+        self.read_as(shape).map_err(|_| Error::MechanismParamInvalid)
+    }
+
+    fn read_as(&self, shape: Shape) -> Result<Params> {
+        match shape {
+            Shape::None => self.none(),
+            Shape::Iv(len) => self.iv(len),
+            Shape::OptionalIv(_) if self.is_empty() => self.none(),
+            Shape::OptionalIv(len) => self.iv(len),
+            Shape::Ctr => self.ctr(),
+            Shape::Gcm => self.gcm(),
+            Shape::Ccm => self.ccm(),
+            Shape::Poly1305 => self.poly1305(),
+            Shape::MacGeneral => self.mac_general(),
+            Shape::Pss => self.pss(),
+            Shape::Oaep => self.oaep(),
+            Shape::RsaAes => self.rsa_aes(),
+            Shape::Ecdh1 => self.ecdh1(),
+            Shape::Eddsa => self.eddsa(),
+            Shape::Key => self.key(),
+            Shape::Data => self.string_data(),
+            Shape::Bit => self.bit(),
+            Shape::Public => self.public_value(),
+            Shape::Hkdf => self.hkdf(),
+            Shape::Kbkdf => self.kbkdf(),
+            Shape::FeedbackKdf => self.feedback_kdf(),
+            Shape::Pbkd2 => self.pbkd2(),
+            Shape::Version => self.version(),
+            Shape::TlsMaster => self.tls_master(),
+            Shape::TlsExtendedMaster => self.tls_extended_master(),
+            Shape::TlsKeys => self.tls_keys(),
+            Shape::TlsKdf => self.tls_kdf(),
+            Shape::TlsMac => self.tls_mac(),
+        }
+    }
 }
 
 /// `CK_GCM_PARAMS` of PKCS#11 2.40 as many programs still have it, without `ulIvBits`.
@@ -90,7 +131,7 @@ pub(super) fn chacha20_nonce_len(len: CK_ULONG) -> Result<CK_ULONG> {
 }
 
 impl Parameter {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
@@ -99,7 +140,7 @@ impl Parameter {
     }
 
     /// The parameter as a structure of C, of exactly that size.
-    fn structure<T: Copy>(&self) -> Result<T> {
+    pub(super) fn structure<T: Copy>(&self) -> Result<T> {
         if !self.is::<T>() {
             return Err(Error::MechanismParamInvalid);
         }
@@ -108,8 +149,13 @@ impl Parameter {
         unsafe { abi::read(self.start.cast()) }
     }
 
+    /// The parameter as a byte string.
+    pub(super) fn whole(&self) -> Result<Vec<u8>> {
+        self.field(self.start, self.len, LARGEST_FIELD)
+    }
+
     /// A byte string that a field of the parameter points to.
-    fn field(&self, start: *const u8, len: CK_ULONG, largest: CK_ULONG) -> Result<Vec<u8>> {
+    pub(super) fn field(&self, start: *const u8, len: CK_ULONG, largest: CK_ULONG) -> Result<Vec<u8>> {
         if len > largest {
             return Err(Error::MechanismParamInvalid);
         }

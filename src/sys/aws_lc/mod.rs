@@ -18,6 +18,7 @@ mod owner;
 pub mod aead;
 pub mod ccm;
 pub mod cipher;
+pub mod derivation;
 pub mod digest;
 pub mod ec;
 pub mod ed25519;
