@@ -125,7 +125,7 @@ pub(super) fn generate(key_type: CK_KEY_TYPE, recipe: &Recipe) -> Result<Materia
     Ok(Material::Bytes(secret))
 }
 
-/// A generic secret or the key of a MAC, of a caller's bytes: 1..=512 of them, and 64 at most for BLAKE2b
+/// A generic secret or the key of a MAC, of a caller's bytes: 1..=1024 of them, and 64 at most for BLAKE2b
 /// (`CKR_ATTRIBUTE_VALUE_INVALID` otherwise).
 pub fn import(key_type: CK_KEY_TYPE, bytes: &[u8]) -> Result<Material> {
     if fits(key_type, bytes.len()) {
@@ -184,7 +184,7 @@ mod tests {
         assert_eq!(make(&of_len(65)).err(), Some(Error::KeySizeRange));
         assert!(import(CKK_BLAKE2B_512_HMAC, &[1; 64]).is_ok());
         assert_eq!(import(CKK_BLAKE2B_512_HMAC, &[1; 65]).err(), Some(Error::AttributeValueInvalid));
-        assert!(import(CKK_SHA3_512_HMAC, &[1; 512]).is_ok());
-        assert_eq!(import(CKK_SHA3_512_HMAC, &[1; 513]).err(), Some(Error::AttributeValueInvalid));
+        assert!(import(CKK_SHA3_512_HMAC, &[1; 1024]).is_ok());
+        assert_eq!(import(CKK_SHA3_512_HMAC, &[1; 1025]).err(), Some(Error::AttributeValueInvalid));
     }
 }
