@@ -83,6 +83,13 @@ pub enum Params {
         /// The encoding parameter P (the label).
         label: Vec<u8>,
     },
+    /// `CK_RSA_AES_KEY_WRAP_PARAMS`.
+    RsaAes {
+        /// Size of the AES key that is made for the wrapping, in bits.
+        aes_bits: CK_ULONG,
+        /// How that key is wrapped: always [`Params::Oaep`].
+        oaep: Box<Self>,
+    },
     /// `CK_ECDH1_DERIVE_PARAMS`.
     Ecdh1 {
         /// `CKD_NULL`, `CKD_SHA256_KDF`, ...
@@ -170,6 +177,8 @@ pub enum Shape {
     Pss,
     /// `CK_RSA_PKCS_OAEP_PARAMS`.
     Oaep,
+    /// `CK_RSA_AES_KEY_WRAP_PARAMS`.
+    RsaAes,
     /// `CK_ECDH1_DERIVE_PARAMS`.
     Ecdh1,
     /// Nothing, or `CK_EDDSA_PARAMS`.

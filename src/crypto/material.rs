@@ -2,21 +2,11 @@
 //! How it is checked in depth (`RSA_check_key`, point on the curve) is the business of the
 //! algorithm's `prepare` and `import` functions.
 
+pub use super::curve::Curve;
 use super::ml_kem::{self, Set};
 use crate::ck::{CK_KEY_TYPE, Error, Result};
 use crate::secret::Secret;
 use cryptoki_sys::{CKK_EC, CKK_EC_EDWARDS, CKK_ML_KEM, CKK_RSA};
-
-/// Curves of the short Weierstrass form.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Curve {
-    /// NIST P-256, secp256r1, prime256v1.
-    P256,
-    /// NIST P-384, secp384r1.
-    P384,
-    /// NIST P-521, secp521r1.
-    P521,
-}
 
 /// Private RSA key (PKCS#1, RFC 8017, A.1.2). Numbers are big-endian without leading zeros.
 pub struct RsaPrivate {
@@ -108,38 +98,6 @@ const ED_PUBLIC: u8 = 6;
 const ED_PRIVATE: u8 = 7;
 const ML_KEM_PUBLIC: u8 = 8;
 const ML_KEM_PRIVATE: u8 = 9;
-
-impl Curve {
-    /// All curves, in the order of their numbers in the encoding.
-    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
-
-    /// Number in the encoding of [`Material`].
-    const fn number(self) -> u8 {
-        match self {
-            Self::P256 => 1,
-            Self::P384 => 2,
-            Self::P521 => 3,
-        }
-    }
-
-    /// Bits of the field and, for these curves, of the order.
-    pub const fn bits(self) -> u32 {
-        match self {
-            Self::P256 => 256,
-            Self::P384 => 384,
-            Self::P521 => 521,
-        }
-    }
-
-    /// Length of a coordinate or a scalar in bytes.
-    pub const fn len(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-}
 
 impl Material {
     /// The key type that such material belongs to; `None` for bytes, which may be any secret key.

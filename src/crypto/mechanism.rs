@@ -212,6 +212,8 @@ pub struct Ops {
     pub message_decrypt: Option<StartMessaging>,
     /// Whether the encryption may wrap keys and the decryption unwrap them.
     pub wraps: bool,
+    /// Whether the encryption and the decryption are for wrapping and unwrapping alone.
+    pub only_wraps: bool,
     /// Whether wrapping puts zeros behind a key to fill its last 8 bytes.
     pub zero_pads: bool,
     /// Whether unwrapping takes a padding off that nothing authenticates, so that what is wrong behind the
@@ -251,6 +253,7 @@ impl Ops {
         message_encrypt: None,
         message_decrypt: None,
         wraps: false,
+        only_wraps: false,
         zero_pads: false,
         bare_padding: false,
         generate: None,

@@ -16,12 +16,14 @@ pub mod aes_gcm;
 pub mod aes_gmac;
 pub mod aes_key_wrap;
 pub mod aes_xts;
+pub mod blake2b;
 mod block_mac;
 mod blocks;
 pub mod chacha20;
 pub mod chacha20_poly1305;
 pub mod check_value;
 mod collected;
+mod curve;
 pub mod der;
 pub mod digest;
 pub mod ec;
@@ -44,6 +46,10 @@ pub mod pkcs8;
 mod public;
 pub mod random;
 pub mod rsa;
+pub mod rsa_aes_key_wrap;
+pub mod rsa_generation;
+mod rsa_kem;
+mod rsa_numbers;
 pub mod rsa_oaep;
 pub mod rsa_pkcs1;
 pub mod rsa_pss;
@@ -63,6 +69,30 @@ use cryptoki_sys::{CKK_AES, CKK_AES_XTS, CKK_CHACHA20, CKK_DES2, CKK_DES3};
 pub use material::{Curve, Material, MlKemPrivate, Pair, RsaPrivate};
 pub use mechanism::{Context, Ops, Row};
 
+/// Whether keys of this type are for one MAC that is made of a hash function.
+pub const fn is_mac_key_type(kind: CK_KEY_TYPE) -> bool {
+    use cryptoki_sys::*;
+    matches!(
+        kind,
+        CKK_SHA_1_HMAC
+            | CKK_SHA224_HMAC
+            | CKK_SHA256_HMAC
+            | CKK_SHA384_HMAC
+            | CKK_SHA512_HMAC
+            | CKK_SHA512_224_HMAC
+            | CKK_SHA512_256_HMAC
+            | CKK_SHA512_T_HMAC
+            | CKK_SHA3_224_HMAC
+            | CKK_SHA3_256_HMAC
+            | CKK_SHA3_384_HMAC
+            | CKK_SHA3_512_HMAC
+            | CKK_BLAKE2B_160_HMAC
+            | CKK_BLAKE2B_256_HMAC
+            | CKK_BLAKE2B_384_HMAC
+            | CKK_BLAKE2B_512_HMAC
+    )
+}
+
 /// A secret key of a caller's bytes: as its type wants it (`CKR_ATTRIBUTE_VALUE_INVALID`).
 pub fn import_secret(kind: CK_KEY_TYPE, value: &Secret) -> Result<Material> {
     match kind {
@@ -70,7 +100,7 @@ pub fn import_secret(kind: CK_KEY_TYPE, value: &Secret) -> Result<Material> {
         CKK_AES_XTS => aes_xts::import(value.expose()),
         CKK_CHACHA20 => chacha20_poly1305::import(value.expose()),
         CKK_DES2 | CKK_DES3 => triple_des::import(kind, value.expose()),
-        _ => generic_secret::import(value.expose()),
+        _ => generic_secret::import(kind, value.expose()),
     }
 }
 

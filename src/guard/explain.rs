@@ -41,7 +41,7 @@ impl Guard {
         }
         if let (Some(target), Some(wrapping)) = (ask.target, ask.object) {
             told.check("wrapped-key", || {
-                order::may_wrap(self, target, wrapping)?;
+                order::may_wrap(self, target, wrapping, ask.mechanism)?;
                 Ok("the key may leave under this one".to_owned())
             });
         }

@@ -6,7 +6,7 @@ use super::derivation;
 use super::held::Held;
 use super::op::{Ask, Makes};
 use super::{Caller, Guard, Role};
-use crate::ck::{Error, Mechanism};
+use crate::ck::{Error, Mechanism, Params};
 use crate::crypto::mechanism::Row;
 use crate::crypto::table;
 use crate::object::template::changes_ask_for_trust;
@@ -39,7 +39,7 @@ pub(super) fn judge(guard: &Guard, who: &Caller, ask: &Ask<'_>) -> Judged {
         obligations.context_login = object.facts().always_authenticate && entry.usage().is_some();
     }
     if let (Some(target), Some(wrapping)) = (ask.target, ask.object) {
-        may_wrap(guard, target, wrapping)?;
+        may_wrap(guard, target, wrapping, ask.mechanism)?;
     }
     let mut bound = Vec::new();
     for (at, second) in ask.seconds.iter().enumerate() {
@@ -104,8 +104,8 @@ pub(super) fn offered(
         Some(Entry::Verify) => ops.verify.is_some(),
         Some(Entry::SignRecover) => ops.sign_recover.is_some(),
         Some(Entry::VerifyRecover) => ops.verify_recover.is_some(),
-        Some(Entry::Encrypt) => ops.encrypt.is_some(),
-        Some(Entry::Decrypt) => ops.decrypt.is_some(),
+        Some(Entry::Encrypt) => ops.encrypt.is_some() && !ops.only_wraps,
+        Some(Entry::Decrypt) => ops.decrypt.is_some() && !ops.only_wraps,
         Some(Entry::Wrap) => ops.wraps && ops.encrypt.is_some(),
         Some(Entry::Unwrap) => ops.wraps && ops.decrypt.is_some(),
         Some(Entry::Derive) => ops.derives(),
@@ -269,7 +269,10 @@ fn may_make(
         && facts.bits > 0
         && !row.sizes.hold(facts.bits)
     {
-        return Err(about_mechanism(Reason::KeySize, row.ckm, "does not make a key of this size"));
+        let denial = about_mechanism(Reason::KeySize, row.ckm, "does not make a key of this size");
+        // 6.3: a curve that is not for new keys has a code of its own.
+        let error = if facts.curve.is_some() { Error::CurveNotSupported } else { denial.error };
+        return Err(Denial { error, ..denial });
     }
     guard.rules().judge_new(facts)
 }
@@ -383,8 +386,23 @@ pub(super) fn may_see(object: &Held) -> Result<(), Denial> {
     Ok(())
 }
 
+/// Size of the key that a mechanism makes and puts between the wrapping key and what is wrapped, in bits: the wrapped
+/// key is no safer than under that one.
+fn bits_between(mechanism: Option<&Mechanism>) -> Option<u32> {
+    match mechanism.map(|used| &used.params) {
+        // Another number is no size of a key, and a wrong parameter.
+        Some(Params::RsaAes { aes_bits: bits @ (128 | 192 | 256), .. }) => u32::try_from(*bits).ok(),
+        _ => None,
+    }
+}
+
 /// The key that is wrapped.
-pub(super) fn may_wrap(guard: &Guard, target: &Held, wrapping: &Held) -> Result<(), Denial> {
+pub(super) fn may_wrap(
+    guard: &Guard,
+    target: &Held,
+    wrapping: &Held,
+    mechanism: Option<&Mechanism>,
+) -> Result<(), Denial> {
     let facts = target.facts();
     if !facts.extractable {
         return Err(Denial::new(Reason::Unextractable, "CKA_EXTRACTABLE is false"));
@@ -409,7 +427,8 @@ pub(super) fn may_wrap(guard: &Guard, target: &Held, wrapping: &Held) -> Result<
             .and_then(|kind| policy::strength::strength_bits(kind, facts.bits))
             .map_or(0, |bits| bits.min(256))
     };
-    if strength(wrapping.facts()) < strength(facts) {
+    let between = bits_between(mechanism).unwrap_or(u32::MAX);
+    if strength(wrapping.facts()).min(between) < strength(facts) {
         return Err(Denial::new(
             Reason::WrapKeyTooWeak,
             "the wrapping key is weaker than the key it would wrap",

@@ -18,21 +18,8 @@ pub const fn is_key_class(class: CK_OBJECT_CLASS) -> bool {
 
 /// Whether a secret key may have this type.
 pub const fn is_secret_key_type(kind: u64) -> bool {
-    matches!(
-        kind,
-        CKK_AES
-            | CKK_AES_XTS
-            | CKK_CHACHA20
-            | CKK_DES2
-            | CKK_DES3
-            | CKK_GENERIC_SECRET
-            | CKK_HKDF
-            | CKK_SHA_1_HMAC
-            | CKK_SHA224_HMAC
-            | CKK_SHA256_HMAC
-            | CKK_SHA384_HMAC
-            | CKK_SHA512_HMAC
-    )
+    matches!(kind, CKK_AES | CKK_AES_XTS | CKK_CHACHA20 | CKK_DES2 | CKK_DES3 | CKK_GENERIC_SECRET | CKK_HKDF)
+        || crypto::is_mac_key_type(kind)
 }
 
 /// Whether an attribute of a private or secret key is part of its material (footnote 7).

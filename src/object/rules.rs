@@ -236,7 +236,8 @@ const RSA_PUBLIC: &[Rule] =
 
 const RSA_PRIVATE: &[Rule] = &[
     rule(CKA_MODULUS, &[1, 4, 6]),
-    rule(CKA_PUBLIC_EXPONENT, &[1, 4, 6]),
+    // The specification says 1 too: what other tokens keep without it comes in where it can be found again.
+    rule(CKA_PUBLIC_EXPONENT, &[4, 6]),
     rule(CKA_PRIVATE_EXPONENT, &[1, 4, 6, 7]),
     rule(CKA_PRIME_1, &[4, 6, 7]),
     rule(CKA_PRIME_2, &[4, 6, 7]),

@@ -7,7 +7,8 @@
 use super::abi::{
     self, CK_AES_CBC_ENCRYPT_DATA_PARAMS, CK_AES_CTR_PARAMS, CK_CCM_PARAMS, CK_CHACHA20_PARAMS,
     CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS, CK_MECHANISM, CK_MECHANISM_TYPE,
-    CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_SALSA20_CHACHA20_POLY1305_PARAMS, CK_ULONG,
+    CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS,
+    CK_SALSA20_CHACHA20_POLY1305_PARAMS, CK_ULONG,
 };
 use super::derivation_params::Places;
 use crate::ck::params::Shape;
@@ -86,6 +87,7 @@ impl Parameter {
             Shape::Poly1305 => self.poly1305(),
             Shape::Pss => self.pss(),
             Shape::Oaep => self.oaep(),
+            Shape::RsaAes => self.rsa_aes(),
             Shape::Ecdh1 => self.ecdh1(),
             Shape::Eddsa => self.eddsa(),
             Shape::Key => self.key(),
@@ -268,6 +270,16 @@ impl Parameter {
         }
     }
 
+    /// `CK_RSA_AES_KEY_WRAP_PARAMS` (PKCS#11 3.2, 6.1), with the `CK_RSA_PKCS_OAEP_PARAMS` that it points to.
+    fn rsa_aes(&self) -> Result<Params> {
+        let CK_RSA_AES_KEY_WRAP_PARAMS { ulAESKeyBits: aes_bits, pOAEPParams: oaep } = self.structure()?;
+        let len = CK_ULONG::try_from(size_of::<CK_RSA_PKCS_OAEP_PARAMS>());
+        // The specification gives the pointer no length: it leads to one structure.
+        let inner =
+            Self { start: oaep.cast_const().cast(), len: len.map_err(|_| Error::MechanismParamInvalid)? };
+        Ok(Params::RsaAes { aes_bits, oaep: Box::new(inner.oaep()?) })
+    }
+
     /// `CK_ECDH1_DERIVE_PARAMS` (PKCS#11 3.2, 6.3).
     fn ecdh1(&self) -> Result<Params> {
         let ecdh = self.structure::<CK_ECDH1_DERIVE_PARAMS>()?;
@@ -297,6 +309,7 @@ impl Parameter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cryptoki_sys::CK_KEY_DERIVATION_STRING_DATA;
     use std::ptr::{null, null_mut};
 
     const CKM: CK_MECHANISM_TYPE = 42;
@@ -319,7 +332,7 @@ mod tests {
     }
 
     const WRONG: Result<Params> = Err(Error::MechanismParamInvalid);
-    const ALL: [Shape; 14] = [
+    const ALL: [Shape; 15] = [
         Shape::None,
         Shape::Iv(16),
         Shape::Ctr,
@@ -332,6 +345,7 @@ mod tests {
         Shape::MacGeneral,
         Shape::Pss,
         Shape::Oaep,
+        Shape::RsaAes,
         Shape::Ecdh1,
         Shape::Eddsa,
     ];
@@ -354,7 +368,7 @@ mod tests {
         for shape in ALL {
             assert_eq!(read_raw(shape, null(), 0).is_ok(), optional(shape), "{shape:?}");
             assert_eq!(read_raw(shape, memory.as_ptr(), 0).is_ok(), optional(shape), "{shape:?}");
-            for len in [1, 15, 17, 23, 25, 39, 41, 47, 49, 128] {
+            for len in [1, 7, 9, 15, 17, 23, 25, 39, 41, 47, 49, 128] {
                 assert_eq!(read_raw(shape, memory.as_ptr(), len), WRONG, "{shape:?} {len}");
             }
             for len in [1, 16, 24, 40, 48, isize::MAX as usize, usize::MAX] {
@@ -492,6 +506,31 @@ mod tests {
         ] {
             assert_eq!(read_as(Shape::Oaep, &wrong), WRONG);
         }
+    }
+
+    #[test]
+    fn read_mac_general_copies_its_number() {
+        assert_eq!(read_as(Shape::MacGeneral, &7_u64), Ok(Params::MacGeneral(7)));
+    }
+
+    #[test]
+    fn read_rsa_aes_follows_its_pointer() {
+        let mut label = *b"label";
+        let mut oaep = CK_RSA_PKCS_OAEP_PARAMS {
+            hashAlg: 1,
+            mgf: 2,
+            source: CKZ_DATA_SPECIFIED,
+            pSourceData: label.as_mut_ptr().cast(),
+            ulSourceDataLen: 5,
+        };
+        let both = CK_RSA_AES_KEY_WRAP_PARAMS { ulAESKeyBits: 256, pOAEPParams: &raw mut oaep };
+        let inner = Box::new(Params::Oaep { hash: 1, mgf: 2, label: label.to_vec() });
+        assert_eq!(read_as(Shape::RsaAes, &both), Ok(Params::RsaAes { aes_bits: 256, oaep: inner }));
+        let none = CK_RSA_AES_KEY_WRAP_PARAMS { pOAEPParams: null_mut(), ..both };
+        assert_eq!(read_as(Shape::RsaAes, &none), WRONG);
+        let mut long = CK_RSA_PKCS_OAEP_PARAMS { ulSourceDataLen: LARGEST_FIELD + 1, ..oaep };
+        let long = CK_RSA_AES_KEY_WRAP_PARAMS { pOAEPParams: &raw mut long, ..both };
+        assert_eq!(read_as(Shape::RsaAes, &long), WRONG);
     }
 
     #[test]

@@ -52,6 +52,7 @@ fn makes_random_output(ckm: CK_MECHANISM_TYPE) -> bool {
             | CKM_ECDSA_SHA256
             | CKM_ECDSA_SHA384
             | CKM_ECDSA_SHA512
+            | CKM_ECDSA_SHA3_224..=CKM_ECDSA_SHA3_512
     )
 }
 
@@ -77,7 +78,7 @@ pub fn keys_for(
             let (public, private) = halves();
             pair(session.rsa(public, private).unwrap())
         }
-        CKM_ECDSA..=CKM_ECDSA_SHA512 => {
+        CKM_ECDSA..=CKM_ECDSA_SHA3_512 => {
             let (public, private) = halves();
             pair(session.p256(public, private).unwrap())
         }
