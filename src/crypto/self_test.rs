@@ -3,10 +3,10 @@
 //! A family is tested once, on the way to its first key or digest. There is no lock: two threads may
 //! both run a test, and a fork in the middle of one leaves nothing behind. A failed test is for good.
 
-use super::blake2b;
 mod ciphers;
 mod post_quantum;
 
+use super::blake2b;
 use super::digest::Hash;
 use super::engine::Answer;
 use super::engine::aead::{AeadKey, Algorithm, TAG};

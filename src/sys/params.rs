@@ -328,6 +328,7 @@ impl Parameter {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cryptoki_sys::CK_KEY_DERIVATION_STRING_DATA;
     use std::ptr::{null, null_mut};
 
     const CKM: CK_MECHANISM_TYPE = 42;
