@@ -6,6 +6,7 @@
 
 pub mod asynchronous;
 pub mod decrypt;
+pub mod derive;
 pub mod digest;
 pub mod dual;
 pub mod encapsulation;

@@ -1,11 +1,11 @@
 //! `CKA_CHECK_VALUE`: three bytes by which people compare keys and certificates (PKCS#11 3.2, 4.6.2, 4.11,
 //! 6.8, 6.10, 6.18, 6.58).
 
-use super::Material;
 use super::digest::{self, Hash};
 use super::engine::cipher::{BLOCK, CipherKey, DES_BLOCK, Direction, Mode};
 use super::engine::digest::MAX_LEN;
 use super::self_test::{self, Family};
+use super::{Material, is_mac_key_type};
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, Result};
 use cryptoki_sys::*;
 
@@ -24,13 +24,13 @@ pub fn of_key(kind: CK_KEY_TYPE, key: &Material) -> Result<Option<Vec<u8>>> {
             self_test::ready(Family::Aes)?;
             of_cipher::<BLOCK>(&CipherKey::new(Mode::Ecb, Direction::Encrypt, value.expose())?).map(Some)
         }
+        CKK_CHACHA20 | CKK_GENERIC_SECRET => of_bytes(value.expose()).map(Some),
+        kind if is_mac_key_type(kind) => of_bytes(value.expose()).map(Some),
         CKK_DES2 | CKK_DES3 => {
             self_test::ready(Family::TripleDes)?;
             let key = CipherKey::triple_des(Mode::Ecb, Direction::Encrypt, value.expose())?;
             of_cipher::<DES_BLOCK>(&key).map(Some)
         }
-        CKK_CHACHA20 | CKK_GENERIC_SECRET | CKK_SHA_1_HMAC | CKK_SHA224_HMAC | CKK_SHA256_HMAC
-        | CKK_SHA384_HMAC | CKK_SHA512_HMAC => of_bytes(value.expose()).map(Some),
         _ => Ok(None),
     }
 }

@@ -19,6 +19,7 @@ mod ciphers;
 mod classes;
 mod copies;
 mod damage;
+mod derivation;
 mod dual;
 mod encapsulate;
 mod forks;
