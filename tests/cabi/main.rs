@@ -15,6 +15,7 @@ mod client;
 mod attacks;
 mod attributes;
 mod authenticated_wrap;
+mod ciphers;
 mod classes;
 mod copies;
 mod damage;

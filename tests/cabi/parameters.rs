@@ -30,6 +30,43 @@ pub fn ccm(data_len: usize, nonce: &[u8], aad: &[u8], mac_len: CK_ULONG) -> Mech
     )
 }
 
+/// `CKM_CHACHA20`; counter and nonce are told with their lengths in bits.
+pub fn chacha20(counter: &[u8], nonce: &[u8]) -> Mechanism {
+    structure(
+        CKM_CHACHA20,
+        &CK_CHACHA20_PARAMS {
+            pBlockCounter: kept(counter),
+            blockCounterBits: counter.len() as CK_ULONG * 8,
+            pNonce: kept(nonce),
+            ulNonceBits: nonce.len() as CK_ULONG * 8,
+        },
+    )
+}
+
+/// `CKM_AES_GMAC`.
+pub fn gmac(iv: &[u8], aad: &[u8], tag_bits: CK_ULONG) -> Mechanism {
+    let mut mechanism = Mechanism::gcm(iv, aad, tag_bits);
+    mechanism.ckm = CKM_AES_GMAC;
+    mechanism
+}
+
+/// A MAC whose length in bytes is its parameter.
+pub fn mac_general(ckm: CK_MECHANISM_TYPE, len: CK_ULONG) -> Mechanism {
+    structure(ckm, &len)
+}
+
+/// `CKM_AES_ECB_ENCRYPT_DATA`.
+pub fn ecb_encrypt_data(data: &[u8]) -> Mechanism {
+    let parameter = CK_KEY_DERIVATION_STRING_DATA { pData: kept(data), ulLen: data.len() as CK_ULONG };
+    structure(CKM_AES_ECB_ENCRYPT_DATA, &parameter)
+}
+
+/// `CKM_AES_CBC_ENCRYPT_DATA`.
+pub fn cbc_encrypt_data(iv: [u8; 16], data: &[u8]) -> Mechanism {
+    let parameter = CK_AES_CBC_ENCRYPT_DATA_PARAMS { iv, pData: kept(data), length: data.len() as CK_ULONG };
+    structure(CKM_AES_CBC_ENCRYPT_DATA, &parameter)
+}
+
 /// `CKM_CHACHA20_POLY1305`; the length of the nonce is told in bits.
 pub fn chacha20_poly1305(nonce: &[u8], aad: &[u8]) -> Mechanism {
     structure(
