@@ -38,6 +38,7 @@ mod outputs;
 mod parameters;
 mod pkcs8;
 mod positions;
+mod post_quantum;
 mod processes;
 mod recover;
 mod return_codes;

@@ -30,6 +30,36 @@ pub fn ccm(data_len: usize, nonce: &[u8], aad: &[u8], mac_len: CK_ULONG) -> Mech
     )
 }
 
+/// A mechanism with `CK_SIGN_ADDITIONAL_CONTEXT`.
+pub fn signature_context(ckm: CK_MECHANISM_TYPE, hedge: CK_ULONG, context: &[u8]) -> Mechanism {
+    structure(
+        ckm,
+        &CK_SIGN_ADDITIONAL_CONTEXT {
+            hedgeVariant: hedge,
+            pContext: kept(context),
+            ulContextLen: context.len() as CK_ULONG,
+        },
+    )
+}
+
+/// A mechanism with `CK_HASH_SIGN_ADDITIONAL_CONTEXT`.
+pub fn hash_signature_context(
+    ckm: CK_MECHANISM_TYPE,
+    hedge: CK_ULONG,
+    context: &[u8],
+    hash: CK_MECHANISM_TYPE,
+) -> Mechanism {
+    structure(
+        ckm,
+        &CK_HASH_SIGN_ADDITIONAL_CONTEXT {
+            hedgeVariant: hedge,
+            pContext: kept(context),
+            ulContextLen: context.len() as CK_ULONG,
+            hash,
+        },
+    )
+}
+
 /// `CKM_CHACHA20_POLY1305`; the length of the nonce is told in bits.
 pub fn chacha20_poly1305(nonce: &[u8], aad: &[u8]) -> Mechanism {
     structure(
