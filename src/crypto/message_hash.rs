@@ -10,10 +10,10 @@ use cryptoki_sys::*;
 /// A hash function whose digest is signed instead of the message.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum MessageHash {
-    /// SHA-2.
-    Sha2(Hash),
-    /// SHA-3 and SHAKE.
-    Sha3(Function),
+    /// SHA-2 and SHA-3.
+    Digest(Hash),
+    /// SHAKE.
+    Shake(Function),
 }
 
 /// The longest digest, in bytes.
@@ -24,16 +24,16 @@ impl MessageHash {
     /// SHAKE has no such name.
     pub(super) const fn named(ckm: CK_MECHANISM_TYPE) -> Option<Self> {
         Some(match ckm {
-            CKM_SHA224 => Self::Sha2(Hash::Sha224),
-            CKM_SHA256 => Self::Sha2(Hash::Sha256),
-            CKM_SHA384 => Self::Sha2(Hash::Sha384),
-            CKM_SHA512 => Self::Sha2(Hash::Sha512),
-            CKM_SHA512_224 => Self::Sha2(Hash::Sha512_224),
-            CKM_SHA512_256 => Self::Sha2(Hash::Sha512_256),
-            CKM_SHA3_224 => Self::Sha3(Function::Sha3_224),
-            CKM_SHA3_256 => Self::Sha3(Function::Sha3_256),
-            CKM_SHA3_384 => Self::Sha3(Function::Sha3_384),
-            CKM_SHA3_512 => Self::Sha3(Function::Sha3_512),
+            CKM_SHA224 => Self::Digest(Hash::Sha224),
+            CKM_SHA256 => Self::Digest(Hash::Sha256),
+            CKM_SHA384 => Self::Digest(Hash::Sha384),
+            CKM_SHA512 => Self::Digest(Hash::Sha512),
+            CKM_SHA512_224 => Self::Digest(Hash::Sha512_224),
+            CKM_SHA512_256 => Self::Digest(Hash::Sha512_256),
+            CKM_SHA3_224 => Self::Digest(Hash::Sha3_224),
+            CKM_SHA3_256 => Self::Digest(Hash::Sha3_256),
+            CKM_SHA3_384 => Self::Digest(Hash::Sha3_384),
+            CKM_SHA3_512 => Self::Digest(Hash::Sha3_512),
             _ => return None,
         })
     }
@@ -41,12 +41,9 @@ impl MessageHash {
     /// Length of the digest in bytes. That of SHAKE is fixed here: 256 and 512 bits (FIPS 204, algorithm 4).
     pub(super) const fn len(self) -> usize {
         match self {
-            Self::Sha2(hash) => hash.len(),
-            Self::Sha3(function) => match function.len() {
-                Some(len) => len,
-                None if matches!(function, Function::Shake128) => 32,
-                None => 64,
-            },
+            Self::Digest(hash) => hash.len(),
+            Self::Shake(Function::Shake128) => 32,
+            Self::Shake(Function::Shake256) => 64,
         }
     }
 
@@ -54,19 +51,19 @@ impl MessageHash {
     /// which has another and signs nothing.
     pub(super) fn oid(self) -> Result<[u8; 11]> {
         let number = match self {
-            Self::Sha2(Hash::Sha256) => 1,
-            Self::Sha2(Hash::Sha384) => 2,
-            Self::Sha2(Hash::Sha512) => 3,
-            Self::Sha2(Hash::Sha224) => 4,
-            Self::Sha2(Hash::Sha512_224) => 5,
-            Self::Sha2(Hash::Sha512_256) => 6,
-            Self::Sha3(Function::Sha3_224) => 7,
-            Self::Sha3(Function::Sha3_256) => 8,
-            Self::Sha3(Function::Sha3_384) => 9,
-            Self::Sha3(Function::Sha3_512) => 10,
-            Self::Sha3(Function::Shake128) => 11,
-            Self::Sha3(Function::Shake256) => 12,
-            Self::Sha2(Hash::Sha1) => return Err(Error::MechanismParamInvalid),
+            Self::Digest(Hash::Sha256) => 1,
+            Self::Digest(Hash::Sha384) => 2,
+            Self::Digest(Hash::Sha512) => 3,
+            Self::Digest(Hash::Sha224) => 4,
+            Self::Digest(Hash::Sha512_224) => 5,
+            Self::Digest(Hash::Sha512_256) => 6,
+            Self::Digest(Hash::Sha3_224) => 7,
+            Self::Digest(Hash::Sha3_256) => 8,
+            Self::Digest(Hash::Sha3_384) => 9,
+            Self::Digest(Hash::Sha3_512) => 10,
+            Self::Shake(Function::Shake128) => 11,
+            Self::Shake(Function::Shake256) => 12,
+            Self::Digest(Hash::Sha1) => return Err(Error::MechanismParamInvalid),
         };
         Ok([0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02, number])
     }
@@ -74,13 +71,13 @@ impl MessageHash {
     /// Starts a digest.
     pub(super) fn start(self) -> Result<Running> {
         Ok(match self {
-            Self::Sha2(hash) => {
+            Self::Digest(hash) => {
                 self_test::ready(Family::Digest)?;
-                Running::Sha2(Prehash::new(hash))
+                Running::Digest(Prehash::new(hash))
             }
-            Self::Sha3(function) => {
+            Self::Shake(function) => {
                 self_test::ready(Family::Keccak)?;
-                Running::Sha3(self.len(), Some(Keccak::new(function)?))
+                Running::Shake(self.len(), Some(Keccak::new(function)?))
             }
         })
     }
@@ -88,30 +85,30 @@ impl MessageHash {
 
 /// A running digest.
 pub(super) enum Running {
-    Sha2(Prehash),
+    Digest(Prehash),
     /// The length of the digest, and the state until it is finished.
-    Sha3(usize, Option<Keccak>),
+    Shake(usize, Option<Keccak>),
 }
 
 impl Running {
     /// Takes more of the message.
     pub(super) fn update(&mut self, data: &[u8]) -> Result<()> {
         match self {
-            Self::Sha2(digest) => digest.update(data),
-            Self::Sha3(_, Some(state)) => Ok(state.update(data)?),
-            Self::Sha3(_, None) => Err(Error::GeneralError),
+            Self::Digest(digest) => digest.update(data),
+            Self::Shake(_, Some(state)) => Ok(state.update(data)?),
+            Self::Shake(_, None) => Err(Error::GeneralError),
         }
     }
 
     /// The digest of what came, once.
     pub(super) fn finish(&mut self, room: &mut [u8; MAX_LEN]) -> Result<usize> {
         match self {
-            Self::Sha2(digest) => {
+            Self::Digest(digest) => {
                 let digest = digest.finish()?;
                 room.get_mut(..digest.len()).ok_or(Error::GeneralError)?.copy_from_slice(digest);
                 Ok(digest.len())
             }
-            Self::Sha3(len, state) => {
+            Self::Shake(len, state) => {
                 let state = state.take().ok_or(Error::GeneralError)?;
                 state.finish(room.get_mut(..*len).ok_or(Error::GeneralError)?)?;
                 Ok(*len)
@@ -147,7 +144,7 @@ mod tests {
         }
         assert_eq!(MessageHash::named(CKM_SHA_1), None);
         assert_eq!(MessageHash::named(CKM_SHA256_HMAC), None);
-        assert!(MessageHash::Sha2(Hash::Sha1).oid().is_err());
+        assert!(MessageHash::Digest(Hash::Sha1).oid().is_err());
     }
 
     #[test]

@@ -65,25 +65,25 @@ macro_rules! hashing {
 }
 
 hashing!(/// CKM_HASH_SLH_DSA_SHA224.
-    SHA224, CKM_HASH_SLH_DSA_SHA224, MessageHash::Sha2(Hash::Sha224));
+    SHA224, CKM_HASH_SLH_DSA_SHA224, MessageHash::Digest(Hash::Sha224));
 hashing!(/// CKM_HASH_SLH_DSA_SHA256.
-    SHA256, CKM_HASH_SLH_DSA_SHA256, MessageHash::Sha2(Hash::Sha256));
+    SHA256, CKM_HASH_SLH_DSA_SHA256, MessageHash::Digest(Hash::Sha256));
 hashing!(/// CKM_HASH_SLH_DSA_SHA384.
-    SHA384, CKM_HASH_SLH_DSA_SHA384, MessageHash::Sha2(Hash::Sha384));
+    SHA384, CKM_HASH_SLH_DSA_SHA384, MessageHash::Digest(Hash::Sha384));
 hashing!(/// CKM_HASH_SLH_DSA_SHA512.
-    SHA512, CKM_HASH_SLH_DSA_SHA512, MessageHash::Sha2(Hash::Sha512));
+    SHA512, CKM_HASH_SLH_DSA_SHA512, MessageHash::Digest(Hash::Sha512));
 hashing!(/// CKM_HASH_SLH_DSA_SHA3_224.
-    SHA3_224, CKM_HASH_SLH_DSA_SHA3_224, MessageHash::Sha3(Function::Sha3_224));
+    SHA3_224, CKM_HASH_SLH_DSA_SHA3_224, MessageHash::Digest(Hash::Sha3_224));
 hashing!(/// CKM_HASH_SLH_DSA_SHA3_256.
-    SHA3_256, CKM_HASH_SLH_DSA_SHA3_256, MessageHash::Sha3(Function::Sha3_256));
+    SHA3_256, CKM_HASH_SLH_DSA_SHA3_256, MessageHash::Digest(Hash::Sha3_256));
 hashing!(/// CKM_HASH_SLH_DSA_SHA3_384.
-    SHA3_384, CKM_HASH_SLH_DSA_SHA3_384, MessageHash::Sha3(Function::Sha3_384));
+    SHA3_384, CKM_HASH_SLH_DSA_SHA3_384, MessageHash::Digest(Hash::Sha3_384));
 hashing!(/// CKM_HASH_SLH_DSA_SHA3_512.
-    SHA3_512, CKM_HASH_SLH_DSA_SHA3_512, MessageHash::Sha3(Function::Sha3_512));
+    SHA3_512, CKM_HASH_SLH_DSA_SHA3_512, MessageHash::Digest(Hash::Sha3_512));
 hashing!(/// CKM_HASH_SLH_DSA_SHAKE128.
-    SHAKE128, CKM_HASH_SLH_DSA_SHAKE128, MessageHash::Sha3(Function::Shake128));
+    SHAKE128, CKM_HASH_SLH_DSA_SHAKE128, MessageHash::Shake(Function::Shake128));
 hashing!(/// CKM_HASH_SLH_DSA_SHAKE256.
-    SHAKE256, CKM_HASH_SLH_DSA_SHAKE256, MessageHash::Sha3(Function::Shake256));
+    SHAKE256, CKM_HASH_SLH_DSA_SHAKE256, MessageHash::Shake(Function::Shake256));
 
 const fn row(ckm: CK_MECHANISM_TYPE, shape: Shape, sign: StartSigning, verify: StartVerifying) -> Row {
     Row {

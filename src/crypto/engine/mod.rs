@@ -7,6 +7,6 @@
 pub mod ml_dsa_deterministic;
 
 pub use crate::sys::aws_lc::{
-    Answer, Failure, aead, ccm, cipher, digest, ec, ed25519, hash_state, keccak, key_wrap, mac, ml_dsa,
-    ml_kem, numbers, rsa,
+    Answer, Failure, aead, ccm, chacha20, cipher, cmac, derivation, digest, ec, ed25519, hash_state, keccak,
+    key_wrap, mac, ml_dsa, ml_kem, numbers, rsa, x25519, xts,
 };

@@ -17,7 +17,10 @@ mod owner;
 
 pub mod aead;
 pub mod ccm;
+pub mod chacha20;
 pub mod cipher;
+pub mod cmac;
+pub mod derivation;
 pub mod digest;
 pub mod ec;
 pub mod ed25519;
@@ -29,5 +32,7 @@ pub mod ml_dsa;
 pub mod ml_kem;
 pub mod numbers;
 pub mod rsa;
+pub mod x25519;
+pub mod xts;
 
 pub use error::{Answer, Failure};
