@@ -46,8 +46,11 @@ pub fn choose(source: &mut Source<'_>, fitting: &[usize]) -> Chosen {
         _ if fitting.is_empty() => return Chosen { ckm: 0x9999, key_types: &[] },
         _ => MECHANISMS[source.pick(fitting)],
     };
-    // A pair of RSA keys takes too long to make.
-    let ckm = if row.ckm == CKM_RSA_PKCS_KEY_PAIR_GEN { CKM_EC_KEY_PAIR_GEN } else { row.ckm };
+    // A pair of RSA keys takes too long to make, and one of SLH-DSA may.
+    let ckm = match row.ckm {
+        CKM_RSA_PKCS_KEY_PAIR_GEN | CKM_SLH_DSA_KEY_PAIR_GEN => CKM_EC_KEY_PAIR_GEN,
+        ckm => ckm,
+    };
     Chosen { ckm, key_types: row.key_types }
 }
 
@@ -177,6 +180,30 @@ fn parameter(source: &mut Source<'_>, memory: &mut Memory, ckm: CK_MECHANISM_TYP
                 phFlag: source.byte() % 3,
                 ulContextDataLen: context.1,
                 pContextData: at(context.0),
+            };
+            whole(memory, param)
+        }
+        CKM_HASH_ML_DSA | CKM_HASH_SLH_DSA => {
+            let context = field(source, memory, 3);
+            let param = CK_HASH_SIGN_ADDITIONAL_CONTEXT {
+                hedgeVariant: source.pick(&[0, 1, 2, 3]),
+                pContext: at(context.0),
+                ulContextLen: context.1,
+                hash: source.pick(HASHES),
+            };
+            whole(memory, param)
+        }
+        CKM_ML_DSA
+        | CKM_SLH_DSA
+        | CKM_HASH_ML_DSA_SHA224..=CKM_HASH_ML_DSA_SHAKE256
+        | CKM_HASH_SLH_DSA_SHA224..=CKM_HASH_SLH_DSA_SHAKE256
+            if source.once_in(2) =>
+        {
+            let context = field(source, memory, 3);
+            let param = CK_SIGN_ADDITIONAL_CONTEXT {
+                hedgeVariant: source.pick(&[0, 1, 2, 3]),
+                pContext: at(context.0),
+                ulContextLen: context.1,
             };
             whole(memory, param)
         }

@@ -40,6 +40,7 @@ mod outputs;
 mod parameters;
 mod pkcs8;
 mod positions;
+mod post_quantum;
 mod processes;
 mod recover;
 mod return_codes;

@@ -3,7 +3,8 @@
 
 use super::client::*;
 use super::parameters::{
-    cbc_encrypt_data, ccm, chacha20, chacha20_poly1305, ecb_encrypt_data, gmac, mac_general,
+    cbc_encrypt_data, ccm, chacha20, chacha20_poly1305, ecb_encrypt_data, gmac, hash_signature_context,
+    mac_general,
 };
 use crate::{alone, call};
 use cryptoki_sys::*;
@@ -32,6 +33,9 @@ pub fn with_parameter(ckm: CK_MECHANISM_TYPE) -> Mechanism {
         CKM_AES_GCM => Mechanism::gcm(&[3; 12], b"additional", 128),
         CKM_AES_CCM => ccm(1000, &[3; 12], b"additional", 16),
         CKM_CHACHA20_POLY1305 => chacha20_poly1305(&[3; 12], b"additional"),
+        CKM_HASH_ML_DSA | CKM_HASH_SLH_DSA => {
+            hash_signature_context(ckm, CKH_HEDGE_PREFERRED, b"context", CKM_SHA256)
+        }
         _ => Mechanism::plain(ckm),
     }
 }
@@ -40,7 +44,7 @@ pub fn with_parameter(ckm: CK_MECHANISM_TYPE) -> Mechanism {
 fn data_for(ckm: CK_MECHANISM_TYPE) -> Vec<u8> {
     let len = match ckm {
         // Raw: the data is a digest.
-        CKM_RSA_PKCS_PSS | CKM_ECDSA => 32,
+        CKM_RSA_PKCS_PSS | CKM_ECDSA | CKM_HASH_ML_DSA | CKM_HASH_SLH_DSA => 32,
         CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP => 50,
         CKM_AES_ECB | CKM_AES_CBC => 1024,
         _ => 1000,
@@ -51,21 +55,35 @@ fn data_for(ckm: CK_MECHANISM_TYPE) -> Vec<u8> {
 /// The flags of message-based functions.
 const MESSAGES: CK_FLAGS = CKF_MESSAGE_ENCRYPT | CKF_MESSAGE_DECRYPT | CKF_MESSAGE_SIGN | CKF_MESSAGE_VERIFY;
 
-fn makes_random_output(ckm: CK_MECHANISM_TYPE) -> bool {
+/// The signatures of ML-DSA and SLH-DSA.
+fn is_post_quantum(ckm: CK_MECHANISM_TYPE) -> bool {
     matches!(
         ckm,
-        CKM_RSA_PKCS_PSS
-            | CKM_SHA224_RSA_PKCS_PSS
-            | CKM_SHA256_RSA_PKCS_PSS
-            | CKM_SHA384_RSA_PKCS_PSS
-            | CKM_SHA512_RSA_PKCS_PSS
-            | CKM_ECDSA
-            | CKM_ECDSA_SHA224
-            | CKM_ECDSA_SHA256
-            | CKM_ECDSA_SHA384
-            | CKM_ECDSA_SHA512
-            | CKM_ECDSA_SHA3_224..=CKM_ECDSA_SHA3_512
+        CKM_ML_DSA
+            | CKM_HASH_ML_DSA
+            | CKM_HASH_ML_DSA_SHA224..=CKM_HASH_ML_DSA_SHAKE256
+            | CKM_SLH_DSA
+            | CKM_HASH_SLH_DSA
+            | CKM_HASH_SLH_DSA_SHA224..=CKM_HASH_SLH_DSA_SHAKE256
     )
+}
+
+fn makes_random_output(ckm: CK_MECHANISM_TYPE) -> bool {
+    is_post_quantum(ckm)
+        || matches!(
+            ckm,
+            CKM_RSA_PKCS_PSS
+                | CKM_SHA224_RSA_PKCS_PSS
+                | CKM_SHA256_RSA_PKCS_PSS
+                | CKM_SHA384_RSA_PKCS_PSS
+                | CKM_SHA512_RSA_PKCS_PSS
+                | CKM_ECDSA
+                | CKM_ECDSA_SHA224
+                | CKM_ECDSA_SHA256
+                | CKM_ECDSA_SHA384
+                | CKM_ECDSA_SHA512
+                | CKM_ECDSA_SHA3_224..=CKM_ECDSA_SHA3_512
+        )
 }
 
 /// A key that protects, and the one that processes, for a mechanism, made for these uses only.
@@ -99,6 +117,15 @@ pub fn keys_for(
             let generation = Mechanism::plain(CKM_EC_EDWARDS_KEY_PAIR_GEN);
             let public = public.bytes(CKA_EC_PARAMS, ED25519);
             pair(session.generate_pair(&generation, &public, &private).unwrap())
+        }
+        ckm if is_post_quantum(ckm) => {
+            let (public, private) = halves();
+            let (generation, set) = match ckm {
+                CKM_SLH_DSA..=CKM_HASH_SLH_DSA_SHAKE256 => (CKM_SLH_DSA_KEY_PAIR_GEN, CKP_SLH_DSA_SHA2_128F),
+                _ => (CKM_ML_DSA_KEY_PAIR_GEN, CKP_ML_DSA_65),
+            };
+            let public = public.ulong(CKA_PARAMETER_SET, set);
+            pair(session.generate_pair(&Mechanism::plain(generation), &public, &private).unwrap())
         }
         CKM_AES_ECB
         | CKM_AES_CBC
@@ -299,6 +326,8 @@ fn generates_pairs(session: Session<'_>, ckm: CK_MECHANISM_TYPE, flags: CK_FLAGS
         CKM_EC_EDWARDS_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, ED25519),
         CKM_EC_MONTGOMERY_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, X25519),
         CKM_ML_KEM_KEY_PAIR_GEN => Template::new().ulong(CKA_PARAMETER_SET, CKP_ML_KEM_768),
+        CKM_ML_DSA_KEY_PAIR_GEN => Template::new().ulong(CKA_PARAMETER_SET, CKP_ML_DSA_87),
+        CKM_SLH_DSA_KEY_PAIR_GEN => Template::new().ulong(CKA_PARAMETER_SET, CKP_SLH_DSA_SHAKE_128F),
         _ => panic!("{ckm:#x} makes pairs that this test does not know"),
     };
     let (public, private) = session.generate_pair(&Mechanism::plain(ckm), &public, &Template::new()).unwrap();

@@ -43,6 +43,18 @@ pub fn chacha20(counter: &[u8], nonce: &[u8]) -> Mechanism {
     )
 }
 
+/// A mechanism with `CK_SIGN_ADDITIONAL_CONTEXT`.
+pub fn signature_context(ckm: CK_MECHANISM_TYPE, hedge: CK_ULONG, context: &[u8]) -> Mechanism {
+    structure(
+        ckm,
+        &CK_SIGN_ADDITIONAL_CONTEXT {
+            hedgeVariant: hedge,
+            pContext: kept(context),
+            ulContextLen: context.len() as CK_ULONG,
+        },
+    )
+}
+
 /// `CKM_AES_GMAC`.
 pub fn gmac(iv: &[u8], aad: &[u8], tag_bits: CK_ULONG) -> Mechanism {
     let mut mechanism = Mechanism::gcm(iv, aad, tag_bits);
@@ -65,6 +77,24 @@ pub fn ecb_encrypt_data(data: &[u8]) -> Mechanism {
 pub fn cbc_encrypt_data(iv: [u8; 16], data: &[u8]) -> Mechanism {
     let parameter = CK_AES_CBC_ENCRYPT_DATA_PARAMS { iv, pData: kept(data), length: data.len() as CK_ULONG };
     structure(CKM_AES_CBC_ENCRYPT_DATA, &parameter)
+}
+
+/// A mechanism with `CK_HASH_SIGN_ADDITIONAL_CONTEXT`.
+pub fn hash_signature_context(
+    ckm: CK_MECHANISM_TYPE,
+    hedge: CK_ULONG,
+    context: &[u8],
+    hash: CK_MECHANISM_TYPE,
+) -> Mechanism {
+    structure(
+        ckm,
+        &CK_HASH_SIGN_ADDITIONAL_CONTEXT {
+            hedgeVariant: hedge,
+            pContext: kept(context),
+            ulContextLen: context.len() as CK_ULONG,
+            hash,
+        },
+    )
 }
 
 /// `CKM_CHACHA20_POLY1305`; the length of the nonce is told in bits.
