@@ -43,6 +43,7 @@ mod messages;
 pub mod ml_kem;
 pub mod pbkdf2;
 pub mod pkcs8;
+mod prf;
 mod public;
 pub mod random;
 pub mod rsa;
@@ -57,6 +58,7 @@ pub mod rsa_raw;
 mod rsa_unpad;
 pub mod seal;
 pub mod self_test;
+pub mod sp800_108;
 mod start;
 pub mod table;
 #[cfg(test)]
