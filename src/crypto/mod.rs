@@ -48,6 +48,7 @@ pub mod montgomery;
 pub mod parameter_set;
 pub mod pbkdf2;
 pub mod pkcs8;
+mod prf;
 mod public;
 pub mod random;
 pub mod rsa;
@@ -64,6 +65,7 @@ pub mod seal;
 pub mod self_test;
 mod signature_context;
 pub mod slh_dsa;
+pub mod sp800_108;
 mod start;
 pub mod table;
 #[cfg(test)]
