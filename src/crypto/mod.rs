@@ -23,6 +23,7 @@ pub mod engine;
 pub mod generic_secret;
 pub mod hmac;
 mod iv;
+pub mod library;
 pub mod material;
 pub mod mechanism;
 mod messages;
