@@ -36,7 +36,7 @@ pub mod rsa_oaep;
 pub mod rsa_pkcs1;
 pub mod rsa_pss;
 pub mod rsa_raw;
-mod rsa_unpad;
+pub mod rsa_unpad;
 pub mod seal;
 pub mod self_test;
 mod start;
