@@ -20,6 +20,8 @@ pub mod ecdh;
 pub mod ecdsa;
 pub mod eddsa;
 pub mod engine;
+#[cfg(test)]
+mod generated;
 pub mod generic_secret;
 pub mod hmac;
 mod iv;
