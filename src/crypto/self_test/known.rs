@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 /// The bytes of a known answer.
-pub(super) struct Known<const N: usize> {
+pub(in crate::crypto) struct Known<const N: usize> {
     right: [u8; N],
     #[cfg(test)]
     wrong: [u8; N],
@@ -11,7 +11,7 @@ pub(super) struct Known<const N: usize> {
 
 impl<const N: usize> Known<N> {
     /// These bytes.
-    pub(super) const fn new(right: [u8; N]) -> Self {
+    pub(in crate::crypto) const fn new(right: [u8; N]) -> Self {
         #[cfg(test)]
         let wrong = {
             let mut wrong = right;
