@@ -8,7 +8,7 @@ use keyward_pkcs11::ck::Params;
 use keyward_pkcs11::crypto::engine::rsa::RsaKey;
 use keyward_pkcs11::crypto::material::Material;
 use keyward_pkcs11::crypto::mechanism::{Context, Recipe};
-use keyward_pkcs11::crypto::{Row, rsa, rsa_oaep, rsa_pkcs1};
+use keyward_pkcs11::crypto::{Row, rsa_generation, rsa_oaep, rsa_pkcs1};
 
 /// Both halves of a new key.
 struct Key {
@@ -19,7 +19,7 @@ struct Key {
 impl Key {
     fn new(row: &Row) -> Self {
         let recipe = Recipe { modulus_bits: Some(8 * BLOCK as u32), ..Recipe::default() };
-        let pair = rsa::KEY_PAIR_GEN.ops.generate_pair.unwrap()(&recipe).unwrap();
+        let pair = rsa_generation::KEY_PAIR_GEN.ops.generate_pair.unwrap()(&recipe).unwrap();
         let Material::RsaPublic { n, e } = &pair.public else { panic!("no public key") };
         Self { private: context(row, &pair.private), public: RsaKey::public(n, e).unwrap() }
     }
