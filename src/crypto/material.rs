@@ -2,21 +2,12 @@
 //! How it is checked in depth (`RSA_check_key`, point on the curve) is the business of the
 //! algorithm's `prepare` and `import` functions.
 
+pub use super::curve::Curve;
 use super::ml_kem::{self, Set};
+use super::montgomery::Montgomery;
 use crate::ck::{CK_KEY_TYPE, Error, Result};
 use crate::secret::Secret;
-use cryptoki_sys::{CKK_EC, CKK_EC_EDWARDS, CKK_ML_KEM, CKK_RSA};
-
-/// Curves of the short Weierstrass form.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Curve {
-    /// NIST P-256, secp256r1, prime256v1.
-    P256,
-    /// NIST P-384, secp384r1.
-    P384,
-    /// NIST P-521, secp521r1.
-    P521,
-}
+use cryptoki_sys::{CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY, CKK_ML_KEM, CKK_RSA};
 
 /// Private RSA key (PKCS#1, RFC 8017, A.1.2). Numbers are big-endian without leading zeros.
 pub struct RsaPrivate {
@@ -79,6 +70,20 @@ pub enum Material {
     EdPublic(Vec<u8>),
     /// Ed25519 seed (RFC 8032, 5.1.5), 32 bytes.
     EdPrivate(Secret),
+    /// Public key on a curve of the Montgomery form, little-endian.
+    MontgomeryPublic {
+        /// The curve.
+        curve: Montgomery,
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// Private key on a curve of the Montgomery form, little-endian (RFC 7748, 5).
+    MontgomeryPrivate {
+        /// The curve.
+        curve: Montgomery,
+        /// The key.
+        key: Secret,
+    },
     /// Encapsulation key of ML-KEM.
     MlKemPublic {
         /// Its parameter set.
@@ -108,38 +113,8 @@ const ED_PUBLIC: u8 = 6;
 const ED_PRIVATE: u8 = 7;
 const ML_KEM_PUBLIC: u8 = 8;
 const ML_KEM_PRIVATE: u8 = 9;
-
-impl Curve {
-    /// All curves, in the order of their numbers in the encoding.
-    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
-
-    /// Number in the encoding of [`Material`].
-    const fn number(self) -> u8 {
-        match self {
-            Self::P256 => 1,
-            Self::P384 => 2,
-            Self::P521 => 3,
-        }
-    }
-
-    /// Bits of the field and, for these curves, of the order.
-    pub const fn bits(self) -> u32 {
-        match self {
-            Self::P256 => 256,
-            Self::P384 => 384,
-            Self::P521 => 521,
-        }
-    }
-
-    /// Length of a coordinate or a scalar in bytes.
-    pub const fn len(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-}
+const MONTGOMERY_PUBLIC: u8 = 14;
+const MONTGOMERY_PRIVATE: u8 = 15;
 
 impl Material {
     /// The key type that such material belongs to; `None` for bytes, which may be any secret key.
@@ -149,6 +124,7 @@ impl Material {
             Self::RsaPublic { .. } | Self::RsaPrivate(_) => Some(CKK_RSA),
             Self::EcPublic { .. } | Self::EcPrivate { .. } => Some(CKK_EC),
             Self::EdPublic(_) | Self::EdPrivate(_) => Some(CKK_EC_EDWARDS),
+            Self::MontgomeryPublic { .. } | Self::MontgomeryPrivate { .. } => Some(CKK_EC_MONTGOMERY),
             Self::MlKemPublic { .. } | Self::MlKemPrivate(_) => Some(CKK_ML_KEM),
         }
     }
@@ -165,6 +141,7 @@ impl Material {
             Self::RsaPrivate(key) => of(&key.n),
             Self::EcPublic { curve, .. } | Self::EcPrivate { curve, .. } => curve.bits(),
             Self::EdPublic(_) | Self::EdPrivate(_) => 255,
+            Self::MontgomeryPublic { curve, .. } | Self::MontgomeryPrivate { curve, .. } => curve.bits(),
             Self::MlKemPublic { set, .. } => ml_kem::bits(*set),
             Self::MlKemPrivate(key) => ml_kem::bits(key.set),
         }
@@ -186,6 +163,10 @@ impl Material {
             Self::EcPrivate { curve, scalar } => (EC_PRIVATE, curve.number(), vec![scalar.expose()]),
             Self::EdPublic(key) => (ED_PUBLIC, 0, vec![key]),
             Self::EdPrivate(seed) => (ED_PRIVATE, 0, vec![seed.expose()]),
+            Self::MontgomeryPublic { curve, key } => (MONTGOMERY_PUBLIC, curve.number(), vec![key]),
+            Self::MontgomeryPrivate { curve, key } => {
+                (MONTGOMERY_PRIVATE, curve.number(), vec![key.expose()])
+            }
             Self::MlKemPublic { set, key } => (ML_KEM_PUBLIC, set_number(*set), vec![key]),
             Self::MlKemPrivate(key) => {
                 let seed = key.seed.as_ref().map_or(&[][..], Secret::expose);
@@ -222,8 +203,13 @@ impl Material {
         };
         let curve =
             || Curve::ALL.into_iter().find(|curve| curve.number() == number).ok_or(Error::DeviceError);
+        let montgomery = || {
+            Montgomery::ALL.iter().find(|curve| curve.number() == number).copied().ok_or(Error::DeviceError)
+        };
         // Only the kinds with a curve or a parameter set have a number of one.
-        if number != 0 && !matches!(kind, EC_PUBLIC | EC_PRIVATE | ML_KEM_PUBLIC | ML_KEM_PRIVATE) {
+        let numbered =
+            [EC_PUBLIC, EC_PRIVATE, ML_KEM_PUBLIC, ML_KEM_PRIVATE, MONTGOMERY_PUBLIC, MONTGOMERY_PRIVATE];
+        if number != 0 && !numbered.contains(&kind) {
             return Err(Error::DeviceError);
         }
         let material = match kind {
@@ -243,6 +229,10 @@ impl Material {
             EC_PRIVATE => Self::EcPrivate { curve: curve()?, scalar: Secret::from_slice(part()?) },
             ED_PUBLIC => Self::EdPublic(part()?.to_vec()),
             ED_PRIVATE => Self::EdPrivate(Secret::from_slice(part()?)),
+            MONTGOMERY_PUBLIC => Self::MontgomeryPublic { curve: montgomery()?, key: part()?.to_vec() },
+            MONTGOMERY_PRIVATE => {
+                Self::MontgomeryPrivate { curve: montgomery()?, key: Secret::from_slice(part()?) }
+            }
             ML_KEM_PUBLIC => Self::MlKemPublic { set: set_of(number)?, key: part()?.to_vec() },
             ML_KEM_PRIVATE => {
                 let (key, seed) = (Secret::from_slice(part()?), part()?);

@@ -1,11 +1,12 @@
 //! Private keys as PKCS#8 `PrivateKeyInfo` (RFC 5208, RFC 5958), the form in which they are wrapped
-//! (PKCS#11 3.2, 6.7): RSA (RFC 8017, A.1.2), EC (RFC 5915, RFC 5480), Ed25519 (RFC 8410) and ML-KEM (RFC 9935):
+//! (PKCS#11 3.2, 6.7): RSA (RFC 8017, A.1.2), EC (RFC 5915, RFC 5480), Ed25519 and X25519 (RFC 8410) and ML-KEM (RFC 9935):
 //! its seed and its value where the seed is known, and any of the three choices read.
 //!
 //! The reader takes DER and nothing else, and believes no number: what does not fit together is no key.
 
 use super::material::{Curve, Material, RsaPrivate};
 use super::ml_kem::{self, Set};
+use super::montgomery::{self, Montgomery};
 use super::public::ml_kem_oid;
 use super::{der, ec, eddsa, rsa};
 use crate::ck::{Error, Result};
@@ -39,6 +40,9 @@ pub fn encode(key: &Material) -> Result<Secret> {
         }
         Material::EdPrivate(seed) => {
             (vec![eddsa::ed25519_ec_params()], wiped(der::element(der::OCTET_STRING, &[seed.expose()])))
+        }
+        Material::MontgomeryPrivate { curve, key } => {
+            (vec![curve.ec_params()], wiped(der::element(der::OCTET_STRING, &[key.expose()])))
         }
         Material::MlKemPrivate(key) => {
             let value = wiped(der::element(der::OCTET_STRING, &[key.key.expose()]));
@@ -139,6 +143,8 @@ fn read(bytes: &[u8]) -> Option<Material> {
         ec_key(Curve::from_ec_params(params).ok()?, params, private)?
     } else if algorithm == eddsa::ed25519_ec_params() {
         eddsa::import_private(der::content(der::OCTET_STRING, private).ok()?).ok()?
+    } else if let Ok(curve) = Montgomery::from_oid(algorithm) {
+        montgomery::import_private(curve, der::content(der::OCTET_STRING, private).ok()?).ok()?
     } else {
         let sets = [Set::Kem512, Set::Kem768, Set::Kem1024];
         ml_kem_key(sets.into_iter().find(|set| algorithm == ml_kem_oid(*set))?, private)?
@@ -206,6 +212,7 @@ fn same_public(key: &Material, bits: &[u8]) -> Option<()> {
     let same = match super::public_of(key).ok()?? {
         Material::EcPublic { curve, point } => ec::decode_point(curve, claimed).ok()? == point,
         Material::EdPublic(point) => bool::from(point.as_slice().ct_eq(claimed)),
+        Material::MontgomeryPublic { key, .. } => bool::from(key.as_slice().ct_eq(claimed)),
         Material::MlKemPublic { key, .. } => key == claimed,
         Material::RsaPublic { n, e } => {
             der::element(der::SEQUENCE, &[&der::integer(&n), &der::integer(&e)]) == claimed
@@ -225,7 +232,7 @@ mod tests {
         "302e020100300506032b657004220420d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842";
 
     fn keys() -> Vec<Material> {
-        let ec = |curve: Curve| Material::EcPrivate {
+        let of_curve = |curve: Curve| Material::EcPrivate {
             curve,
             scalar: Secret::from_slice(&{
                 let mut scalar = vec![0; curve.len()];
@@ -234,7 +241,11 @@ mod tests {
             }),
         };
         let mut keys = vec![rsa_2048(), Material::EdPrivate(Secret::from_slice(&[7; 32]))];
-        keys.extend(Curve::ALL.map(ec));
+        keys.extend(ec::tests::curves().map(of_curve));
+        keys.extend(Montgomery::ALL.iter().map(|curve| Material::MontgomeryPrivate {
+            curve: *curve,
+            key: Secret::from_slice(&vec![7; curve.len()]),
+        }));
         keys
     }
 

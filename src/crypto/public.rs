@@ -1,7 +1,7 @@
 //! The public half of keys, and its DER form.
 
 use super::ml_kem::{self, Set};
-use super::{Material, der, ec, eddsa};
+use super::{Material, der, ec, eddsa, montgomery};
 use crate::ck::Result;
 
 /// The public key of a private one; a public key's own; none for secret keys.
@@ -16,6 +16,12 @@ pub fn public_of(key: &Material) -> Result<Option<Material>> {
         }
         Material::EdPublic(point) => Material::EdPublic(point.clone()),
         Material::EdPrivate(seed) => Material::EdPublic(eddsa::public_from_seed(seed)?),
+        Material::MontgomeryPublic { curve, key } => {
+            Material::MontgomeryPublic { curve: *curve, key: key.clone() }
+        }
+        Material::MontgomeryPrivate { curve, key } => {
+            Material::MontgomeryPublic { curve: *curve, key: montgomery::public_from_private(*curve, key)? }
+        }
         Material::MlKemPublic { set, key } => Material::MlKemPublic { set: *set, key: key.clone() },
         Material::MlKemPrivate(_) => ml_kem::public_of(key)?,
     }))
@@ -49,10 +55,12 @@ pub fn public_key_info(key: &Material) -> Result<Option<Vec<u8>>> {
         }
         Material::EcPublic { curve, point } => Some(info(&[EC, curve.ec_params()], point)),
         Material::EdPublic(point) => Some(info(&[eddsa::ed25519_ec_params()], point)),
+        Material::MontgomeryPublic { curve, key } => Some(info(&[curve.ec_params()], key)),
         Material::MlKemPublic { set, key } => Some(info(&[ml_kem_oid(*set)], key)),
         Material::RsaPrivate(_)
         | Material::EcPrivate { .. }
         | Material::EdPrivate(_)
+        | Material::MontgomeryPrivate { .. }
         | Material::MlKemPrivate(_) => match public_of(key)? {
             Some(public) => public_key_info(&public)?,
             None => None,
@@ -84,7 +92,7 @@ mod tests {
 
     #[test]
     fn public_key_info_of_an_ec_key_has_its_curve_and_point() {
-        for (curve, scalar, point) in ec::tests::RFC_6979 {
+        for (curve, scalar, point) in ec::tests::KNOWN_KEYS {
             let private = ec::import_private(*curve, &hex(scalar)).unwrap();
             let info = public_key_info(&private).unwrap().unwrap();
             assert!(info.ends_with(&[&[0][..], &hex(point)].concat()));

@@ -89,6 +89,8 @@ pub struct KeyFacts {
     pub wrap_with_trusted: bool,
     /// `CKA_ALWAYS_AUTHENTICATE`.
     pub always_authenticate: bool,
+    /// `CKA_KEYWARD_INDIVISIBLE`.
+    pub indivisible: bool,
     /// `CKA_MODIFIABLE`.
     pub modifiable: bool,
     /// `CKA_COPYABLE`.

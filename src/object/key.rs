@@ -6,7 +6,7 @@ use super::facts::{KeyFacts, State};
 use super::rules::Rules;
 use super::value::Value;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_KEY_TYPE, CK_OBJECT_CLASS, Error, Result};
-use crate::crypto::{self, Curve, Material, ec, eddsa, ml_kem, rsa};
+use crate::crypto::{self, Curve, Material, Montgomery, ec, eddsa, ml_kem, montgomery, rsa};
 use crate::secret::Secret;
 use cryptoki_sys::*;
 use zeroize::Zeroize;
@@ -18,17 +18,8 @@ pub const fn is_key_class(class: CK_OBJECT_CLASS) -> bool {
 
 /// Whether a secret key may have this type.
 pub const fn is_secret_key_type(kind: u64) -> bool {
-    matches!(
-        kind,
-        CKK_AES
-            | CKK_CHACHA20
-            | CKK_GENERIC_SECRET
-            | CKK_SHA_1_HMAC
-            | CKK_SHA224_HMAC
-            | CKK_SHA256_HMAC
-            | CKK_SHA384_HMAC
-            | CKK_SHA512_HMAC
-    )
+    matches!(kind, CKK_AES | CKK_AES_XTS | CKK_CHACHA20 | CKK_DES2 | CKK_DES3 | CKK_GENERIC_SECRET | CKK_HKDF)
+        || crypto::is_mac_key_type(kind)
 }
 
 /// Whether an attribute of a private or secret key is part of its material (footnote 7).
@@ -91,6 +82,15 @@ pub fn take_material(attributes: &mut Attributes) -> Result<Option<Material>> {
             eddsa::check_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
             eddsa::import_private(take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?.expose())?
         }
+        (CKO_PUBLIC_KEY, CKK_EC_MONTGOMERY) => {
+            let curve = Montgomery::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
+            montgomery::import_public(curve, needed(attributes, CKA_EC_POINT)?)?
+        }
+        (CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY) => {
+            let curve = Montgomery::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
+            let value = take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
+            montgomery::import_private(curve, value.expose())?
+        }
         (CKO_PUBLIC_KEY, CKK_ML_KEM) => {
             ml_kem::import_public(parameter_set(attributes)?, needed(attributes, CKA_VALUE)?)?
         }
@@ -152,13 +152,17 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
     let public_half;
     let visible = match material {
         Material::Bytes(secret) => {
-            let len = u64::try_from(secret.len()).map_err(|_| Error::KeySizeRange)?;
-            attributes.set(CKA_VALUE_LEN, Value::Ulong(len));
+            let kind = attributes.number(CKA_KEY_TYPE);
+            if Rules::of(class, kind)?.notes(CKA_VALUE_LEN).is_some() {
+                let len = u64::try_from(secret.len()).map_err(|_| Error::KeySizeRange)?;
+                attributes.set(CKA_VALUE_LEN, Value::Ulong(len));
+            }
             return check(material, attributes);
         }
         Material::RsaPublic { .. }
         | Material::EcPublic { .. }
         | Material::EdPublic(_)
+        | Material::MontgomeryPublic { .. }
         | Material::MlKemPublic { .. } => material,
         _ => {
             public_half = crypto::public_of(material)?.ok_or(Error::GeneralError)?;
@@ -173,23 +177,10 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
                 attributes.set(CKA_MODULUS_BITS, Value::Ulong(u64::from(visible.bits())));
             }
         }
-        Material::EcPublic { curve, point } => {
-            attributes.set_default(CKA_EC_PARAMS, || Value::Bytes(curve.ec_params().to_vec()));
-            if class == CKO_PUBLIC_KEY {
-                attributes.set(
-                    CKA_EC_POINT,
-                    Value::Bytes(crypto::der::element(crypto::der::OCTET_STRING, &[point])),
-                );
-            }
-        }
-        Material::EdPublic(point) => {
-            attributes.set_default(CKA_EC_PARAMS, || Value::Bytes(eddsa::ed25519_ec_params().to_vec()));
-            if class == CKO_PUBLIC_KEY {
-                attributes.set(
-                    CKA_EC_POINT,
-                    Value::Bytes(crypto::der::element(crypto::der::OCTET_STRING, &[point])),
-                );
-            }
+        Material::EcPublic { curve, point } => describe_point(curve.ec_params(), point, class, attributes),
+        Material::EdPublic(point) => describe_point(eddsa::ed25519_ec_params(), point, class, attributes),
+        Material::MontgomeryPublic { curve, key } => {
+            describe_point(curve.ec_params(), key, class, attributes);
         }
         Material::MlKemPublic { set, key } => {
             attributes.set(CKA_PARAMETER_SET, Value::Ulong(ml_kem::number_of(*set)));
@@ -207,6 +198,15 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
         attributes.set(CKA_PUBLIC_KEY_INFO, Value::Bytes(info));
     }
     Ok(())
+}
+
+/// Curve and point of a public key. The point is an OCTET STRING for each form of curve.
+fn describe_point(params: &[u8], point: &[u8], class: CK_OBJECT_CLASS, attributes: &mut Attributes) {
+    attributes.set_default(CKA_EC_PARAMS, || Value::Bytes(params.to_vec()));
+    if class == CKO_PUBLIC_KEY {
+        let point = crypto::der::element(crypto::der::OCTET_STRING, &[point]);
+        attributes.set(CKA_EC_POINT, Value::Bytes(point));
+    }
 }
 
 /// The check value of a secret key. A template that gave an empty one wants none; a key whose type has none
@@ -238,6 +238,10 @@ pub fn public_material(attributes: &Attributes) -> Result<Material> {
             needed(attributes, CKA_EC_POINT)?,
         ),
         Some(CKK_EC_EDWARDS) => eddsa::import_public(needed(attributes, CKA_EC_POINT)?),
+        Some(CKK_EC_MONTGOMERY) => montgomery::import_public(
+            Montgomery::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?,
+            needed(attributes, CKA_EC_POINT)?,
+        ),
         Some(CKK_ML_KEM) => ml_kem::import_public(parameter_set(attributes)?, needed(attributes, CKA_VALUE)?),
         _ => Err(Error::KeyTypeInconsistent),
     }
@@ -249,6 +253,7 @@ pub fn secret_attribute(material: &Material, cka: CK_ATTRIBUTE_TYPE) -> Option<S
         (Material::Bytes(secret), CKA_VALUE) => secret,
         (Material::EcPrivate { scalar, .. }, CKA_VALUE) => scalar,
         (Material::EdPrivate(seed), CKA_VALUE) => seed,
+        (Material::MontgomeryPrivate { key, .. }, CKA_VALUE) => key,
         (Material::MlKemPrivate(key), CKA_VALUE) => &key.key,
         (Material::MlKemPrivate(key), CKA_SEED) => key.seed.as_ref()?,
         (Material::RsaPrivate(key), CKA_PRIVATE_EXPONENT) => &key.d,

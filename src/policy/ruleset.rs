@@ -150,7 +150,7 @@ pub(super) struct When {
 
 /// A set of named curves.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct CurveSet(u8);
+pub(super) struct CurveSet(u16);
 
 impl Ruleset {
     /// The text of a shipped policy.

@@ -26,14 +26,37 @@ pub enum NamedCurve {
     X25519 = 5,
     /// X448.
     X448 = 6,
+    /// NIST P-224.
+    P224 = 7,
+    /// secp256k1.
+    Secp256k1 = 8,
+    /// brainpoolP256r1.
+    BrainpoolP256r1 = 9,
+    /// brainpoolP384r1.
+    BrainpoolP384r1 = 10,
+    /// brainpoolP512r1.
+    BrainpoolP512r1 = 11,
+}
+
+impl From<Curve> for NamedCurve {
+    fn from(curve: Curve) -> Self {
+        match curve {
+            Curve::P256 => Self::P256,
+            Curve::P384 => Self::P384,
+            Curve::P521 => Self::P521,
+            Curve::P224 => Self::P224,
+            Curve::Secp256k1 => Self::Secp256k1,
+            Curve::BrainpoolP256r1 => Self::BrainpoolP256r1,
+            Curve::BrainpoolP384r1 => Self::BrainpoolP384r1,
+            Curve::BrainpoolP512r1 => Self::BrainpoolP512r1,
+        }
+    }
 }
 
 /// The curve of a key, if it has one and it is known.
 pub fn curve(facts: &KeyFacts) -> Option<NamedCurve> {
     match (facts.key_type?, facts.curve, facts.bits) {
-        (CKK_EC, Some(Curve::P256), _) => Some(NamedCurve::P256),
-        (CKK_EC, Some(Curve::P384), _) => Some(NamedCurve::P384),
-        (CKK_EC, Some(Curve::P521), _) => Some(NamedCurve::P521),
+        (CKK_EC, Some(curve), _) => Some(curve.into()),
         (CKK_EC_EDWARDS, _, 253..=256) => Some(NamedCurve::Ed25519),
         (CKK_EC_EDWARDS, _, 446..=456) => Some(NamedCurve::Ed448),
         (CKK_EC_MONTGOMERY, _, 253..=256) => Some(NamedCurve::X25519),

@@ -169,6 +169,7 @@ pub(super) fn facts(
         trusted: false,
         wrap_with_trusted: flag(&key.wrap_with_trusted, false),
         always_authenticate: false,
+        indivisible: false,
         modifiable: true,
         copyable: true,
         destroyable: true,
@@ -214,17 +215,22 @@ fn everyday_bits(key_type: CK_KEY_TYPE) -> u32 {
 
 fn curve_bits(curve: NamedCurve) -> u32 {
     match curve {
-        NamedCurve::P256 => 256,
-        NamedCurve::P384 => 384,
+        NamedCurve::P224 => 224,
+        NamedCurve::P256 | NamedCurve::Secp256k1 | NamedCurve::BrainpoolP256r1 => 256,
+        NamedCurve::P384 | NamedCurve::BrainpoolP384r1 => 384,
+        NamedCurve::BrainpoolP512r1 => 512,
         NamedCurve::P521 => 521,
         NamedCurve::Ed25519 | NamedCurve::X25519 => 255,
         NamedCurve::Ed448 | NamedCurve::X448 => 448,
     }
 }
 
+/// The curve that is named, or else the first of this size, which is that of NIST.
 fn named_or_sized(named: Option<NamedCurve>, bits: u32) -> Option<Curve> {
-    let bits = named.map_or(bits, curve_bits);
-    Curve::ALL.into_iter().find(|curve| curve.bits() == bits)
+    Curve::ALL.into_iter().find(|curve| match named {
+        Some(named) => NamedCurve::from(*curve) == named,
+        None => curve.bits() == bits,
+    })
 }
 
 /// The usage attributes by which a key of this class serves a purpose.

@@ -72,6 +72,17 @@ impl Word for KeyType {
         ("sha256-hmac", Self(CKK_SHA256_HMAC)),
         ("sha384-hmac", Self(CKK_SHA384_HMAC)),
         ("sha512-hmac", Self(CKK_SHA512_HMAC)),
+        ("sha512-224-hmac", Self(CKK_SHA512_224_HMAC)),
+        ("sha512-256-hmac", Self(CKK_SHA512_256_HMAC)),
+        ("sha512-t-hmac", Self(CKK_SHA512_T_HMAC)),
+        ("sha3-224-hmac", Self(CKK_SHA3_224_HMAC)),
+        ("sha3-256-hmac", Self(CKK_SHA3_256_HMAC)),
+        ("sha3-384-hmac", Self(CKK_SHA3_384_HMAC)),
+        ("sha3-512-hmac", Self(CKK_SHA3_512_HMAC)),
+        ("blake2b-160-hmac", Self(CKK_BLAKE2B_160_HMAC)),
+        ("blake2b-256-hmac", Self(CKK_BLAKE2B_256_HMAC)),
+        ("blake2b-384-hmac", Self(CKK_BLAKE2B_384_HMAC)),
+        ("blake2b-512-hmac", Self(CKK_BLAKE2B_512_HMAC)),
         ("ml-kem", Self(CKK_ML_KEM)),
         ("ml-dsa", Self(CKK_ML_DSA)),
         ("slh-dsa", Self(CKK_SLH_DSA)),
@@ -91,10 +102,16 @@ impl Word for NamedCurve {
         ("Ed448", Self::Ed448),
         ("X25519", Self::X25519),
         ("X448", Self::X448),
+        ("P-224", Self::P224),
+        ("secp256k1", Self::Secp256k1),
+        ("brainpoolP256r1", Self::BrainpoolP256r1),
+        ("brainpoolP384r1", Self::BrainpoolP384r1),
+        ("brainpoolP512r1", Self::BrainpoolP512r1),
         ("secp256r1", Self::P256),
         ("prime256v1", Self::P256),
         ("secp384r1", Self::P384),
         ("secp521r1", Self::P521),
+        ("secp224r1", Self::P224),
     ];
 }
 
@@ -253,6 +270,16 @@ mod tests {
         assert_eq!(duration_text(900), "15m");
         assert_eq!(duration_text(730 * 86_400), "2y");
         assert_eq!(duration_text(1), "1s");
+    }
+
+    #[test]
+    fn every_name_of_a_curve_is_a_word() {
+        for curve in crate::crypto::Curve::ALL {
+            assert_eq!(NamedCurve::from(curve).name(), curve.names()[0]);
+            for name in curve.names() {
+                assert_eq!(NamedCurve::of(name), Some(curve.into()));
+            }
+        }
     }
 
     #[test]

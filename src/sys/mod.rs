@@ -6,6 +6,7 @@
 pub mod abi;
 pub mod aws_lc;
 pub mod clock;
+pub mod derivation_params;
 pub mod fork;
 pub mod fork_gate;
 pub mod hardware_random;

@@ -5,5 +5,6 @@
 //! is not here.
 
 pub use crate::sys::aws_lc::{
-    Answer, Failure, aead, ccm, cipher, digest, ec, ed25519, hash_state, key_wrap, mac, ml_kem, numbers, rsa,
+    Answer, Failure, aead, ccm, chacha20, cipher, cmac, derivation, digest, ec, ed25519, hash_state,
+    key_wrap, mac, ml_kem, numbers, rsa, x25519, xts,
 };

@@ -9,8 +9,8 @@ use aws_lc_sys::{
     EC_KEY_check_key, EC_KEY_get0_group, EC_KEY_get0_public_key, EC_KEY_new_by_curve_name,
     EC_KEY_set_private_key, EC_KEY_set_public_key, EC_POINT_mul, EC_POINT_new, EC_POINT_oct2point,
     EC_POINT_point2oct, ECDH_compute_key, ECDSA_SIG_get0_r, ECDSA_SIG_get0_s, ECDSA_SIG_new, ECDSA_SIG_set0,
-    ECDSA_do_sign, ECDSA_do_verify, NID_X9_62_prime256v1, NID_secp384r1, NID_secp521r1,
-    point_conversion_form_t,
+    ECDSA_do_sign, ECDSA_do_verify, NID_X9_62_prime256v1, NID_brainpoolP256r1, NID_brainpoolP384r1,
+    NID_brainpoolP512r1, NID_secp224r1, NID_secp256k1, NID_secp384r1, NID_secp521r1, point_conversion_form_t,
 };
 use std::mem;
 use std::ptr;
@@ -24,6 +24,16 @@ pub enum Group {
     P384,
     /// NIST P-521.
     P521,
+    /// NIST P-224.
+    P224,
+    /// secp256k1.
+    Secp256k1,
+    /// brainpoolP256r1.
+    BrainpoolP256r1,
+    /// brainpoolP384r1.
+    BrainpoolP384r1,
+    /// brainpoolP512r1.
+    BrainpoolP512r1,
 }
 
 owner! {
@@ -50,8 +60,10 @@ impl Group {
     /// Length of a coordinate and of a scalar in bytes.
     pub const fn len(self) -> usize {
         match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
+            Self::P224 => 28,
+            Self::P256 | Self::Secp256k1 | Self::BrainpoolP256r1 => 32,
+            Self::P384 | Self::BrainpoolP384r1 => 48,
+            Self::BrainpoolP512r1 => 64,
             Self::P521 => 66,
         }
     }
@@ -66,6 +78,11 @@ impl Group {
             Self::P256 => NID_X9_62_prime256v1,
             Self::P384 => NID_secp384r1,
             Self::P521 => NID_secp521r1,
+            Self::P224 => NID_secp224r1,
+            Self::Secp256k1 => NID_secp256k1,
+            Self::BrainpoolP256r1 => NID_brainpoolP256r1,
+            Self::BrainpoolP384r1 => NID_brainpoolP384r1,
+            Self::BrainpoolP512r1 => NID_brainpoolP512r1,
         }
     }
 }

@@ -17,7 +17,10 @@ mod owner;
 
 pub mod aead;
 pub mod ccm;
+pub mod chacha20;
 pub mod cipher;
+pub mod cmac;
+pub mod derivation;
 pub mod digest;
 pub mod ec;
 pub mod ed25519;
@@ -27,5 +30,7 @@ pub mod mac;
 pub mod ml_kem;
 pub mod numbers;
 pub mod rsa;
+pub mod x25519;
+pub mod xts;
 
 pub use error::{Answer, Failure};
