@@ -147,7 +147,7 @@ const fn unwrapped(session: SessionHandle) -> Birth {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{decrypt, encrypt, keys, object, session, slot};
+    use crate::api::{decrypt, derive, encrypt, keys, object, session, slot};
     use crate::ck::raw::{RawValue, ulong_to_bytes};
     use crate::ck::{CK_ATTRIBUTE_TYPE, CK_MECHANISM_TYPE, Params};
     use crate::policy::Ruleset;
@@ -283,8 +283,8 @@ mod tests {
             let aes = keys::generate_key(m, s, Mechanism::plain(CKM_AES_KEY_GEN), aes.into()).unwrap();
             let params = Params::StringData(vec![7; 32].into());
             let mechanism = Mechanism { ckm: CKM_AES_ECB_ENCRYPT_DATA, params };
-            let refused = keys::derive_key(m, s, mechanism, aes, open(CKK_DES3, vec![]));
-            assert_eq!(refused, Err(Error::TemplateInconsistent));
+            let refused = derive::derive_key(m, s, mechanism, aes, &open(CKK_DES3, vec![]), &[]);
+            assert_eq!(refused.unwrap_err().error, Error::TemplateInconsistent);
         });
     }
 

@@ -128,6 +128,22 @@ pub enum Params {
     TlsKdf(TlsKdf),
     /// `CK_TLS_MAC_PARAMS`.
     TlsMac(TlsMac),
+    /// `CK_SIGN_ADDITIONAL_CONTEXT` (PKCS#11 3.2, ML-DSA). Absent where the caller has none ([`Params::None`]).
+    SignatureContext {
+        /// `CKH_HEDGE_PREFERRED`, ...
+        hedge: CK_ULONG,
+        /// The context, at most 255 bytes.
+        context: Vec<u8>,
+    },
+    /// `CK_HASH_SIGN_ADDITIONAL_CONTEXT` (PKCS#11 3.2, ML-DSA).
+    HashSignatureContext {
+        /// `CKH_HEDGE_PREFERRED`, ...
+        hedge: CK_ULONG,
+        /// The context, at most 255 bytes.
+        context: Vec<u8>,
+        /// `CKM_SHA256`, ...: what made the caller's digest.
+        hash: CK_MECHANISM_TYPE,
+    },
 }
 
 impl Params {
@@ -209,4 +225,8 @@ pub enum Shape {
     TlsKdf,
     /// `CK_TLS_MAC_PARAMS`.
     TlsMac,
+    /// Nothing, or `CK_SIGN_ADDITIONAL_CONTEXT`.
+    SignatureContext,
+    /// `CK_HASH_SIGN_ADDITIONAL_CONTEXT`.
+    HashSignatureContext,
 }

@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(derive(16, &of(CKK_CHACHA20, None)), Some(Error::DataLenRange));
         assert_eq!(derive(16, &of(CKK_AES, None)), Some(Error::TemplateIncomplete));
         assert_eq!(derive(16, &of(CKK_GENERIC_SECRET, Some(0))), Some(Error::KeySizeRange));
-        assert_eq!(derive(1024, &of(CKK_GENERIC_SECRET, None)), Some(Error::KeySizeRange));
+        assert_eq!(derive(MAX_LEN_DERIVED + BLOCK, &of(CKK_GENERIC_SECRET, None)), Some(Error::KeySizeRange));
         let other = Params::Iv(vec![0; 16]);
         for row in [&AES_ECB_ENCRYPT_DATA, &AES_CBC_ENCRYPT_DATA] {
             let refused = derived(row, AES_128, &other, &of(CKK_AES, Some(16))).err();

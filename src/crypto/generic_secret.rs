@@ -84,9 +84,10 @@ pub const SECRET_KEY_TYPES: &[CK_KEY_TYPE] = &[
     CKK_BLAKE2B_512_HMAC,
 ];
 
-pub(super) type Generate = fn(&Recipe) -> Result<Material>;
+type Generate = fn(&Recipe) -> Result<Material>;
 
-pub(super) const fn hmac_row(
+/// A row that makes keys of one type, of any length.
+pub(super) const fn any_len_row(
     ckm: CK_MECHANISM_TYPE,
     key_types: &'static [CK_KEY_TYPE],
     generate: Generate,
@@ -125,7 +126,7 @@ pub(super) fn generate(key_type: CK_KEY_TYPE, recipe: &Recipe) -> Result<Materia
     Ok(Material::Bytes(secret))
 }
 
-/// A generic secret or the key of a MAC, of a caller's bytes: 1..=512 of them, and 64 at most for BLAKE2b
+/// A generic secret or the key of a MAC, of a caller's bytes: 1..=1024 of them, and 64 at most for BLAKE2b
 /// (`CKR_ATTRIBUTE_VALUE_INVALID` otherwise).
 pub fn import(key_type: CK_KEY_TYPE, bytes: &[u8]) -> Result<Material> {
     if fits(key_type, bytes.len()) {
@@ -184,7 +185,10 @@ mod tests {
         assert_eq!(make(&of_len(65)).err(), Some(Error::KeySizeRange));
         assert!(import(CKK_BLAKE2B_512_HMAC, &[1; 64]).is_ok());
         assert_eq!(import(CKK_BLAKE2B_512_HMAC, &[1; 65]).err(), Some(Error::AttributeValueInvalid));
-        assert!(import(CKK_SHA3_512_HMAC, &[1; 512]).is_ok());
-        assert_eq!(import(CKK_SHA3_512_HMAC, &[1; 513]).err(), Some(Error::AttributeValueInvalid));
+        assert!(import(CKK_SHA3_512_HMAC, &[1; MAX_KEY_LEN as usize]).is_ok());
+        assert_eq!(
+            import(CKK_SHA3_512_HMAC, &[1; MAX_KEY_LEN as usize + 1]).err(),
+            Some(Error::AttributeValueInvalid)
+        );
     }
 }

@@ -18,7 +18,7 @@ pub static DERIVE: Row = row(CKM_HKDF_DERIVE, &TO_KEY);
 /// CKM_HKDF_DATA. PKCS#11 3.2, HKDF mechanisms.
 pub static DATA: Row = row(CKM_HKDF_DATA, &TO_DATA);
 /// CKM_HKDF_KEY_GEN. PKCS#11 3.2, HKDF mechanisms.
-pub static KEY_GEN: Row = generic_secret::hmac_row(CKM_HKDF_KEY_GEN, &[CKK_HKDF], |recipe| {
+pub static KEY_GEN: Row = generic_secret::any_len_row(CKM_HKDF_KEY_GEN, &[CKK_HKDF], |recipe| {
     generic_secret::generate(CKK_HKDF, recipe)
 });
 

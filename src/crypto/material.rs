@@ -5,9 +5,10 @@
 pub use super::curve::Curve;
 use super::ml_kem::{self, Set};
 use super::montgomery::Montgomery;
+use super::{ml_dsa, slh_dsa};
 use crate::ck::{CK_KEY_TYPE, Error, Result};
 use crate::secret::Secret;
-use cryptoki_sys::{CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY, CKK_ML_KEM, CKK_RSA};
+use cryptoki_sys::{CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY, CKK_ML_DSA, CKK_ML_KEM, CKK_RSA, CKK_SLH_DSA};
 
 /// Private RSA key (PKCS#1, RFC 8017, A.1.2). Numbers are big-endian without leading zeros.
 pub struct RsaPrivate {
@@ -36,6 +37,16 @@ pub struct MlKemPrivate {
     /// The decapsulation key, with the encapsulation key in it.
     pub key: Secret,
     /// d and z, 64 bytes, where they are known.
+    pub seed: Option<Secret>,
+}
+
+/// Private key of ML-DSA (FIPS 204).
+pub struct MlDsaPrivate {
+    /// Its parameter set.
+    pub set: ml_dsa::Set,
+    /// The private key, sk.
+    pub key: Secret,
+    /// The seed that it follows from, xi, 32 bytes, where it is known.
     pub seed: Option<Secret>,
 }
 
@@ -93,6 +104,29 @@ pub enum Material {
     },
     /// Decapsulation key of ML-KEM.
     MlKemPrivate(Box<MlKemPrivate>),
+    /// Public key of ML-DSA.
+    MlDsaPublic {
+        /// Its parameter set.
+        set: ml_dsa::Set,
+        /// The key, pk.
+        key: Vec<u8>,
+    },
+    /// Private key of ML-DSA.
+    MlDsaPrivate(Box<MlDsaPrivate>),
+    /// Public key of SLH-DSA.
+    SlhDsaPublic {
+        /// Its parameter set.
+        set: slh_dsa::Set,
+        /// PK.seed and PK.root (FIPS 205, 9.1).
+        key: Vec<u8>,
+    },
+    /// Private key of SLH-DSA.
+    SlhDsaPrivate {
+        /// Its parameter set.
+        set: slh_dsa::Set,
+        /// SK.seed, SK.prf, PK.seed and PK.root (FIPS 205, 9.1).
+        key: Secret,
+    },
 }
 
 /// A new key pair.
@@ -115,6 +149,10 @@ const ML_KEM_PUBLIC: u8 = 8;
 const ML_KEM_PRIVATE: u8 = 9;
 const MONTGOMERY_PUBLIC: u8 = 14;
 const MONTGOMERY_PRIVATE: u8 = 15;
+const ML_DSA_PUBLIC: u8 = 10;
+const ML_DSA_PRIVATE: u8 = 11;
+const SLH_DSA_PUBLIC: u8 = 12;
+const SLH_DSA_PRIVATE: u8 = 13;
 
 impl Material {
     /// The key type that such material belongs to; `None` for bytes, which may be any secret key.
@@ -126,6 +164,8 @@ impl Material {
             Self::EdPublic(_) | Self::EdPrivate(_) => Some(CKK_EC_EDWARDS),
             Self::MontgomeryPublic { .. } | Self::MontgomeryPrivate { .. } => Some(CKK_EC_MONTGOMERY),
             Self::MlKemPublic { .. } | Self::MlKemPrivate(_) => Some(CKK_ML_KEM),
+            Self::MlDsaPublic { .. } | Self::MlDsaPrivate(_) => Some(CKK_ML_DSA),
+            Self::SlhDsaPublic { .. } | Self::SlhDsaPrivate { .. } => Some(CKK_SLH_DSA),
         }
     }
 
@@ -144,6 +184,9 @@ impl Material {
             Self::MontgomeryPublic { curve, .. } | Self::MontgomeryPrivate { curve, .. } => curve.bits(),
             Self::MlKemPublic { set, .. } => ml_kem::bits(*set),
             Self::MlKemPrivate(key) => ml_kem::bits(key.set),
+            Self::MlDsaPublic { set, .. } => ml_dsa::bits(*set),
+            Self::MlDsaPrivate(key) => ml_dsa::bits(key.set),
+            Self::SlhDsaPublic { set, .. } | Self::SlhDsaPrivate { set, .. } => slh_dsa::bits(*set),
         }
     }
 
@@ -172,6 +215,13 @@ impl Material {
                 let seed = key.seed.as_ref().map_or(&[][..], Secret::expose);
                 (ML_KEM_PRIVATE, set_number(key.set), vec![key.key.expose(), seed])
             }
+            Self::MlDsaPublic { set, key } => (ML_DSA_PUBLIC, dsa_number(*set), vec![key]),
+            Self::MlDsaPrivate(key) => {
+                let seed = key.seed.as_ref().map_or(&[][..], Secret::expose);
+                (ML_DSA_PRIVATE, dsa_number(key.set), vec![key.key.expose(), seed])
+            }
+            Self::SlhDsaPublic { set, key } => (SLH_DSA_PUBLIC, slh_number(*set), vec![key]),
+            Self::SlhDsaPrivate { set, key } => (SLH_DSA_PRIVATE, slh_number(*set), vec![key.expose()]),
         };
         let len = 2 + parts.iter().map(|part| 4 + part.len()).sum::<usize>();
         let mut encoded = Secret::zeroed(len);
@@ -207,9 +257,20 @@ impl Material {
             Montgomery::ALL.iter().find(|curve| curve.number() == number).copied().ok_or(Error::DeviceError)
         };
         // Only the kinds with a curve or a parameter set have a number of one.
-        let numbered =
-            [EC_PUBLIC, EC_PRIVATE, ML_KEM_PUBLIC, ML_KEM_PRIVATE, MONTGOMERY_PUBLIC, MONTGOMERY_PRIVATE];
-        if number != 0 && !numbered.contains(&kind) {
+        let numbered = matches!(
+            kind,
+            EC_PUBLIC
+                | EC_PRIVATE
+                | ML_KEM_PUBLIC
+                | ML_KEM_PRIVATE
+                | ML_DSA_PUBLIC
+                | ML_DSA_PRIVATE
+                | SLH_DSA_PUBLIC
+                | SLH_DSA_PRIVATE
+                | MONTGOMERY_PUBLIC
+                | MONTGOMERY_PRIVATE
+        );
+        if number != 0 && !numbered {
             return Err(Error::DeviceError);
         }
         let material = match kind {
@@ -239,6 +300,16 @@ impl Material {
                 let seed = (!seed.is_empty()).then(|| Secret::from_slice(seed));
                 Self::MlKemPrivate(Box::new(MlKemPrivate { set: set_of(number)?, key, seed }))
             }
+            ML_DSA_PUBLIC => Self::MlDsaPublic { set: dsa_set(number)?, key: part()?.to_vec() },
+            ML_DSA_PRIVATE => {
+                let (key, seed) = (Secret::from_slice(part()?), part()?);
+                let seed = (!seed.is_empty()).then(|| Secret::from_slice(seed));
+                Self::MlDsaPrivate(Box::new(MlDsaPrivate { set: dsa_set(number)?, key, seed }))
+            }
+            SLH_DSA_PUBLIC => Self::SlhDsaPublic { set: slh_set(number)?, key: part()?.to_vec() },
+            SLH_DSA_PRIVATE => {
+                Self::SlhDsaPrivate { set: slh_set(number)?, key: Secret::from_slice(part()?) }
+            }
             _ => return Err(Error::DeviceError),
         };
         if rest.is_empty() { Ok(material) } else { Err(Error::DeviceError) }
@@ -259,6 +330,28 @@ fn set_of(number: u8) -> Result<Set> {
     sets.into_iter().find(|set| set_number(*set) == number).ok_or(Error::DeviceError)
 }
 
+/// The same for ML-DSA.
+const fn dsa_number(set: ml_dsa::Set) -> u8 {
+    match set {
+        ml_dsa::Set::Dsa44 => 1,
+        ml_dsa::Set::Dsa65 => 2,
+        ml_dsa::Set::Dsa87 => 3,
+    }
+}
+
+fn dsa_set(number: u8) -> Result<ml_dsa::Set> {
+    ml_dsa::Set::ALL.into_iter().find(|set| dsa_number(*set) == number).ok_or(Error::DeviceError)
+}
+
+/// The same for SLH-DSA: 1 to 12, in the order of [`slh_dsa::Set::ALL`].
+const fn slh_number(set: slh_dsa::Set) -> u8 {
+    set as u8 + 1
+}
+
+fn slh_set(number: u8) -> Result<slh_dsa::Set> {
+    slh_dsa::Set::ALL.into_iter().find(|set| slh_number(*set) == number).ok_or(Error::DeviceError)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -271,6 +364,39 @@ mod tests {
             panic!("another kind of key came back");
         };
         assert_eq!((curve, scalar.expose()), (Curve::P521, &[7; 66][..]));
+    }
+
+    #[test]
+    fn every_parameter_set_is_encoded_and_decoded_unchanged() {
+        let mut keys = Vec::new();
+        for set in ml_dsa::Set::ALL {
+            keys.push(Material::MlDsaPublic { set, key: vec![1; 9] });
+            for seed in [None, Some(Secret::from_slice(&[2; 32]))] {
+                let key = Secret::from_slice(&[3; 9]);
+                keys.push(Material::MlDsaPrivate(Box::new(MlDsaPrivate { set, key, seed })));
+            }
+        }
+        for set in slh_dsa::Set::ALL {
+            keys.push(Material::SlhDsaPublic { set, key: vec![4; 9] });
+            keys.push(Material::SlhDsaPrivate { set, key: Secret::from_slice(&[5; 9]) });
+        }
+        let mut numbers = Vec::new();
+        for key in keys {
+            let encoded = key.encode();
+            let back = Material::decode(encoded.expose()).unwrap();
+            assert_eq!(back.encode().expose(), encoded.expose());
+            assert_eq!((back.key_type(), back.bits()), (key.key_type(), key.bits()));
+            numbers.push((encoded.expose()[0], encoded.expose()[1]));
+            for number in [0, 13] {
+                let mut wrong = encoded.expose().to_vec();
+                wrong[1] = number;
+                assert!(Material::decode(&wrong).is_err());
+            }
+        }
+        // These numbers stand on disk.
+        assert_eq!(numbers[..4], [(10, 1), (11, 1), (11, 1), (10, 2)]);
+        assert_eq!(numbers[9..12], [(12, 1), (13, 1), (12, 2)]);
+        assert_eq!(numbers.last(), Some(&(13, 12)));
     }
 
     #[test]

@@ -40,9 +40,12 @@ mod iv;
 pub mod joining;
 pub mod material;
 pub mod mechanism;
+mod message_hash;
 mod messages;
+pub mod ml_dsa;
 pub mod ml_kem;
 pub mod montgomery;
+pub mod parameter_set;
 pub mod pbkdf2;
 pub mod pkcs8;
 mod public;
@@ -59,6 +62,8 @@ pub mod rsa_raw;
 mod rsa_unpad;
 pub mod seal;
 pub mod self_test;
+mod signature_context;
+pub mod slh_dsa;
 mod start;
 pub mod table;
 #[cfg(test)]
@@ -68,9 +73,10 @@ pub mod triple_des;
 use crate::ck::{CK_KEY_TYPE, Result};
 use crate::secret::Secret;
 use cryptoki_sys::{CKK_AES, CKK_AES_XTS, CKK_CHACHA20, CKK_DES2, CKK_DES3};
-pub use material::{Curve, Material, MlKemPrivate, Pair, RsaPrivate};
+pub use material::{Curve, Material, MlDsaPrivate, MlKemPrivate, Pair, RsaPrivate};
 pub use mechanism::{Context, Ops, Row};
 pub use montgomery::Montgomery;
+pub use parameter_set::ParameterSet;
 
 /// Whether keys of this type are for one MAC that is made of a hash function.
 pub const fn is_mac_key_type(kind: CK_KEY_TYPE) -> bool {

@@ -3,9 +3,10 @@
 //! A family is tested once, on the way to its first key or digest. There is no lock: two threads may
 //! both run a test, and a fork in the middle of one leaves nothing behind. A failed test is for good.
 
-use super::blake2b;
 mod ciphers;
+mod post_quantum;
 
+use super::blake2b;
 use super::digest::Hash;
 use super::engine::Answer;
 use super::engine::aead::{AeadKey, Algorithm, TAG};
@@ -51,8 +52,14 @@ pub enum Family {
     KeyWrap,
     /// Triple DES.
     TripleDes,
+    /// SHAKE.
+    Keccak,
     /// ML-KEM.
     MlKem,
+    /// ML-DSA.
+    MlDsa,
+    /// SLH-DSA.
+    SlhDsa,
     /// ECDSA and ECDH on P-256, P-384 and P-521.
     Ec,
     /// ECDSA and ECDH on the curves that have no code of their own.
@@ -77,7 +84,7 @@ static STATES: [AtomicU8; Family::ALL.len()] = [const { AtomicU8::new(UNTESTED) 
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 24] = [
         Self::Digest,
         Self::Hmac,
         Self::Blake2b,
@@ -91,7 +98,10 @@ impl Family {
         Self::ChaCha20Poly1305,
         Self::KeyWrap,
         Self::TripleDes,
+        Self::Keccak,
         Self::MlKem,
+        Self::MlDsa,
+        Self::SlhDsa,
         Self::Ec,
         Self::EcGeneric,
         Self::Eddsa,
@@ -117,7 +127,10 @@ impl Family {
             Self::ChaCha20Poly1305 => chacha20_poly1305(),
             Self::KeyWrap => key_wrap(),
             Self::TripleDes => ciphers::triple_des(),
+            Self::Keccak => post_quantum::keccak(),
             Self::MlKem => ml_kem(),
+            Self::MlDsa => Ok(post_quantum::ml_dsa() == Ok(true)),
+            Self::SlhDsa => Ok(post_quantum::slh_dsa() == Ok(true)),
             Self::Ec => ec(),
             Self::EcGeneric => ec_generic(),
             Self::Eddsa => eddsa(),

@@ -6,7 +6,9 @@ use super::facts::{KeyFacts, State};
 use super::rules::Rules;
 use super::value::Value;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_KEY_TYPE, CK_OBJECT_CLASS, Error, Result};
-use crate::crypto::{self, Curve, Material, Montgomery, ec, eddsa, ml_kem, montgomery, rsa};
+use crate::crypto::{
+    self, Curve, Material, Montgomery, ParameterSet, ec, eddsa, ml_dsa, ml_kem, montgomery, rsa, slh_dsa,
+};
 use crate::secret::Secret;
 use cryptoki_sys::*;
 use zeroize::Zeroize;
@@ -91,12 +93,17 @@ pub fn take_material(attributes: &mut Attributes) -> Result<Option<Material>> {
             let value = take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
             montgomery::import_private(curve, value.expose())?
         }
-        (CKO_PUBLIC_KEY, CKK_ML_KEM) => {
-            ml_kem::import_public(parameter_set(attributes)?, needed(attributes, CKA_VALUE)?)?
-        }
-        (CKO_PRIVATE_KEY, CKK_ML_KEM) => {
+        (CKO_PUBLIC_KEY, CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => public_material(attributes)?,
+        (CKO_PRIVATE_KEY, CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => {
             let (seed, value) = (take(attributes, CKA_SEED), take(attributes, CKA_VALUE));
-            ml_kem::import_private(parameter_set(attributes)?, seed.as_ref(), value.as_ref())?
+            let (seed, value) = (seed.as_ref(), value.as_ref());
+            match parameter_set(attributes)? {
+                ParameterSet::MlKem(set) => ml_kem::import_private(set, seed, value)?,
+                ParameterSet::MlDsa(set) => ml_dsa::import_private(set, seed, value)?,
+                ParameterSet::SlhDsa(set) => {
+                    slh_dsa::import_private(set, value.ok_or(Error::TemplateIncomplete)?.expose())?
+                }
+            }
         }
         (CKO_SECRET_KEY, kind) => {
             let value = take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
@@ -124,9 +131,11 @@ fn take_rsa_private(attributes: &mut Attributes) -> Result<Material> {
     })
 }
 
-/// `CKA_PARAMETER_SET` of an ML-KEM key.
-fn parameter_set(attributes: &Attributes) -> Result<ml_kem::Set> {
-    ml_kem::set_of(attributes.number(CKA_PARAMETER_SET).ok_or(Error::TemplateIncomplete)?)
+/// `CKA_PARAMETER_SET` of a key of this type. `CKR_PARAMETER_SET_NOT_SUPPORTED` for a number that names none.
+fn parameter_set(attributes: &Attributes) -> Result<ParameterSet> {
+    let number = attributes.number(CKA_PARAMETER_SET).ok_or(Error::TemplateIncomplete)?;
+    let key_type = attributes.number(CKA_KEY_TYPE).ok_or(Error::TemplateIncomplete)?;
+    ParameterSet::of(key_type, number).ok_or(Error::ParameterSetNotSupported)
 }
 
 fn needed(attributes: &Attributes, cka: CK_ATTRIBUTE_TYPE) -> Result<&[u8]> {
@@ -163,7 +172,9 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
         | Material::EcPublic { .. }
         | Material::EdPublic(_)
         | Material::MontgomeryPublic { .. }
-        | Material::MlKemPublic { .. } => material,
+        | Material::MlKemPublic { .. }
+        | Material::MlDsaPublic { .. }
+        | Material::SlhDsaPublic { .. } => material,
         _ => {
             public_half = crypto::public_of(material)?.ok_or(Error::GeneralError)?;
             &public_half
@@ -183,10 +194,13 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
             describe_point(curve.ec_params(), key, class, attributes);
         }
         Material::MlKemPublic { set, key } => {
-            attributes.set(CKA_PARAMETER_SET, Value::Ulong(ml_kem::number_of(*set)));
-            if class == CKO_PUBLIC_KEY {
-                attributes.set(CKA_VALUE, Value::Bytes(key.clone()));
-            }
+            describe_set(ParameterSet::MlKem(*set), key, class, attributes);
+        }
+        Material::MlDsaPublic { set, key } => {
+            describe_set(ParameterSet::MlDsa(*set), key, class, attributes);
+        }
+        Material::SlhDsaPublic { set, key } => {
+            describe_set(ParameterSet::SlhDsa(*set), key, class, attributes);
         }
         _ => return Err(Error::GeneralError),
     }
@@ -206,6 +220,13 @@ fn describe_point(params: &[u8], point: &[u8], class: CK_OBJECT_CLASS, attribute
     if class == CKO_PUBLIC_KEY {
         let point = crypto::der::element(crypto::der::OCTET_STRING, &[point]);
         attributes.set(CKA_EC_POINT, Value::Bytes(point));
+    }
+}
+
+fn describe_set(set: ParameterSet, public: &[u8], class: CK_OBJECT_CLASS, attributes: &mut Attributes) {
+    attributes.set(CKA_PARAMETER_SET, Value::Ulong(set.number()));
+    if class == CKO_PUBLIC_KEY {
+        attributes.set(CKA_VALUE, Value::Bytes(public.to_vec()));
     }
 }
 
@@ -242,7 +263,14 @@ pub fn public_material(attributes: &Attributes) -> Result<Material> {
             Montgomery::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?,
             needed(attributes, CKA_EC_POINT)?,
         ),
-        Some(CKK_ML_KEM) => ml_kem::import_public(parameter_set(attributes)?, needed(attributes, CKA_VALUE)?),
+        Some(CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => {
+            let value = needed(attributes, CKA_VALUE)?;
+            match parameter_set(attributes)? {
+                ParameterSet::MlKem(set) => ml_kem::import_public(set, value),
+                ParameterSet::MlDsa(set) => ml_dsa::import_public(set, value),
+                ParameterSet::SlhDsa(set) => slh_dsa::import_public(set, value),
+            }
+        }
         _ => Err(Error::KeyTypeInconsistent),
     }
 }
@@ -256,6 +284,9 @@ pub fn secret_attribute(material: &Material, cka: CK_ATTRIBUTE_TYPE) -> Option<S
         (Material::MontgomeryPrivate { key, .. }, CKA_VALUE) => key,
         (Material::MlKemPrivate(key), CKA_VALUE) => &key.key,
         (Material::MlKemPrivate(key), CKA_SEED) => key.seed.as_ref()?,
+        (Material::MlDsaPrivate(key), CKA_VALUE) => &key.key,
+        (Material::MlDsaPrivate(key), CKA_SEED) => key.seed.as_ref()?,
+        (Material::SlhDsaPrivate { key, .. }, CKA_VALUE) => key,
         (Material::RsaPrivate(key), CKA_PRIVATE_EXPONENT) => &key.d,
         (Material::RsaPrivate(key), CKA_PRIME_1) => &key.p,
         (Material::RsaPrivate(key), CKA_PRIME_2) => &key.q,

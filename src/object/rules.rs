@@ -256,6 +256,16 @@ const ML_KEM_PUBLIC: &[Rule] = &[rule(CKA_PARAMETER_SET, &[1, 3]), rule(CKA_VALU
 const ML_KEM_PRIVATE: &[Rule] =
     &[rule(CKA_PARAMETER_SET, &[1, 4, 6]), rule(CKA_SEED, &[4, 6, 7]), rule(CKA_VALUE, &[4, 6, 7])];
 
+const ML_DSA_PUBLIC: &[Rule] = &[rule(CKA_PARAMETER_SET, &[1, 3]), rule(CKA_VALUE, &[1, 4])];
+
+/// As for ML-KEM.
+const ML_DSA_PRIVATE: &[Rule] =
+    &[rule(CKA_PARAMETER_SET, &[1, 4, 6]), rule(CKA_SEED, &[4, 6, 7]), rule(CKA_VALUE, &[4, 6, 7])];
+
+const SLH_DSA_PUBLIC: &[Rule] = &[rule(CKA_PARAMETER_SET, &[1, 3]), rule(CKA_VALUE, &[1, 4])];
+
+const SLH_DSA_PRIVATE: &[Rule] = &[rule(CKA_PARAMETER_SET, &[1, 4, 6]), rule(CKA_VALUE, &[1, 4, 6, 7])];
+
 /// The rules of one kind of object: at most four tables.
 #[derive(Clone, Copy)]
 pub struct Rules([&'static [Rule]; 4]);
@@ -278,6 +288,10 @@ impl Rules {
             (CKO_PRIVATE_KEY, Some(CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY)) => (PRIVATE_KEY, EC_PRIVATE),
             (CKO_PUBLIC_KEY, Some(CKK_ML_KEM)) => (PUBLIC_KEY, ML_KEM_PUBLIC),
             (CKO_PRIVATE_KEY, Some(CKK_ML_KEM)) => (PRIVATE_KEY, ML_KEM_PRIVATE),
+            (CKO_PUBLIC_KEY, Some(CKK_ML_DSA)) => (PUBLIC_KEY, ML_DSA_PUBLIC),
+            (CKO_PRIVATE_KEY, Some(CKK_ML_DSA)) => (PRIVATE_KEY, ML_DSA_PRIVATE),
+            (CKO_PUBLIC_KEY, Some(CKK_SLH_DSA)) => (PUBLIC_KEY, SLH_DSA_PUBLIC),
+            (CKO_PRIVATE_KEY, Some(CKK_SLH_DSA)) => (PRIVATE_KEY, SLH_DSA_PRIVATE),
             (CKO_SECRET_KEY, Some(CKK_CHACHA20)) => (SECRET_KEY, CHACHA20),
             (CKO_SECRET_KEY, Some(CKK_DES2 | CKK_DES3)) => (SECRET_KEY, TRIPLE_DES),
             (CKO_SECRET_KEY, Some(kind)) if super::key::is_secret_key_type(kind) => {
@@ -313,7 +327,11 @@ mod tests {
 
     #[test]
     fn every_attribute_of_a_rule_has_a_kind_and_stands_once() {
-        let kinds: [(CK_OBJECT_CLASS, u64); 19] = [
+        let kinds: [(CK_OBJECT_CLASS, u64); 23] = [
+            (CKO_PUBLIC_KEY, CKK_ML_DSA),
+            (CKO_PRIVATE_KEY, CKK_ML_DSA),
+            (CKO_PUBLIC_KEY, CKK_SLH_DSA),
+            (CKO_PRIVATE_KEY, CKK_SLH_DSA),
             (CKO_PUBLIC_KEY, CKK_ML_KEM),
             (CKO_PRIVATE_KEY, CKK_ML_KEM),
             (CKO_DATA, 0),

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::ck::CK_MECHANISM_TYPE;
-use crate::crypto::Curve;
+use crate::crypto::{Curve, ParameterSet};
 use crate::object::facts::{KeyFacts, Origin, Purpose, State, Usage, Window};
 use cryptoki_sys::*;
 
@@ -36,6 +36,7 @@ pub(super) const ROWS: &[CK_MECHANISM_TYPE] = &[
     CKM_AES_CMAC,
     CKM_GENERIC_SECRET_KEY_GEN,
     CKM_DES3_CBC,
+    CKM_ML_DSA,
 ];
 
 pub(super) const NOW: u64 = 2_000_000_000;
@@ -55,6 +56,9 @@ pub(super) fn key(class: CK_OBJECT_CLASS, key_type: CK_KEY_TYPE, bits: u32) -> K
         key_type: Some(key_type),
         bits,
         curve: Curve::ALL.into_iter().find(|curve| key_type == CKK_EC && curve.bits() == bits),
+        parameter_set: ParameterSet::ALL
+            .into_iter()
+            .find(|set| set.key_type() == key_type && set.bits() == bits),
         label: "tls-www".to_owned(),
         id: vec![1, 0xAB],
         token: true,

@@ -6,9 +6,9 @@
 
 use super::abi::{
     self, CK_AES_CBC_ENCRYPT_DATA_PARAMS, CK_AES_CTR_PARAMS, CK_CCM_PARAMS, CK_CHACHA20_PARAMS,
-    CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS, CK_MECHANISM, CK_MECHANISM_TYPE,
-    CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS,
-    CK_SALSA20_CHACHA20_POLY1305_PARAMS, CK_ULONG,
+    CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS, CK_HASH_SIGN_ADDITIONAL_CONTEXT, CK_MECHANISM,
+    CK_MECHANISM_TYPE, CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS,
+    CK_SALSA20_CHACHA20_POLY1305_PARAMS, CK_SIGN_ADDITIONAL_CONTEXT, CK_ULONG,
 };
 use super::derivation_params::Places;
 use crate::ck::params::Shape;
@@ -19,7 +19,7 @@ use cryptoki_sys::{CK_FALSE, CK_TRUE, CKZ_DATA_SPECIFIED};
 pub(super) const LARGEST_FIELD: CK_ULONG = 64 * 1024;
 /// Longest additional authenticated data.
 pub(super) const LARGEST_AAD: CK_ULONG = 16 * 1024 * 1024;
-/// Longest context of EdDSA (RFC 8032, 5.1).
+/// Longest context of EdDSA (RFC 8032, 5.1), ML-DSA (FIPS 204, 5.2) and SLH-DSA (FIPS 205, 10.2).
 const LARGEST_CONTEXT: CK_ULONG = 255;
 
 /// Reads a mechanism. `shape` answers the parameter's form for a mechanism type, `None` for a
@@ -85,16 +85,18 @@ impl Parameter {
             Shape::Gcm => self.gcm(),
             Shape::Ccm => self.ccm(),
             Shape::Poly1305 => self.poly1305(),
+            Shape::MacGeneral => self.mac_general(),
             Shape::Pss => self.pss(),
             Shape::Oaep => self.oaep(),
             Shape::RsaAes => self.rsa_aes(),
             Shape::Ecdh1 => self.ecdh1(),
             Shape::Eddsa => self.eddsa(),
+            Shape::SignatureContext => self.signature_context(),
+            Shape::HashSignatureContext => self.hash_signature_context(),
             Shape::Key => self.key(),
             Shape::ChaCha20 => self.chacha20(),
             Shape::StringData => self.string_data(),
             Shape::AesCbcData => self.aes_cbc_data(),
-            Shape::MacGeneral => self.mac_general(),
             Shape::Bit => self.bit(),
             Shape::Public => self.public_value(),
             Shape::Hkdf => self.hkdf(),
@@ -304,11 +306,29 @@ impl Parameter {
         let context = self.field(eddsa.pContextData, eddsa.ulContextDataLen, LARGEST_CONTEXT)?;
         Ok(Params::Eddsa { prehash, context })
     }
+
+    /// Nothing, or `CK_SIGN_ADDITIONAL_CONTEXT` (PKCS#11 3.2, ML-DSA).
+    fn signature_context(&self) -> Result<Params> {
+        if self.is_empty() {
+            return Ok(Params::None);
+        }
+        let CK_SIGN_ADDITIONAL_CONTEXT { hedgeVariant: hedge, pContext: start, ulContextLen: len } =
+            self.structure()?;
+        Ok(Params::SignatureContext { hedge, context: self.field(start, len, LARGEST_CONTEXT)? })
+    }
+
+    /// `CK_HASH_SIGN_ADDITIONAL_CONTEXT` (PKCS#11 3.2, ML-DSA).
+    fn hash_signature_context(&self) -> Result<Params> {
+        let CK_HASH_SIGN_ADDITIONAL_CONTEXT { hedgeVariant: hedge, pContext: start, ulContextLen: len, hash } =
+            self.structure()?;
+        Ok(Params::HashSignatureContext { hedge, context: self.field(start, len, LARGEST_CONTEXT)?, hash })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cryptoki_sys::CK_KEY_DERIVATION_STRING_DATA;
     use std::ptr::{null, null_mut};
 
     const CKM: CK_MECHANISM_TYPE = 42;
@@ -331,7 +351,7 @@ mod tests {
     }
 
     const WRONG: Result<Params> = Err(Error::MechanismParamInvalid);
-    const ALL: [Shape; 15] = [
+    const ALL: [Shape; 17] = [
         Shape::None,
         Shape::Iv(16),
         Shape::Ctr,
@@ -347,6 +367,8 @@ mod tests {
         Shape::RsaAes,
         Shape::Ecdh1,
         Shape::Eddsa,
+        Shape::SignatureContext,
+        Shape::HashSignatureContext,
     ];
 
     #[test]
@@ -363,7 +385,7 @@ mod tests {
     #[test]
     fn read_with_wrong_length_or_null_is_refused_for_every_shape() {
         let memory = [0_u8; 128];
-        let optional = |shape| matches!(shape, Shape::None | Shape::Eddsa);
+        let optional = |shape| matches!(shape, Shape::None | Shape::Eddsa | Shape::SignatureContext);
         for shape in ALL {
             assert_eq!(read_raw(shape, null(), 0).is_ok(), optional(shape), "{shape:?}");
             assert_eq!(read_raw(shape, memory.as_ptr(), 0).is_ok(), optional(shape), "{shape:?}");
@@ -562,5 +584,31 @@ mod tests {
         {
             assert_eq!(read_as(Shape::Eddsa, &wrong), WRONG);
         }
+    }
+
+    #[test]
+    fn read_signature_contexts_copies_them() {
+        let mut context = [5_u8; 256];
+        let plain =
+            CK_SIGN_ADDITIONAL_CONTEXT { hedgeVariant: 2, pContext: context.as_mut_ptr(), ulContextLen: 255 };
+        let expected = Params::SignatureContext { hedge: 2, context: vec![5; 255] };
+        assert_eq!(read_as(Shape::SignatureContext, &plain), Ok(expected));
+        for wrong in [
+            CK_SIGN_ADDITIONAL_CONTEXT { ulContextLen: 256, ..plain },
+            CK_SIGN_ADDITIONAL_CONTEXT { pContext: null_mut(), ..plain },
+        ] {
+            assert_eq!(read_as(Shape::SignatureContext, &wrong), WRONG);
+        }
+        let hashed = CK_HASH_SIGN_ADDITIONAL_CONTEXT {
+            hedgeVariant: 1,
+            pContext: null_mut(),
+            ulContextLen: 0,
+            hash: 7,
+        };
+        let expected = Params::HashSignatureContext { hedge: 1, context: vec![], hash: 7 };
+        assert_eq!(read_as(Shape::HashSignatureContext, &hashed), Ok(expected));
+        let wrong = CK_HASH_SIGN_ADDITIONAL_CONTEXT { ulContextLen: CK_ULONG::MAX, ..hashed };
+        assert_eq!(read_as(Shape::HashSignatureContext, &wrong), WRONG);
+        assert_eq!(read_as(Shape::HashSignatureContext, &plain), WRONG);
     }
 }
