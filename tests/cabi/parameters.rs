@@ -4,10 +4,8 @@ use crate::client::Mechanism;
 use cryptoki_sys::*;
 
 /// A mechanism with any structure as its parameter.
-pub fn structure<T: Copy>(ckm: CK_MECHANISM_TYPE, parameter: &T) -> Mechanism {
-    let start = std::ptr::from_ref(parameter).cast::<u8>();
-    // SAFETY: the bytes of a structure of numbers and pointers, none of them padding.
-    Mechanism::iv(ckm, unsafe { std::slice::from_raw_parts(start, size_of::<T>()) })
+pub fn structure<T: Copy + 'static>(ckm: CK_MECHANISM_TYPE, parameter: &T) -> Mechanism {
+    Mechanism::structure(ckm, *parameter)
 }
 
 /// Memory that lives as long as the test's process, because mechanisms point into it.
