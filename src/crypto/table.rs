@@ -3,8 +3,8 @@
 use super::mechanism::Row;
 use super::{
     aes, aes_cbc, aes_ccm, aes_ctr, aes_ecb, aes_gcm, aes_key_wrap, blake2b, chacha20_poly1305, digest, ec,
-    ecdh, ecdsa, eddsa, generic_secret, hmac, ml_kem, montgomery, rsa_aes_key_wrap, rsa_generation, rsa_oaep,
-    rsa_pkcs1, rsa_pss, rsa_raw,
+    ecdh, ecdh_aes_key_wrap, ecdsa, ecdsa_deterministic, eddsa, generic_secret, hmac, ml_kem, montgomery,
+    rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
@@ -45,8 +45,16 @@ pub static MECHANISMS: &[&Row] = &[
     &ecdsa::ECDSA_SHA3_256,
     &ecdsa::ECDSA_SHA3_384,
     &ecdsa::ECDSA_SHA3_512,
+    &ecdsa_deterministic::DETERMINISTIC,
+    &ecdsa_deterministic::DETERMINISTIC_SHA224,
+    &ecdsa_deterministic::DETERMINISTIC_SHA256,
+    &ecdsa_deterministic::DETERMINISTIC_SHA384,
+    &ecdsa_deterministic::DETERMINISTIC_SHA512,
     &ecdh::ECDH1_DERIVE,
     &ecdh::ECDH1_COFACTOR_DERIVE,
+    &ecdh_aes_key_wrap::ECDH_AES_KEY_WRAP,
+    &ecdh_aes_key_wrap::ECDH_COF_AES_KEY_WRAP,
+    &ecdh_aes_key_wrap::ECDH_X_AES_KEY_WRAP,
     &montgomery::KEY_PAIR_GEN,
     &eddsa::KEY_PAIR_GEN,
     &eddsa::EDDSA,

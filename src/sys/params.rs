@@ -5,9 +5,9 @@
 //! makes sense is the algorithm's question.
 
 use super::abi::{
-    self, CK_AES_CTR_PARAMS, CK_CCM_PARAMS, CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS,
-    CK_MECHANISM, CK_MECHANISM_TYPE, CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS,
-    CK_RSA_PKCS_PSS_PARAMS, CK_SALSA20_CHACHA20_POLY1305_PARAMS, CK_ULONG,
+    self, CK_AES_CTR_PARAMS, CK_CCM_PARAMS, CK_ECDH_AES_KEY_WRAP_PARAMS, CK_ECDH1_DERIVE_PARAMS,
+    CK_EDDSA_PARAMS, CK_GCM_PARAMS, CK_MECHANISM, CK_MECHANISM_TYPE, CK_RSA_AES_KEY_WRAP_PARAMS,
+    CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_SALSA20_CHACHA20_POLY1305_PARAMS, CK_ULONG,
 };
 use crate::ck::params::Shape;
 use crate::ck::{Error, Mechanism, Params, Result};
@@ -53,6 +53,7 @@ pub unsafe fn read(
         Shape::Oaep => parameter.oaep(),
         Shape::RsaAes => parameter.rsa_aes(),
         Shape::Ecdh1 => parameter.ecdh1(),
+        Shape::EcdhAes => parameter.ecdh_aes(),
         Shape::Eddsa => parameter.eddsa(),
     }
     // Whatever is wrong inside a parameter has this one name.
@@ -219,6 +220,16 @@ impl Parameter {
         })
     }
 
+    /// `CK_ECDH_AES_KEY_WRAP_PARAMS` (PKCS#11 3.2, 6.3).
+    fn ecdh_aes(&self) -> Result<Params> {
+        let ecdh = self.structure::<CK_ECDH_AES_KEY_WRAP_PARAMS>()?;
+        Ok(Params::EcdhAes {
+            aes_bits: ecdh.ulAESKeyBits,
+            kdf: ecdh.kdf,
+            shared: self.field(ecdh.pSharedData, ecdh.ulSharedDataLen, LARGEST_FIELD)?,
+        })
+    }
+
     /// Nothing, or `CK_EDDSA_PARAMS` (PKCS#11 3.2, 6.3).
     fn eddsa(&self) -> Result<Params> {
         if self.is_empty() {
@@ -260,7 +271,7 @@ mod tests {
     }
 
     const WRONG: Result<Params> = Err(Error::MechanismParamInvalid);
-    const ALL: [Shape; 12] = [
+    const ALL: [Shape; 13] = [
         Shape::None,
         Shape::Iv(16),
         Shape::Ctr,
@@ -272,6 +283,7 @@ mod tests {
         Shape::Oaep,
         Shape::RsaAes,
         Shape::Ecdh1,
+        Shape::EcdhAes,
         Shape::Eddsa,
     ];
 
@@ -391,6 +403,27 @@ mod tests {
     #[test]
     fn read_mac_general_copies_its_number() {
         assert_eq!(read_as(Shape::MacGeneral, &7_u64), Ok(Params::MacGeneral(7)));
+    }
+
+    #[test]
+    fn read_ecdh_aes_copies_the_shared_data() {
+        let mut shared = *b"shared";
+        let ecdh = CK_ECDH_AES_KEY_WRAP_PARAMS {
+            ulAESKeyBits: 256,
+            kdf: 6,
+            ulSharedDataLen: 6,
+            pSharedData: shared.as_mut_ptr(),
+        };
+        let with = |shared: &[u8]| Ok(Params::EcdhAes { aes_bits: 256, kdf: 6, shared: shared.to_vec() });
+        assert_eq!(read_as(Shape::EcdhAes, &ecdh), with(b"shared"));
+        let nothing = CK_ECDH_AES_KEY_WRAP_PARAMS { pSharedData: null_mut(), ulSharedDataLen: 0, ..ecdh };
+        assert_eq!(read_as(Shape::EcdhAes, &nothing), with(b""));
+        for wrong in [
+            CK_ECDH_AES_KEY_WRAP_PARAMS { pSharedData: null_mut(), ..ecdh },
+            CK_ECDH_AES_KEY_WRAP_PARAMS { ulSharedDataLen: LARGEST_FIELD + 1, ..ecdh },
+        ] {
+            assert_eq!(read_as(Shape::EcdhAes, &wrong), WRONG);
+        }
     }
 
     #[test]
