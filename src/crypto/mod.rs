@@ -28,8 +28,10 @@ pub mod der;
 pub mod digest;
 pub mod ec;
 pub mod ecdh;
+pub mod ecdh_aes_key_wrap;
 mod ecdh_kdf;
 pub mod ecdsa;
+pub mod ecdsa_deterministic;
 pub mod eddsa;
 pub mod engine;
 #[cfg(test)]

@@ -3,9 +3,10 @@
 use super::mechanism::Row;
 use super::{
     aes, aes_cbc, aes_ccm, aes_cmac, aes_ctr, aes_cts, aes_ecb, aes_encrypt_data, aes_feedback, aes_gcm,
-    aes_gmac, aes_key_wrap, aes_xts, blake2b, chacha20, chacha20_poly1305, digest, ec, ecdh, ecdsa, eddsa,
-    generic_secret, hash_derivation, hkdf, hmac, joining, ml_dsa, ml_kem, montgomery, pbkdf2,
-    rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw, slh_dsa, sp800_108, triple_des,
+    aes_gmac, aes_key_wrap, aes_xts, blake2b, chacha20, chacha20_poly1305, digest, ec, ecdh,
+    ecdh_aes_key_wrap, ecdsa, ecdsa_deterministic, eddsa, generic_secret, hash_derivation, hkdf, hmac,
+    joining, ml_dsa, ml_kem, montgomery, pbkdf2, rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1,
+    rsa_pss, rsa_raw, slh_dsa, sp800_108, triple_des,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
@@ -46,8 +47,16 @@ pub static MECHANISMS: &[&Row] = &[
     &ecdsa::ECDSA_SHA3_256,
     &ecdsa::ECDSA_SHA3_384,
     &ecdsa::ECDSA_SHA3_512,
+    &ecdsa_deterministic::DETERMINISTIC,
+    &ecdsa_deterministic::DETERMINISTIC_SHA224,
+    &ecdsa_deterministic::DETERMINISTIC_SHA256,
+    &ecdsa_deterministic::DETERMINISTIC_SHA384,
+    &ecdsa_deterministic::DETERMINISTIC_SHA512,
     &ecdh::ECDH1_DERIVE,
     &ecdh::ECDH1_COFACTOR_DERIVE,
+    &ecdh_aes_key_wrap::ECDH_AES_KEY_WRAP,
+    &ecdh_aes_key_wrap::ECDH_COF_AES_KEY_WRAP,
+    &ecdh_aes_key_wrap::ECDH_X_AES_KEY_WRAP,
     &montgomery::KEY_PAIR_GEN,
     &eddsa::KEY_PAIR_GEN,
     &eddsa::EDDSA,
