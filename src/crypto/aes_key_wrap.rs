@@ -60,6 +60,9 @@ fn plain(context: &Context, params: &Params, direction: Direction) -> Result<Box
         Params::Iv(iv) => iv.as_slice().try_into().map_err(|_| Error::MechanismParamInvalid)?,
         _ => return Err(Error::MechanismParamInvalid),
     };
+    if !WrapKey::takes(&iv) {
+        return Err(Error::MechanismParamInvalid);
+    }
     start(context, Some(iv), direction)
 }
 
@@ -195,7 +198,14 @@ mod tests {
     fn tampering_and_another_initial_value_are_found() {
         let context = context(&AES_KEY_WRAP, &aes::import(&[7; 32]).unwrap());
         let iv = Params::Iv(vec![5; 8]);
-        for (row, params) in [(&AES_KEY_WRAP, &iv), (&AES_KEY_WRAP_KWP, &Params::None)] {
+        let mut cases = vec![(&AES_KEY_WRAP_KWP, &Params::None)];
+        if WrapKey::takes(&[5; 8]) {
+            cases.push((&AES_KEY_WRAP, &iv));
+        } else {
+            let refused = whole(AES_KEY_WRAP.ops.encrypt, &context, &iv, &[1; 32]);
+            assert_eq!(refused, Err(Error::MechanismParamInvalid));
+        }
+        for (row, params) in cases {
             let mut wrapped = whole(row.ops.encrypt, &context, params, &[1; 32]).unwrap();
             for at in [0, 20, wrapped.len() - 1] {
                 wrapped[at] ^= 1;

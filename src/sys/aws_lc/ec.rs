@@ -15,16 +15,7 @@ use aws_lc_sys::{
 use std::mem;
 use std::ptr;
 
-/// A curve.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Group {
-    /// NIST P-256.
-    P256,
-    /// NIST P-384.
-    P384,
-    /// NIST P-521.
-    P521,
-}
+pub use crate::sys::primitives::ec::Group;
 
 owner! {
     /// An EC key, public or private. Never changed after its constructor.
@@ -47,20 +38,6 @@ unsafe impl Send for EcKey {}
 unsafe impl Sync for EcKey {}
 
 impl Group {
-    /// Length of a coordinate and of a scalar in bytes.
-    pub const fn len(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-
-    /// Length of an uncompressed point in bytes.
-    pub const fn point_len(self) -> usize {
-        1 + 2 * self.len()
-    }
-
     const fn nid(self) -> i32 {
         match self {
             Self::P256 => NID_X9_62_prime256v1,
@@ -181,6 +158,8 @@ impl Point {
     }
 
     fn decode(key: &EcKey, bytes: &[u8]) -> Answer<Self> {
+        // AWS-LC takes a third form too, which says the same twice.
+        require(matches!(bytes.first(), Some(2..=4)))?;
         let point = Self::new(key)?;
         // SAFETY: group and point belong together; reads `bytes`.
         let answer = unsafe {

@@ -1,0 +1,36 @@
+//! Hash functions (FIPS 180-4).
+
+/// A hash function.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+pub enum Hash {
+    /// SHA-1.
+    Sha1,
+    /// SHA-224.
+    Sha224,
+    /// SHA-256.
+    Sha256,
+    /// SHA-384.
+    Sha384,
+    /// SHA-512.
+    Sha512,
+    /// SHA-512/224.
+    Sha512_224,
+    /// SHA-512/256.
+    Sha512_256,
+}
+
+/// Longest digest in bytes.
+pub const MAX_LEN: usize = 64;
+
+impl Hash {
+    /// Length of the digest in bytes.
+    pub const fn len(self) -> usize {
+        match self {
+            Self::Sha1 => 20,
+            Self::Sha224 | Self::Sha512_224 => 28,
+            Self::Sha256 | Self::Sha512_256 => 32,
+            Self::Sha384 => 48,
+            Self::Sha512 => 64,
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! The words in which an engine is asked: hash functions, modes, curves, parameter sets, their lengths, and what a
+//! refusal is. Both engines speak them: [`super::aws_lc`] and the reference engine in `crypto::engine`.
+//!
+//! May live here: plain data, and numbers that follow from a standard. May not: a computation of any engine.
+
+mod failure;
+
+pub mod aead;
+pub mod ccm;
+pub mod cipher;
+pub mod digest;
+pub mod ec;
+pub mod ed25519;
+pub mod key_wrap;
+pub mod ml_kem;
+pub mod rsa;
+
+pub use failure::{Answer, Failure};
