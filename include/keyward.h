@@ -11,7 +11,7 @@
 #ifndef KEYWARD_H
 #define KEYWARD_H
 
-#define KEYWARD_VENDOR_TABLE_VERSION 1UL
+#define KEYWARD_VENDOR_TABLE_VERSION 2UL
 
 /* Attributes: CKA_VENDOR_DEFINED | "KW" | number. */
 
@@ -45,7 +45,8 @@
 #define CKA_KEYWARD_HISTORY                    0xCB57000EUL
 /* 16 bytes: identity shared by the two halves of a pair. */
 #define CKA_KEYWARD_PAIR                       0xCB57000FUL
-/* ulong: the purposes that a template asked for, as a bit set. */
+/* CK_BBOOL: whether parts of a secret key may be known, so that no part of it is made a key. */
+#define CKA_KEYWARD_INDIVISIBLE                0xCB570010UL
 
 /* Lifecycle states: NIST SP 800-57 Part 1, section 7; numbers of KMIP 2.1, 11.54, and 7. */
 #define KEYWARD_STATE_PRE_ACTIVE               1UL

@@ -113,7 +113,12 @@ fn made_of(template: Template, kind: CK_KEY_TYPE, plain: Secret, row: &Row) -> R
     match template.class {
         CKO_SECRET_KEY => {
             let value = cut(plain, template.attributes.number(CKA_VALUE_LEN), row)?;
-            let material = crypto::import_secret(kind, &value).map_err(|_| Error::WrappedKeyLenRange)?;
+            let wrong = if crypto::takes_len(kind, value.len()) {
+                Error::WrappedKeyInvalid
+            } else {
+                Error::WrappedKeyLenRange
+            };
+            let material = crypto::import_secret(kind, &value).map_err(|_| wrong)?;
             described(template, material)
         }
         CKO_PRIVATE_KEY => {

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod date;
+pub mod derivation;
 pub mod mechanism;
 pub mod message;
 pub mod names;

@@ -45,7 +45,9 @@ vendor_attributes! {
     CKA_KEYWARD_HISTORY = 0x0E,
     /// Identity shared by the two halves of a pair: 16 bytes.
     CKA_KEYWARD_PAIR = 0x0F,
+    /// Whether parts of a secret key may be known, so that no part of it is made a key, a `CK_BBOOL`.
+    CKA_KEYWARD_INDIVISIBLE = 0x10,
 }
 
 /// `ulMinorVersion` of the vendor tables; grows when a number is added.
-pub const VENDOR_TABLE_VERSION: u32 = 1;
+pub const VENDOR_TABLE_VERSION: u32 = 2;

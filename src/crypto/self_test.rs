@@ -3,45 +3,77 @@
 //! A family is tested once, on the way to its first key or digest. There is no lock: two threads may
 //! both run a test, and a fork in the middle of one leaves nothing behind. A failed test is for good.
 
+mod ciphers;
+mod post_quantum;
+
+use super::blake2b;
 use super::digest::Hash;
 use super::engine::Answer;
 use super::engine::aead::{AeadKey, Algorithm, TAG};
 use super::engine::ccm::CcmKey;
-use super::engine::cipher::{BLOCK, CipherKey, Direction, Mode};
+use super::engine::cipher::BLOCK;
 use super::engine::ec::{EcKey, Group};
 use super::engine::ed25519::{self, Variant};
 use super::engine::key_wrap::WrapKey;
 use super::engine::mac::HmacKey;
 use super::engine::ml_kem::{self, KemKey};
 use super::engine::rsa::{Parts, RsaKey};
+use super::engine::x25519;
+use super::{hkdf, pbkdf2};
 use crate::ck::{Error, Result};
 use std::sync::atomic::{AtomicU8, Ordering};
 
 /// Algorithms that stand or fall together.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Family {
-    /// SHA-1 and SHA-2.
+    /// SHA-1, SHA-2 and SHA-3.
     Digest,
     /// HMAC.
     Hmac,
+    /// BLAKE2b, keyed or not.
+    Blake2b,
     /// AES in its plain modes.
     Aes,
+    /// AES-CMAC.
+    Cmac,
+    /// The end of AES-CTS; the rest is AES-CBC.
+    Cts,
+    /// AES-XTS.
+    Xts,
     /// AES-GCM.
     Gcm,
     /// AES-CCM.
     Ccm,
+    /// ChaCha20.
+    ChaCha20,
     /// ChaCha20-Poly1305.
     ChaCha20Poly1305,
     /// AES Key Wrap.
     KeyWrap,
+    /// Triple DES.
+    TripleDes,
+    /// SHAKE.
+    Keccak,
     /// ML-KEM.
     MlKem,
-    /// ECDSA and ECDH.
+    /// ML-DSA.
+    MlDsa,
+    /// SLH-DSA.
+    SlhDsa,
+    /// ECDSA and ECDH on P-256, P-384 and P-521.
     Ec,
+    /// ECDSA and ECDH on the curves that have no code of their own.
+    EcGeneric,
     /// Ed25519.
     Eddsa,
+    /// X25519.
+    X25519,
     /// RSA.
     Rsa,
+    /// HKDF.
+    Hkdf,
+    /// PBKDF2.
+    Pbkdf2,
 }
 
 const UNTESTED: u8 = 0;
@@ -52,18 +84,31 @@ static STATES: [AtomicU8; Family::ALL.len()] = [const { AtomicU8::new(UNTESTED) 
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 24] = [
         Self::Digest,
         Self::Hmac,
+        Self::Blake2b,
         Self::Aes,
+        Self::Cmac,
+        Self::Cts,
+        Self::Xts,
         Self::Gcm,
         Self::Ccm,
+        Self::ChaCha20,
         Self::ChaCha20Poly1305,
         Self::KeyWrap,
+        Self::TripleDes,
+        Self::Keccak,
         Self::MlKem,
+        Self::MlDsa,
+        Self::SlhDsa,
         Self::Ec,
+        Self::EcGeneric,
         Self::Eddsa,
+        Self::X25519,
         Self::Rsa,
+        Self::Hkdf,
+        Self::Pbkdf2,
     ];
 
     /// Runs the known answers of the family.
@@ -71,15 +116,29 @@ impl Family {
         let answer = match self {
             Self::Digest => digest(),
             Self::Hmac => hmac(),
-            Self::Aes => aes(),
+            Self::Blake2b => Ok(blake2b::self_test() == Ok(true)),
+            Self::Aes => ciphers::aes(),
+            Self::Cmac => ciphers::cmac(),
+            Self::Cts => ciphers::cts(),
+            Self::Xts => ciphers::xts(),
             Self::Gcm => gcm(),
             Self::Ccm => ccm(),
+            Self::ChaCha20 => ciphers::chacha20(),
             Self::ChaCha20Poly1305 => chacha20_poly1305(),
             Self::KeyWrap => key_wrap(),
+            Self::TripleDes => ciphers::triple_des(),
+            Self::Keccak => post_quantum::keccak(),
             Self::MlKem => ml_kem(),
+            Self::MlDsa => Ok(post_quantum::ml_dsa() == Ok(true)),
+            Self::SlhDsa => Ok(post_quantum::slh_dsa() == Ok(true)),
             Self::Ec => ec(),
+            Self::EcGeneric => ec_generic(),
             Self::Eddsa => eddsa(),
+            Self::X25519 => x25519(),
             Self::Rsa => rsa(),
+            // What is derived has its known answers beside its algorithm.
+            Self::Hkdf => hkdf::known_answer(),
+            Self::Pbkdf2 => pbkdf2::known_answer(),
         };
         answer == Ok(true)
     }
@@ -107,37 +166,22 @@ fn test(family: Family, state: &AtomicU8) -> Result<()> {
     if state.load(Ordering::Relaxed) == PASSED { Ok(()) } else { Err(Error::FipsSelfTestFailed) }
 }
 
-/// SHA-1, SHA-256 and SHA-512 of "abc" (FIPS 180-4 examples). The others share their compression functions.
+/// SHA-1, SHA-256, SHA-512 and SHA3-256 of "abc" (NIST examples). The others share their inner functions.
 fn digest() -> Answer<bool> {
-    let (mut sha1, mut sha256, mut sha512) = ([0; 20], [0; 32], [0; 64]);
+    let (mut sha1, mut sha256, mut sha512, mut sha3) = ([0; 20], [0; 32], [0; 64], [0; 32]);
     Hash::Sha1.digest(b"abc", &mut sha1)?;
     Hash::Sha256.digest(b"abc", &mut sha256)?;
     Hash::Sha512.digest(b"abc", &mut sha512)?;
-    Ok(sha1 == SHA1_ABC && sha256 == SHA256_ABC && sha512 == SHA512_ABC)
+    Hash::Sha3_256.digest(b"abc", &mut sha3)?;
+    Ok(sha1 == SHA1_ABC && sha256 == SHA256_ABC && sha512 == SHA512_ABC && sha3 == SHA3_256_ABC)
 }
 
-/// RFC 4231, case 2.
+/// RFC 4231, case 2, with SHA-256 and with SHA3-256 (the answer is OpenSSL's).
 fn hmac() -> Answer<bool> {
-    let mut mac = [0; 32];
+    let (mut mac, mut sha3) = ([0; 32], [0; 32]);
     HmacKey::new(Hash::Sha256, b"Jefe")?.mac(b"what do ya want for nothing?", &mut mac)?;
-    Ok(mac == RFC_4231)
-}
-
-/// FIPS 197, C.3: both directions; CBC and CTR of that block give the same under zeros.
-fn aes() -> Answer<bool> {
-    let (mut there, mut back) = ([0; BLOCK], [0; BLOCK]);
-    CipherKey::new(Mode::Ecb, Direction::Encrypt, &AES_KEY)?
-        .start(&[0; BLOCK])?
-        .update(&AES_PLAIN, &mut there)?;
-    CipherKey::new(Mode::Ecb, Direction::Decrypt, &AES_KEY)?.start(&[0; BLOCK])?.update(&there, &mut back)?;
-    let (mut chained, mut stream) = ([0; BLOCK], [0; BLOCK]);
-    CipherKey::new(Mode::Cbc, Direction::Encrypt, &AES_KEY)?
-        .start(&AES_PLAIN)?
-        .update(&[0; BLOCK], &mut chained)?;
-    CipherKey::new(Mode::Ctr, Direction::Encrypt, &AES_KEY)?
-        .start(&AES_PLAIN)?
-        .update(&[0; BLOCK], &mut stream)?;
-    Ok(there == AES_CIPHER && back == AES_PLAIN && chained == AES_CIPHER && stream == AES_CIPHER)
+    HmacKey::new(Hash::Sha3_256, b"Jefe")?.mac(b"what do ya want for nothing?", &mut sha3)?;
+    Ok(mac == RFC_4231 && sha3 == RFC_4231_SHA3)
 }
 
 /// "The Galois/Counter Mode of Operation", test case 14; and a wrong tag.
@@ -230,6 +274,18 @@ fn ec() -> Answer<bool> {
     Ok(wrong && point == EC_POINT && point.get(1..33) == Some(&shared))
 }
 
+/// RFC 7027, A.1: the secret that two keys on brainpoolP256r1 share; and a signature of our own, and a wrong one.
+fn ec_generic() -> Answer<bool> {
+    let key = EcKey::private(Group::BrainpoolP256r1, &BRAINPOOL_SCALAR)?;
+    let mut shared = [0; 32];
+    key.agree(&BRAINPOOL_PEER, &mut shared)?;
+    let (mut signature, digest) = ([0; 64], &SHA256_SAMPLE);
+    key.sign(digest, &mut signature)?;
+    key.verify(digest, &signature)?;
+    let wrong = key.verify(&[0x11; 32], &signature).is_err();
+    Ok(wrong && shared == BRAINPOOL_SHARED)
+}
+
 /// RFC 8032, 7.1, test 1; and a wrong message.
 fn eddsa() -> Answer<bool> {
     let (mut public, mut private, mut signature) = ([0; 32], [0; 64], [0; 64]);
@@ -238,6 +294,15 @@ fn eddsa() -> Answer<bool> {
     ed25519::verify(&public, Variant::Pure, &[], &signature)?;
     let wrong = ed25519::verify(&public, Variant::Pure, &[0], &signature).is_err();
     Ok(wrong && public == ED_PUBLIC && signature == ED_SIGNATURE)
+}
+
+/// RFC 7748, 6.1: a public key and a shared secret; and a point of small order.
+fn x25519() -> Answer<bool> {
+    let (mut public, mut shared) = ([0; 32], [0; 32]);
+    x25519::public_from_private(&X25519_PRIVATE, &mut public);
+    x25519::agree(&X25519_PRIVATE, &X25519_PEER, &mut shared)?;
+    let right = public == X25519_PUBLIC && shared == X25519_SHARED;
+    Ok(right && x25519::agree(&X25519_PRIVATE, &[0; 32], &mut shared).is_err())
 }
 
 /// A signature of "abc" with PKCS#1 v1.5, made with the same key by OpenSSL; the public key has it back,
@@ -275,6 +340,10 @@ const SHA512_ABC: [u8; 64] = [
     0x99, 0x2A, 0x27, 0x4F, 0xC1, 0xA8, 0x36, 0xBA, 0x3C, 0x23, 0xA3, 0xFE, 0xEB, 0xBD, 0x45, 0x4D, 0x44,
     0x23, 0x64, 0x3C, 0xE8, 0x0E, 0x2A, 0x9A, 0xC9, 0x4F, 0xA5, 0x4C, 0xA4, 0x9F,
 ];
+const SHA3_256_ABC: [u8; 32] = [
+    0x3A, 0x98, 0x5D, 0xA7, 0x4F, 0xE2, 0x25, 0xB2, 0x04, 0x5C, 0x17, 0x2D, 0x6B, 0xD3, 0x90, 0xBD, 0x85,
+    0x5F, 0x08, 0x6E, 0x3E, 0x9D, 0x52, 0x5B, 0x46, 0xBF, 0xE2, 0x45, 0x11, 0x43, 0x15, 0x32,
+];
 const SHA256_SAMPLE: [u8; 32] = [
     0xAF, 0x2B, 0xDB, 0xE1, 0xAA, 0x9B, 0x6E, 0xC1, 0xE2, 0xAD, 0xE1, 0xD6, 0x94, 0xF4, 0x1F, 0xC7, 0x1A,
     0x83, 0x1D, 0x02, 0x68, 0xE9, 0x89, 0x15, 0x62, 0x11, 0x3D, 0x8A, 0x62, 0xAD, 0xD1, 0xBF,
@@ -283,14 +352,10 @@ const RFC_4231: [u8; 32] = [
     0x5B, 0xDC, 0xC1, 0x46, 0xBF, 0x60, 0x75, 0x4E, 0x6A, 0x04, 0x24, 0x26, 0x08, 0x95, 0x75, 0xC7, 0x5A,
     0x00, 0x3F, 0x08, 0x9D, 0x27, 0x39, 0x83, 0x9D, 0xEC, 0x58, 0xB9, 0x64, 0xEC, 0x38, 0x43,
 ];
-const AES_KEY: [u8; 32] = [
-    0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x06, 0x07, 0x08, 0x09, 0x0A, 0x0B, 0x0C, 0x0D, 0x0E, 0x0F, 0x10,
-    0x11, 0x12, 0x13, 0x14, 0x15, 0x16, 0x17, 0x18, 0x19, 0x1A, 0x1B, 0x1C, 0x1D, 0x1E, 0x1F,
+const RFC_4231_SHA3: [u8; 32] = [
+    0xC7, 0xD4, 0x07, 0x2E, 0x78, 0x88, 0x77, 0xAE, 0x35, 0x96, 0xBB, 0xB0, 0xDA, 0x73, 0xB8, 0x87, 0xC9,
+    0x17, 0x1F, 0x93, 0x09, 0x5B, 0x29, 0x4A, 0xE8, 0x57, 0xFB, 0xE2, 0x64, 0x5E, 0x1B, 0xA5,
 ];
-const AES_PLAIN: [u8; 16] =
-    [0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x88, 0x99, 0xAA, 0xBB, 0xCC, 0xDD, 0xEE, 0xFF];
-const AES_CIPHER: [u8; 16] =
-    [0x8E, 0xA2, 0xB7, 0xCA, 0x51, 0x67, 0x45, 0xBF, 0xEA, 0xFC, 0x49, 0x90, 0x4B, 0x49, 0x60, 0x89];
 const GCM_CIPHER: [u8; 16] =
     [0xCE, 0xA7, 0x40, 0x3D, 0x4D, 0x60, 0x6B, 0x6E, 0x07, 0x4E, 0xC5, 0xD3, 0xBA, 0xF3, 0x9D, 0x18];
 const CCM_KEY: [u8; 16] =
@@ -338,6 +403,20 @@ const EC_SIGNATURE: [u8; 64] = [
     0x1C, 0x94, 0x2D, 0x65, 0x7C, 0x41, 0xD4, 0x36, 0xC7, 0xA1, 0xB6, 0xE2, 0x9F, 0x65, 0xF3, 0xE9, 0x00,
     0xDB, 0xB9, 0xAF, 0xF4, 0x06, 0x4D, 0xC4, 0xAB, 0x2F, 0x84, 0x3A, 0xCD, 0xA8,
 ];
+const BRAINPOOL_SCALAR: [u8; 32] = [
+    0x81, 0xDB, 0x1E, 0xE1, 0x00, 0x15, 0x0F, 0xF2, 0xEA, 0x33, 0x8D, 0x70, 0x82, 0x71, 0xBE, 0x38, 0x30,
+    0x0C, 0xB5, 0x42, 0x41, 0xD7, 0x99, 0x50, 0xF7, 0x7B, 0x06, 0x30, 0x39, 0x80, 0x4F, 0x1D,
+];
+const BRAINPOOL_PEER: [u8; 65] = [
+    0x04, 0x8D, 0x2D, 0x68, 0x8C, 0x6C, 0xF9, 0x3E, 0x11, 0x60, 0xAD, 0x04, 0xCC, 0x44, 0x29, 0x11, 0x7D,
+    0xC2, 0xC4, 0x18, 0x25, 0xE1, 0xE9, 0xFC, 0xA0, 0xAD, 0xDD, 0x34, 0xE6, 0xF1, 0xB3, 0x9F, 0x7B, 0x99,
+    0x0C, 0x57, 0x52, 0x08, 0x12, 0xBE, 0x51, 0x26, 0x41, 0xE4, 0x70, 0x34, 0x83, 0x21, 0x06, 0xBC, 0x7D,
+    0x3E, 0x8D, 0xD0, 0xE4, 0xC7, 0xF1, 0x13, 0x6D, 0x70, 0x06, 0x54, 0x7C, 0xEC, 0x6A,
+];
+const BRAINPOOL_SHARED: [u8; 32] = [
+    0x89, 0xAF, 0xC3, 0x9D, 0x41, 0xD3, 0xB3, 0x27, 0x81, 0x4B, 0x80, 0x94, 0x0B, 0x04, 0x25, 0x90, 0xF9,
+    0x65, 0x56, 0xEC, 0x91, 0xE6, 0xAE, 0x79, 0x39, 0xBC, 0xE3, 0x1F, 0x3A, 0x18, 0xBF, 0x2B,
+];
 const ED_SEED: [u8; 32] = [
     0x9D, 0x61, 0xB1, 0x9D, 0xEF, 0xFD, 0x5A, 0x60, 0xBA, 0x84, 0x4A, 0xF4, 0x92, 0xEC, 0x2C, 0xC4, 0x44,
     0x49, 0xC5, 0x69, 0x7B, 0x32, 0x69, 0x19, 0x70, 0x3B, 0xAC, 0x03, 0x1C, 0xAE, 0x7F, 0x60,
@@ -353,6 +432,22 @@ const ED_SIGNATURE: [u8; 64] = [
     0xF0, 0x59, 0x5B, 0xBE, 0x24, 0x65, 0x51, 0x41, 0x43, 0x8E, 0x7A, 0x10, 0x0B,
 ];
 /// A key that exists for this test only.
+const X25519_PRIVATE: [u8; 32] = [
+    0x77, 0x07, 0x6D, 0x0A, 0x73, 0x18, 0xA5, 0x7D, 0x3C, 0x16, 0xC1, 0x72, 0x51, 0xB2, 0x66, 0x45, 0xDF,
+    0x4C, 0x2F, 0x87, 0xEB, 0xC0, 0x99, 0x2A, 0xB1, 0x77, 0xFB, 0xA5, 0x1D, 0xB9, 0x2C, 0x2A,
+];
+const X25519_PUBLIC: [u8; 32] = [
+    0x85, 0x20, 0xF0, 0x09, 0x89, 0x30, 0xA7, 0x54, 0x74, 0x8B, 0x7D, 0xDC, 0xB4, 0x3E, 0xF7, 0x5A, 0x0D,
+    0xBF, 0x3A, 0x0D, 0x26, 0x38, 0x1A, 0xF4, 0xEB, 0xA4, 0xA9, 0x8E, 0xAA, 0x9B, 0x4E, 0x6A,
+];
+const X25519_PEER: [u8; 32] = [
+    0xDE, 0x9E, 0xDB, 0x7D, 0x7B, 0x7D, 0xC1, 0xB4, 0xD3, 0x5B, 0x61, 0xC2, 0xEC, 0xE4, 0x35, 0x37, 0x3F,
+    0x83, 0x43, 0xC8, 0x5B, 0x78, 0x67, 0x4D, 0xAD, 0xFC, 0x7E, 0x14, 0x6F, 0x88, 0x2B, 0x4F,
+];
+const X25519_SHARED: [u8; 32] = [
+    0x4A, 0x5D, 0x9D, 0x5B, 0xA4, 0xCE, 0x2D, 0xE1, 0x72, 0x8E, 0x3B, 0xF4, 0x80, 0x35, 0x0F, 0x25, 0xE0,
+    0x7E, 0x21, 0xC9, 0x47, 0xD1, 0x9E, 0x33, 0x76, 0xF0, 0x9B, 0x3C, 0x1E, 0x16, 0x17, 0x42,
+];
 const RSA_N: [u8; 256] = [
     0xAB, 0x7A, 0xF1, 0xDE, 0x15, 0xF1, 0x06, 0x74, 0x3B, 0x59, 0xD5, 0x3D, 0x34, 0x82, 0x7F, 0x28, 0x2F,
     0x7F, 0x90, 0x99, 0xC5, 0xE3, 0x9A, 0xA9, 0x7D, 0x1D, 0x8B, 0xF9, 0xB3, 0xD2, 0x80, 0x3B, 0xA8, 0xB4,

@@ -14,6 +14,7 @@ mod table;
 
 pub mod arguments;
 pub mod borrow;
+pub mod derivation;
 pub mod entries;
 pub mod info;
 pub mod initialize;

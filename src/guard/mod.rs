@@ -7,6 +7,7 @@
 
 mod authorized;
 mod codec;
+mod derivation;
 mod explain;
 mod held;
 pub mod journal;
@@ -101,7 +102,7 @@ impl Guard {
     /// [`Denial`]: the reason, the rules and the words behind it.
     pub fn authorize<O: Op>(&self, who: &Caller, op: O) -> Result<Authorized<O>, Denial> {
         match order::judge(self, who, &op.ask()) {
-            Ok((row, obligations)) => Ok(Authorized::new(op, row, obligations)),
+            Ok((row, obligations, bound)) => Ok(Authorized::new(op, row, obligations).binding(bound)),
             Err(denial) => {
                 self.refused(&op.ask(), &denial);
                 Err(denial)

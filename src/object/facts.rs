@@ -2,7 +2,7 @@
 
 use crate::ck::date::UtcSeconds;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, CK_OBJECT_CLASS};
-use crate::crypto::Curve;
+use crate::crypto::{Curve, ParameterSet};
 
 /// Lifecycle state of NIST SP 800-57 Part 1 Rev. 5, section 7.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -71,6 +71,8 @@ pub struct KeyFacts {
     pub bits: u32,
     /// The curve, for EC keys.
     pub curve: Option<Curve>,
+    /// The parameter set, for keys of the post-quantum algorithms.
+    pub parameter_set: Option<ParameterSet>,
     /// `CKA_LABEL`, UTF-8 made valid.
     pub label: String,
     /// `CKA_ID`.
@@ -89,6 +91,8 @@ pub struct KeyFacts {
     pub wrap_with_trusted: bool,
     /// `CKA_ALWAYS_AUTHENTICATE`.
     pub always_authenticate: bool,
+    /// `CKA_KEYWARD_INDIVISIBLE`.
+    pub indivisible: bool,
     /// `CKA_MODIFIABLE`.
     pub modifiable: bool,
     /// `CKA_COPYABLE`.

@@ -44,7 +44,7 @@ pub const GROUPS: &[(&str, &str, &[&str])] = &[
     ),
     (
         "unauthenticated-encryption",
-        "AES without a tag: ECB, CBC, CTR, CTS, CFB, OFB, XTS",
+        "AES without a tag (ECB, CBC, CTR, CTS, CFB, OFB, XTS), ChaCha20 and Salsa20 by themselves",
         &[
             "CKM_AES_ECB",
             "CKM_AES_CBC",
@@ -54,6 +54,8 @@ pub const GROUPS: &[(&str, &str, &[&str])] = &[
             "CKM_AES_CFB*",
             "CKM_AES_OFB",
             "CKM_AES_XTS",
+            "CKM_CHACHA20",
+            "CKM_SALSA20",
         ],
     ),
     (

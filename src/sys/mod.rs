@@ -7,6 +7,7 @@ pub mod abi;
 #[cfg(feature = "aws-lc")]
 pub mod aws_lc;
 pub mod clock;
+pub mod derivation_params;
 pub mod fork;
 pub mod fork_gate;
 pub mod hardware_random;

@@ -143,9 +143,9 @@ impl Token {
     pub fn authorize<O: Op>(&self, read_write: bool, op: O) -> core::result::Result<Authorized<O>, Denial> {
         let caller = Caller { role: self.role(), read_write };
         let grant = self.guard.authorize(&caller, op)?;
-        if let Some(purpose) = grant.obligations().bind {
-            let object = grant.object().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
-            self.bind(object, purpose)?;
+        let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
+        for (key, purpose) in bindings {
+            self.bind(&key, purpose)?;
         }
         Ok(grant)
     }

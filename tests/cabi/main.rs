@@ -18,6 +18,7 @@ mod authenticated_wrap;
 mod classes;
 mod copies;
 mod damage;
+mod derivation;
 mod dual;
 mod encapsulate;
 mod forks;

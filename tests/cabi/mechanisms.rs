@@ -52,6 +52,7 @@ fn makes_random_output(ckm: CK_MECHANISM_TYPE) -> bool {
             | CKM_ECDSA_SHA256
             | CKM_ECDSA_SHA384
             | CKM_ECDSA_SHA512
+            | CKM_ECDSA_SHA3_224..=CKM_ECDSA_SHA3_512
     )
 }
 
@@ -77,7 +78,7 @@ pub fn keys_for(
             let (public, private) = halves();
             pair(session.rsa(public, private).unwrap())
         }
-        CKM_ECDSA..=CKM_ECDSA_SHA512 => {
+        CKM_ECDSA..=CKM_ECDSA_SHA3_512 => {
             let (public, private) = halves();
             pair(session.p256(public, private).unwrap())
         }
@@ -265,12 +266,14 @@ fn generates(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
 fn generates_pairs(session: Session<'_>, ckm: CK_MECHANISM_TYPE, flags: CK_FLAGS) {
     let curve_name = (flags & CKF_EC_CURVENAME != 0).then_some(match ckm {
         CKM_EC_EDWARDS_KEY_PAIR_GEN => "edwards25519",
+        CKM_EC_MONTGOMERY_KEY_PAIR_GEN => "curve25519",
         _ => "secp256r1",
     });
     let public = match ckm {
         CKM_RSA_PKCS_KEY_PAIR_GEN => Template::new().ulong(CKA_MODULUS_BITS, 2048),
         CKM_EC_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, P256),
         CKM_EC_EDWARDS_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, ED25519),
+        CKM_EC_MONTGOMERY_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, X25519),
         CKM_ML_KEM_KEY_PAIR_GEN => Template::new().ulong(CKA_PARAMETER_SET, CKP_ML_KEM_768),
         _ => panic!("{ckm:#x} makes pairs that this test does not know"),
     };

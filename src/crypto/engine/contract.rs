@@ -68,6 +68,10 @@ macro_rules! contract {
         #[inline]
         fn $name(&mut self $(, $arg: $ty)*) $($ret)* { Self::$name(self $(, $arg)*) }
     };
+    (@own $name:ident [$($ret:tt)*] self $(, $arg:ident: $ty:ty)* $(,)?) => {
+        #[inline]
+        fn $name(self $(, $arg: $ty)*) $($ret)* { Self::$name(self $(, $arg)*) }
+    };
     (@own $name:ident [$($ret:tt)*] $($arg:ident: $ty:ty),* $(,)?) => {
         #[inline]
         fn $name($($arg: $ty),*) $($ret)* { Self::$name($($arg),*) }

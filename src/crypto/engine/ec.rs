@@ -8,6 +8,8 @@ pub use chosen::ec::EcKey;
 contract! {
     /// A key, public or private, which threads share.
     trait CurveKey for ec::EcKey: Send, Sync {
+        /// Whether the engine has the curve.
+        fn takes(group: Group) -> bool;
         /// A private key, with its public key computed. Refuses scalars outside [1, n - 1].
         fn private(group: Group, scalar: &[u8]) -> Answer<Self>;
         /// A public key. Takes a compressed or an uncompressed point and refuses one that is not on the curve.

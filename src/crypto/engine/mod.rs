@@ -13,16 +13,24 @@ mod contract;
 
 pub mod aead;
 pub mod ccm;
+pub mod chacha20;
 pub mod cipher;
+pub mod cmac;
+pub mod derivation;
 pub mod digest;
 pub mod ec;
 pub mod ed25519;
 pub mod hash_state;
+pub mod keccak;
 pub mod key_wrap;
 pub mod mac;
+pub mod ml_dsa;
+pub mod ml_dsa_deterministic;
 pub mod ml_kem;
 pub mod numbers;
 pub mod rsa;
+pub mod x25519;
+pub mod xts;
 
 #[cfg(any(feature = "reference", test))]
 pub mod reference;
@@ -39,6 +47,7 @@ use reference as chosen;
 #[cfg(not(any(feature = "aws-lc", feature = "reference")))]
 compile_error!("an engine is needed: feature `aws-lc` (the default) or feature `reference`");
 
+use crate::ck::CK_MECHANISM_TYPE;
 pub use crate::sys::primitives::{Answer, Failure};
 
 /// AWS-LC, where an engine as a whole is meant.
@@ -50,6 +59,9 @@ pub struct AwsLc;
 #[cfg(any(feature = "reference", test))]
 #[derive(Clone, Copy, Debug)]
 pub struct Reference;
+
+/// Mechanisms whose row stands in the table and that the engine cannot compute: they are not announced.
+pub(super) const LACKING: &[CK_MECHANISM_TYPE] = chosen::LACKING;
 
 /// Whether the engine must not be called any more, because the process is taking its libraries down.
 #[inline]

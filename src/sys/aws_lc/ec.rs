@@ -9,8 +9,8 @@ use aws_lc_sys::{
     EC_KEY_check_key, EC_KEY_get0_group, EC_KEY_get0_public_key, EC_KEY_new_by_curve_name,
     EC_KEY_set_private_key, EC_KEY_set_public_key, EC_POINT_mul, EC_POINT_new, EC_POINT_oct2point,
     EC_POINT_point2oct, ECDH_compute_key, ECDSA_SIG_get0_r, ECDSA_SIG_get0_s, ECDSA_SIG_new, ECDSA_SIG_set0,
-    ECDSA_do_sign, ECDSA_do_verify, NID_X9_62_prime256v1, NID_secp384r1, NID_secp521r1,
-    point_conversion_form_t,
+    ECDSA_do_sign, ECDSA_do_verify, NID_X9_62_prime256v1, NID_brainpoolP256r1, NID_brainpoolP384r1,
+    NID_brainpoolP512r1, NID_secp224r1, NID_secp256k1, NID_secp384r1, NID_secp521r1, point_conversion_form_t,
 };
 use std::mem;
 use std::ptr;
@@ -43,6 +43,11 @@ impl Group {
             Self::P256 => NID_X9_62_prime256v1,
             Self::P384 => NID_secp384r1,
             Self::P521 => NID_secp521r1,
+            Self::P224 => NID_secp224r1,
+            Self::Secp256k1 => NID_secp256k1,
+            Self::BrainpoolP256r1 => NID_brainpoolP256r1,
+            Self::BrainpoolP384r1 => NID_brainpoolP384r1,
+            Self::BrainpoolP512r1 => NID_brainpoolP512r1,
         }
     }
 }
@@ -53,6 +58,11 @@ impl EcKey {
         let raw = unsafe { EC_KEY_new_by_curve_name(group.nid()) };
         // SAFETY: NULL or a fresh object.
         unsafe { Self::own(raw) }
+    }
+
+    /// Whether AWS-LC has the curve: all of them.
+    pub const fn takes(_: Group) -> bool {
+        true
     }
 
     /// A private key, with its public key computed. Refuses scalars outside [1, n - 1].

@@ -7,12 +7,17 @@ mod failure;
 
 pub mod aead;
 pub mod ccm;
+pub mod chacha20;
 pub mod cipher;
 pub mod digest;
 pub mod ec;
 pub mod ed25519;
+pub mod keccak;
 pub mod key_wrap;
+pub mod ml_dsa;
 pub mod ml_kem;
 pub mod rsa;
+pub mod x25519;
+pub mod xts;
 
 pub use failure::{Answer, Failure};

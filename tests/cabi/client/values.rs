@@ -10,6 +10,8 @@ pub use keyward_pkcs11::ck::vendor::*;
 pub const P256: &[u8] = &[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
 /// DER of the OID of Ed25519.
 pub const ED25519: &[u8] = &[0x06, 0x03, 0x2B, 0x65, 0x70];
+/// DER of the OID of X25519.
+pub const X25519: &[u8] = &[0x06, 0x03, 0x2B, 0x65, 0x6E];
 
 pub const ACTIVE: CK_ULONG = 2;
 pub const DEACTIVATED: CK_ULONG = 3;

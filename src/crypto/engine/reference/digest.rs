@@ -1,4 +1,4 @@
-//! Digests over `sha1` and `sha2`.
+//! Digests over `sha1`, `sha2` and `sha3`.
 
 use super::{Answer, Failure, require};
 pub use crate::sys::primitives::digest::{Hash, MAX_LEN};
@@ -34,6 +34,22 @@ macro_rules! with_hash {
             }
             Hash::Sha512_256 => {
                 type $type = sha2::Sha512_256;
+                $work
+            }
+            Hash::Sha3_224 => {
+                type $type = sha3::Sha3_224;
+                $work
+            }
+            Hash::Sha3_256 => {
+                type $type = sha3::Sha3_256;
+                $work
+            }
+            Hash::Sha3_384 => {
+                type $type = sha3::Sha3_384;
+                $work
+            }
+            Hash::Sha3_512 => {
+                type $type = sha3::Sha3_512;
                 $work
             }
         }

@@ -1,11 +1,15 @@
-//! Elliptic curves over `p256`, `p384` and `p521`: keys, ECDSA (FIPS 186-5, 6) with the nonce of RFC 6979 and fresh
+//! Elliptic curves over the crates `p224`, `p256`, `p384`, `p521`, `k256`, `bp256` and `bp384`: keys, ECDSA (FIPS 186-5, 6) with the nonce of RFC 6979 and fresh
 //! randomness in it, and the Diffie-Hellman primitive (SP 800-56A Rev. 3, 5.7.1.2).
 
 use super::random::Random;
 use super::{Answer, Failure, refused, require};
 pub use crate::sys::primitives::ec::Group;
+use bp256::BrainpoolP256r1;
+use bp384::BrainpoolP384r1;
 use ecdsa::EcdsaCurve;
 use ecdsa::hazmat::{sign_prehashed_rfc6979, verify_prehashed};
+use k256::Secp256k1;
+use p224::NistP224;
 use p256::NistP256;
 use p256::elliptic_curve::bigint::BitOps;
 use p256::elliptic_curve::sec1::{FromSec1Point, ModulusSize, ToSec1Point};
@@ -17,7 +21,7 @@ use p521::NistP521;
 use rand_chacha::rand_core::TryRng;
 use sha2::digest::Digest;
 use sha2::digest::common::BlockSizeUser;
-use sha2::{Sha256, Sha384, Sha512};
+use sha2::{Sha224, Sha256, Sha384, Sha512};
 use std::marker::PhantomData;
 use zeroize::Zeroizing;
 
@@ -39,24 +43,40 @@ struct Halves<C: CurveArithmetic, D> {
     hash: PhantomData<fn() -> D>,
 }
 
+/// Runs `$work` with `$halves` standing for the type of a curve's keys.
+macro_rules! on_curve {
+    ($group:expr, $halves:ident => $work:expr) => {
+        on_curve!(@ $group, $halves => $work;
+            P224 NistP224 Sha224, P256 NistP256 Sha256, P384 NistP384 Sha384, P521 NistP521 Sha512,
+            Secp256k1 Secp256k1 Sha256,
+            BrainpoolP256r1 BrainpoolP256r1 Sha256, BrainpoolP384r1 BrainpoolP384r1 Sha384)
+    };
+    (@ $group:expr, $halves:ident => $work:expr; $($name:ident $curve:ident $hash:ident),*) => {
+        match $group {
+            $(Group::$name => {
+                type $halves = super::ec::Halves<$curve, $hash>;
+                $work
+            })*
+            Group::BrainpoolP512r1 => Err(Failure::MISUSE),
+        }
+    };
+}
+
 impl EcKey {
+    /// Whether the crates have the curve: all but brainpoolP512r1.
+    pub const fn takes(group: Group) -> bool {
+        !matches!(group, Group::BrainpoolP512r1)
+    }
+
     /// A private key, with its public key computed. Refuses scalars outside [1, n - 1].
     pub fn private(group: Group, scalar: &[u8]) -> Answer<Self> {
         require(scalar.len() == group.len())?;
-        Ok(Self(match group {
-            Group::P256 => Box::new(Halves::<NistP256, Sha256>::private(scalar)?),
-            Group::P384 => Box::new(Halves::<NistP384, Sha384>::private(scalar)?),
-            Group::P521 => Box::new(Halves::<NistP521, Sha512>::private(scalar)?),
-        }))
+        on_curve!(group, Halves => Ok(Self(Box::new(Halves::private(scalar)?))))
     }
 
     /// A public key. Takes a compressed or an uncompressed point and refuses one that is not on the curve.
     pub fn public(group: Group, point: &[u8]) -> Answer<Self> {
-        Ok(Self(match group {
-            Group::P256 => Box::new(Halves::<NistP256, Sha256>::public(point)?),
-            Group::P384 => Box::new(Halves::<NistP384, Sha384>::public(point)?),
-            Group::P521 => Box::new(Halves::<NistP521, Sha512>::public(point)?),
-        }))
+        on_curve!(group, Halves => Ok(Self(Box::new(Halves::public(point)?))))
     }
 
     /// Writes the public key, uncompressed. `out` has exactly [`Group::point_len`] bytes.
@@ -167,6 +187,8 @@ where
         let (r, s) = signature.split_at(signature.len() / 2);
         let signature =
             ecdsa::Signature::<C>::from_scalars(number::<C>(r)?, number::<C>(s)?).map_err(refused)?;
+        // Where the crate makes low s only it takes no other. Both verify alike.
+        let signature = if C::NORMALIZE_S { signature.normalize_s() } else { signature };
         verify_prehashed(&self.public.to_projective(), &leftmost::<C>(digest), &signature).map_err(refused)
     }
 

@@ -1,8 +1,9 @@
 //! Digests whose state can be taken out and put back: the form that the crates give their states
-//! ([`SerializableState`]), which they promise to read again within a minor version.
+//! ([`SerializableState`]), which they promise to read again within a minor version. SHA-3 is not saved, as AWS-LC does
+//! not.
 
 use super::digest::{Hash, MAX_LEN, with_hash};
-use super::{Answer, Failure, refused};
+use super::{Answer, Failure, refused, require};
 use sha2::digest::common::hazmat::{SerializableState, SerializedState};
 use sha2::digest::{Digest as Function, FixedOutputReset};
 use zeroize::Zeroizing;
@@ -50,8 +51,9 @@ impl HashState {
         Ok(Self { hash, state: with_hash!(hash, F => Box::new(F::new())) })
     }
 
-    /// Goes on from what [`Self::save`] gave of a digest with the same hash function.
+    /// Goes on from what [`Self::save`] gave of a digest with the same hash function. Refused for SHA-3.
     pub fn restore(hash: Hash, saved: &[u8]) -> Answer<Self> {
+        require(can_be_saved(hash))?;
         let mut state = Self::new(hash)?;
         state.state.restore(saved)?;
         Ok(state)
@@ -74,8 +76,13 @@ impl HashState {
         Ok(self.hash.len())
     }
 
-    /// All that it takes to go on elsewhere.
+    /// All that it takes to go on elsewhere. Refused for SHA-3.
     pub fn save(&self) -> Answer<Zeroizing<Vec<u8>>> {
+        require(can_be_saved(self.hash))?;
         Ok(self.state.save())
     }
+}
+
+const fn can_be_saved(hash: Hash) -> bool {
+    !matches!(hash, Hash::Sha3_224 | Hash::Sha3_256 | Hash::Sha3_384 | Hash::Sha3_512)
 }

@@ -1,8 +1,11 @@
 //! HMAC (FIPS 198-1) over the crate `hmac`.
 
-use super::digest::{Hash, MAX_LEN, with_hash};
+use super::digest::{Hash, MAX_LEN};
 use super::{Answer, Failure, refused, require};
-use hmac::{KeyInit, Mac};
+use hmac::{HmacReset, KeyInit, Mac, SimpleHmacReset};
+use sha1::Sha1;
+use sha2::{Sha224, Sha256, Sha384, Sha512, Sha512_224, Sha512_256};
+use sha3::{Sha3_224, Sha3_256, Sha3_384, Sha3_512};
 
 /// A key made ready. Never changed after that.
 pub struct HmacKey {
@@ -41,12 +44,27 @@ impl<M: Mac + hmac::digest::FixedOutputReset + Clone + Send + Sync + 'static> Ke
     }
 }
 
+fn ready<M: Keyed + KeyInit + Sync + 'static>(key: &[u8]) -> Answer<Box<dyn Keyed + Sync>> {
+    Ok(Box::new(<M as KeyInit>::new_from_slice(key).map_err(refused)?))
+}
+
 impl HmacKey {
     /// Computes the inner and outer states of a key.
     pub fn new(hash: Hash, key: &[u8]) -> Answer<Self> {
-        let template: Box<dyn Keyed + Sync> = with_hash!(hash, F => {
-            Box::new(<hmac::HmacReset<F> as KeyInit>::new_from_slice(key).map_err(refused)?)
-        });
+        // The states of a sponge cannot be computed ahead of its input, so the crate has another type for them.
+        let template = match hash {
+            Hash::Sha1 => ready::<HmacReset<Sha1>>(key),
+            Hash::Sha224 => ready::<HmacReset<Sha224>>(key),
+            Hash::Sha256 => ready::<HmacReset<Sha256>>(key),
+            Hash::Sha384 => ready::<HmacReset<Sha384>>(key),
+            Hash::Sha512 => ready::<HmacReset<Sha512>>(key),
+            Hash::Sha512_224 => ready::<HmacReset<Sha512_224>>(key),
+            Hash::Sha512_256 => ready::<HmacReset<Sha512_256>>(key),
+            Hash::Sha3_224 => ready::<SimpleHmacReset<Sha3_224>>(key),
+            Hash::Sha3_256 => ready::<SimpleHmacReset<Sha3_256>>(key),
+            Hash::Sha3_384 => ready::<SimpleHmacReset<Sha3_384>>(key),
+            Hash::Sha3_512 => ready::<SimpleHmacReset<Sha3_512>>(key),
+        }?;
         Ok(Self { template, len: hash.len() })
     }
 

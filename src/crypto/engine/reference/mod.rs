@@ -12,19 +12,31 @@ mod random;
 
 pub mod aead;
 pub mod ccm;
+pub mod chacha20;
 pub mod cipher;
+pub mod cmac;
+pub mod derivation;
 pub mod digest;
 pub mod ec;
 pub mod ed25519;
 pub mod hash_state;
+pub mod keccak;
 pub mod key_wrap;
 pub mod lifetime;
 pub mod mac;
+pub mod ml_dsa;
 pub mod ml_kem;
 pub mod numbers;
 pub mod rsa;
+pub mod x25519;
+pub mod xts;
 
+use crate::ck::CK_MECHANISM_TYPE;
 pub use crate::sys::primitives::{Answer, Failure};
+use cryptoki_sys::CKM_AES_CFB1;
+
+/// Mechanisms of the table that the crates cannot compute: cipher feedback by single bits.
+pub const LACKING: &[CK_MECHANISM_TYPE] = &[CKM_AES_CFB1];
 
 /// Goes on where the condition holds; the caller's lengths are wrong otherwise.
 #[inline]

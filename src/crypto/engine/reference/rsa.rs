@@ -13,7 +13,7 @@ pub use crate::sys::primitives::rsa::{Oaep, Part, Parts, Pss};
 use ::rsa::hazmat::{rsa_decrypt_and_check, rsa_encrypt};
 use ::rsa::traits::{PaddingScheme, PrivateKeyParts, PublicKeyParts, SignatureScheme};
 use ::rsa::{BoxedUint, Pkcs1v15Encrypt, Pkcs1v15Sign, PrivateKey, PublicKey, pss};
-use crypto_bigint::Odd;
+use crypto_bigint::{Integer, Odd};
 use zeroize::Zeroizing;
 
 /// An RSA key, public or private. Never changed after its constructor.
@@ -41,8 +41,9 @@ impl RsaKey {
     pub fn private(parts: &Parts<'_>) -> Answer<Self> {
         let number = |bytes| Ok::<_, Failure>(Number::from_bytes(bytes)?.inner().clone());
         let primes = vec![number(parts.p)?, number(parts.q)?];
-        let key = PrivateKey::from_components(number(parts.n)?, number(parts.e)?, number(parts.d)?, primes)
-            .map_err(refused)?;
+        let (n, e, d) = (number(parts.n)?, number(parts.e)?, number(parts.d)?);
+        // The caller has bounded the exponent.
+        let key = PrivateKey::from_components_with_large_exponent(n, e, d, primes).map_err(refused)?;
         require(SIZES.contains(&(key.size() * 8)))?;
         let key = Self(Halves::Private(Box::new(key)));
         // The crate computes these for itself; the caller's must be the same.
@@ -52,11 +53,15 @@ impl RsaKey {
         Ok(key)
     }
 
-    /// A public key.
+    /// A public key. The caller has bounded the exponent.
     pub fn public(n: &[u8], e: &[u8]) -> Answer<Self> {
         let number = |bytes| Ok::<_, Failure>(Number::from_bytes(bytes)?.inner().clone());
-        let key = PublicKey::new_with_size_limits(number(n)?, number(e)?, SIZES).map_err(refused)?;
-        Ok(Self(Halves::Public(Box::new(key))))
+        let (n, e) = (number(n)?, number(e)?);
+        let bits = usize::try_from(n.bit_width_vartime()).map_err(refused)?;
+        // What the crate checks, but for the size of the exponent, which the caller has bounded.
+        require(SIZES.contains(&bits) && bool::from(n.is_odd()) && bool::from(e.is_odd()))?;
+        require(e > BoxedUint::one() && e < n)?;
+        Ok(Self(Halves::Public(Box::new(PublicKey::new_unchecked(n, e)))))
     }
 
     /// The fork generation that the key is good for: any, since nothing in it belongs to a process.
