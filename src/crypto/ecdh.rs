@@ -351,6 +351,9 @@ mod tests {
         }
         let kdf = params(CKD_SHA256_KDF, b"", &hex(G_R));
         assert_eq!(refusal(&kdf, &Recipe::default()), Some(Error::TemplateIncomplete));
-        assert_eq!(refusal(&kdf, &of_len(MAX_LEN_DERIVED + 1)), Some(Error::KeySizeRange));
+        assert_eq!(
+            refusal(&kdf, &of_len(crate::crypto::hmac::MAX_KEY_LEN as usize + 1)),
+            Some(Error::KeySizeRange)
+        );
     }
 }

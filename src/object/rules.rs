@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn every_attribute_of_a_rule_has_a_kind_and_stands_once() {
-        let kinds: [(CK_OBJECT_CLASS, u64); 19] = [
+        let kinds: [(CK_OBJECT_CLASS, u64); 23] = [
             (CKO_PUBLIC_KEY, CKK_ML_DSA),
             (CKO_PRIVATE_KEY, CKK_ML_DSA),
             (CKO_PUBLIC_KEY, CKK_SLH_DSA),
