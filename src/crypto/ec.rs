@@ -227,7 +227,7 @@ pub(in crate::crypto) mod tests {
 
     /// Every curve that private keys may lie on.
     pub(in crate::crypto) fn curves() -> impl Iterator<Item = Curve> {
-        Curve::ALL.into_iter().filter(|curve| curve.has_private_keys())
+        Curve::ALL.into_iter().filter(|curve| curve.has_private_keys() && curve.is_supported())
     }
 
     fn recipe(params: &[u8]) -> Recipe {
@@ -236,7 +236,7 @@ pub(in crate::crypto) mod tests {
 
     #[test]
     fn public_from_private_of_a_known_key_is_known() {
-        for (curve, scalar, point) in KNOWN_KEYS {
+        for (curve, scalar, point) in KNOWN_KEYS.iter().filter(|known| known.0.is_supported()) {
             let scalar = Secret::from_slice(&hex(scalar));
             assert_eq!(public_from_private(*curve, &scalar).unwrap(), hex(point), "{curve:?}");
         }
@@ -244,7 +244,7 @@ pub(in crate::crypto) mod tests {
 
     #[test]
     fn decode_point_takes_every_form() {
-        for (curve, _, point) in KNOWN_KEYS {
+        for (curve, _, point) in KNOWN_KEYS.iter().filter(|known| known.0.is_supported()) {
             let point = hex(point);
             let parity = 2 + (point[point.len() - 1] & 1);
             let compressed = [&[parity], &point[1..=curve.len()]].concat();
@@ -258,7 +258,7 @@ pub(in crate::crypto) mod tests {
 
     #[test]
     fn decode_point_off_the_curve_is_refused() {
-        for (curve, _, point) in KNOWN_KEYS {
+        for (curve, _, point) in KNOWN_KEYS.iter().filter(|known| known.0.is_supported()) {
             let mut wrong = hex(point);
             wrong[curve.len()] ^= 1;
             let hybrid = [&[6], &hex(point)[1..]].concat();
