@@ -3,8 +3,8 @@
 use super::mechanism::Row;
 use super::{
     aes, aes_cbc, aes_ccm, aes_ctr, aes_ecb, aes_gcm, aes_key_wrap, blake2b, chacha20_poly1305, digest, ec,
-    ecdh, ecdh_aes_key_wrap, ecdsa, ecdsa_deterministic, eddsa, generic_secret, hmac, ml_kem, montgomery,
-    rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
+    ec_extra_bits, ecdh, ecdh_aes_key_wrap, ecdsa, ecdsa_deterministic, eddsa, generic_secret, hmac, ml_kem,
+    montgomery, rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
@@ -35,6 +35,7 @@ pub static MECHANISMS: &[&Row] = &[
     &rsa_oaep::RSA_PKCS_OAEP,
     &rsa_aes_key_wrap::RSA_AES_KEY_WRAP,
     &ec::KEY_PAIR_GEN,
+    &ec_extra_bits::KEY_PAIR_GEN_W_EXTRA_BITS,
     &ecdsa::ECDSA,
     &ecdsa::ECDSA_SHA1,
     &ecdsa::ECDSA_SHA224,
