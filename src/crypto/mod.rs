@@ -27,6 +27,7 @@ mod curve;
 pub mod der;
 pub mod digest;
 pub mod ec;
+pub mod ec_extra_bits;
 pub mod ecdh;
 pub mod ecdh_aes_key_wrap;
 mod ecdh_kdf;

@@ -3,7 +3,7 @@
 use super::mechanism::Row;
 use super::{
     aes, aes_cbc, aes_ccm, aes_cmac, aes_ctr, aes_cts, aes_ecb, aes_encrypt_data, aes_feedback, aes_gcm,
-    aes_gmac, aes_key_wrap, aes_xts, blake2b, chacha20, chacha20_poly1305, digest, ec, ecdh,
+    aes_gmac, aes_key_wrap, aes_xts, blake2b, chacha20, chacha20_poly1305, digest, ec, ec_extra_bits, ecdh,
     ecdh_aes_key_wrap, ecdsa, ecdsa_deterministic, eddsa, engine, generic_secret, hash_derivation, hkdf,
     hmac, joining, ml_dsa, ml_kem, montgomery, pbkdf2, rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1,
     rsa_pss, rsa_raw, slh_dsa, sp800_108, triple_des,
@@ -68,6 +68,7 @@ static ROWS: &[&Row] = &[
     &rsa_oaep::RSA_PKCS_OAEP,
     &rsa_aes_key_wrap::RSA_AES_KEY_WRAP,
     &ec::KEY_PAIR_GEN,
+    &ec_extra_bits::KEY_PAIR_GEN_W_EXTRA_BITS,
     &ecdsa::ECDSA,
     &ecdsa::ECDSA_SHA1,
     &ecdsa::ECDSA_SHA224,
