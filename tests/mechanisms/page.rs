@@ -93,7 +93,7 @@ fn line(row: &Row, vectors: &BTreeMap<String, u64>) -> String {
         parameter = format!("{parameter}; {}", source::message_shape(shape));
     }
     let library: Vec<String> = library::of(row).iter().map(ToString::to_string).collect();
-    let joint = if library[0] == "keyward" { " over " } else { ", " };
+    let joint = if library.first().is_some_and(|first| first == "keyward") { " over " } else { ", " };
     let count = vectors.get(&name).map_or("-".to_owned(), u64::to_string);
     let peers = peers::of(&name);
     let [soft_hsm2, kryoptic, nss] =

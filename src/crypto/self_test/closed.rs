@@ -21,7 +21,10 @@ fn recipes() -> Vec<Recipe> {
 
 /// Keys of all kinds that can be made.
 fn keys() -> Vec<Material> {
-    let mut keys = vec![Material::Bytes(Secret::from_slice(&[7; 32]))];
+    let bytes: Vec<u8> = (1..=64).collect();
+    // AES-XTS takes no equal halves, AES no 64 bytes.
+    let mut keys: Vec<Material> =
+        [&bytes, &bytes[..32], &bytes[..24]].map(|key| Material::Bytes(Secret::from_slice(key))).into();
     for generate in MECHANISMS.iter().filter_map(|row| row.ops.generate_pair) {
         if let Some(pair) = recipes().iter().find_map(|recipe| generate(recipe).ok()) {
             keys.extend([pair.public, pair.private]);
