@@ -27,9 +27,12 @@ mod curve;
 pub mod der;
 pub mod digest;
 pub mod ec;
+pub mod ec_extra_bits;
 pub mod ecdh;
+pub mod ecdh_aes_key_wrap;
 mod ecdh_kdf;
 pub mod ecdsa;
+pub mod ecdsa_deterministic;
 pub mod eddsa;
 pub mod engine;
 #[cfg(test)]
@@ -51,6 +54,7 @@ pub mod montgomery;
 pub mod parameter_set;
 pub mod pbkdf2;
 pub mod pkcs8;
+mod prf;
 mod public;
 pub mod random;
 pub mod rsa;
@@ -67,6 +71,7 @@ pub mod seal;
 pub mod self_test;
 mod signature_context;
 pub mod slh_dsa;
+pub mod sp800_108;
 mod start;
 pub mod table;
 #[cfg(test)]

@@ -22,8 +22,10 @@ use super::engine::mac::HmacKey;
 use super::engine::ml_kem::{self, KemKey};
 use super::engine::rsa::{Parts, RsaKey};
 use super::engine::x25519;
+use super::{Curve, ecdsa_deterministic};
 use super::{hkdf, pbkdf2};
 use crate::ck::{Error, Result};
+use crate::secret::Secret;
 pub(super) use known::Known;
 #[cfg(test)]
 pub(super) use known::fault;
@@ -70,6 +72,8 @@ pub enum Family {
     Ec,
     /// ECDSA and ECDH on the curves that have no code of their own.
     EcGeneric,
+    /// Deterministic ECDSA.
+    DeterministicEcdsa,
     /// Ed25519.
     Eddsa,
     /// X25519.
@@ -90,7 +94,7 @@ static STATES: [AtomicU8; Family::ALL.len()] = [const { AtomicU8::new(UNTESTED) 
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::Digest,
         Self::Hmac,
         Self::Blake2b,
@@ -110,6 +114,7 @@ impl Family {
         Self::SlhDsa,
         Self::Ec,
         Self::EcGeneric,
+        Self::DeterministicEcdsa,
         Self::Eddsa,
         Self::X25519,
         Self::Rsa,
@@ -143,6 +148,7 @@ impl Family {
             Self::SlhDsa => Ok(post_quantum::slh_dsa() == Ok(true)),
             Self::Ec => ec(),
             Self::EcGeneric => ec_generic(),
+            Self::DeterministicEcdsa => deterministic_ecdsa(),
             Self::Eddsa => eddsa(),
             Self::X25519 => x25519(),
             Self::Rsa => rsa(),
@@ -291,6 +297,14 @@ fn ec() -> Answer<bool> {
     one.agree(&point, &mut shared)?;
     let wrong = key.verify(&[0x11; 32], &signature).is_err();
     Ok(wrong && point == EC_POINT && point.get(1..33) == Some(&shared))
+}
+
+/// RFC 6979, A.2.5: the signature of "sample".
+fn deterministic_ecdsa() -> Answer<bool> {
+    let mut signature = [0; 64];
+    let scalar = Secret::from_slice(&EC_SCALAR);
+    let made = ecdsa_deterministic::signature(Curve::P256, &scalar, &SHA256_SAMPLE, &mut signature);
+    Ok(made.is_ok() && signature == EC_SIGNATURE)
 }
 
 /// RFC 7027, A.1: the secret that two keys on brainpoolP256r1 share; and a signature of our own, and a wrong one.

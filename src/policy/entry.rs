@@ -188,6 +188,8 @@ pub(super) const CONFLICTS: &[(Usage, Usage, &str)] = &[
     (Usage::WRAP, Usage::SIGN, "a wrapped key could pass for a MAC"),
     (Usage::DERIVE, Usage::ENCRYPT, "an encryption could compute a derived key"),
     (Usage::DERIVE, Usage::SIGN, "a MAC could compute a derived key"),
+    (Usage::DERIVE, Usage::UNWRAP, "the key that another one is wrapped under could be derived"),
+    (Usage::DECAPSULATE, Usage::UNWRAP, "the key that another one is wrapped under could be decapsulated"),
 ];
 
 /// Why the usage attributes conflict, if they do.

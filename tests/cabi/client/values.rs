@@ -90,6 +90,7 @@ enum Param {
     Pss { hash: CK_MECHANISM_TYPE, mgf: CK_ULONG, salt: CK_ULONG },
     Oaep { hash: CK_MECHANISM_TYPE, mgf: CK_ULONG, label: Vec<u8> },
     Ecdh { public: Vec<u8> },
+    Structure { place: usize, len: usize },
 }
 
 impl Mechanism {
@@ -119,6 +120,12 @@ impl Mechanism {
 
     pub fn ecdh(ckm: CK_MECHANISM_TYPE, public: &[u8]) -> Self {
         Self { ckm, param: Param::Ecdh { public: public.to_vec() } }
+    }
+
+    /// With any structure, which lives as long as the test's process.
+    pub fn structure<T: Copy + 'static>(ckm: CK_MECHANISM_TYPE, parameter: T) -> Self {
+        let place = std::ptr::from_mut(Box::leak(Box::new(parameter))).expose_provenance();
+        Self { ckm, param: Param::Structure { place, len: size_of::<T>() } }
     }
 
     /// As C sees it.
@@ -179,6 +186,9 @@ impl Mechanism {
                     pPublicData: public.as_ptr().cast_mut(),
                 };
                 run(ckm, param, work)
+            }
+            Param::Structure { place, len } => {
+                mechanism(ckm, std::ptr::with_exposed_provenance_mut(*place), *len as CK_ULONG, work)
             }
         }
     }
