@@ -222,9 +222,13 @@ pub(super) fn described(template: Template, material: Material) -> Result<NewObj
     Ok(NewObject { attributes, fresh: Some(fresh) })
 }
 
-/// A secret key of derived bytes. A length that the template names must be met.
+/// A secret key of derived bytes. A length that the template names must be met. A key for DES is never new: it may
+/// only come from where it once was (`CKR_TEMPLATE_INCONSISTENT`).
 pub(super) fn secret_key(template: Template, value: Secret) -> Result<NewObject> {
     let kind = template.kind.ok_or(Error::TemplateIncomplete)?;
+    if crypto::triple_des::key_len(kind).is_some() {
+        return Err(Error::TemplateInconsistent);
+    }
     if let Some(len) = template.attributes.number(CKA_VALUE_LEN)
         && len != value.len() as u64
     {

@@ -47,6 +47,22 @@ pub enum Params {
         /// Additional authenticated data.
         aad: Vec<u8>,
     },
+    /// `CK_CHACHA20_PARAMS` (PKCS#11 3.2, 6.58).
+    ChaCha20 {
+        /// The counter of the first block, little-endian.
+        counter: Vec<u8>,
+        /// The nonce.
+        nonce: Vec<u8>,
+    },
+    /// `CK_KEY_DERIVATION_STRING_DATA` (PKCS#11 3.2, 6.43).
+    StringData(Hidden),
+    /// `CK_AES_CBC_ENCRYPT_DATA_PARAMS` (PKCS#11 3.2, 6.17).
+    AesCbcData {
+        /// The initialisation vector.
+        iv: [u8; 16],
+        /// What is encrypted.
+        data: Vec<u8>,
+    },
     /// `CK_MAC_GENERAL_PARAMS`: length of the MAC in bytes.
     MacGeneral(CK_ULONG),
     /// `CK_RSA_PKCS_PSS_PARAMS`.
@@ -83,6 +99,15 @@ pub enum Params {
         /// The other party's public point, as the caller sent it (raw or DER-wrapped).
         public: Vec<u8>,
     },
+    /// `CK_ECDH_AES_KEY_WRAP_PARAMS`.
+    EcdhAes {
+        /// Length of the AES key that is agreed, in bits.
+        aes_bits: CK_ULONG,
+        /// `CKD_NULL`, `CKD_SHA256_KDF`, ...
+        kdf: CK_ULONG,
+        /// Data shared between the two parties, for the KDF.
+        shared: Vec<u8>,
+    },
     /// `CK_EDDSA_PARAMS`. Absent for pure Ed25519 ([`Params::None`]).
     Eddsa {
         /// Prehashed variant (Ed25519ph).
@@ -92,8 +117,6 @@ pub enum Params {
     },
     /// The handle of a second key (PKCS#11 3.2, 6.43).
     Key(ObjectHandle),
-    /// `CK_KEY_DERIVATION_STRING_DATA` (PKCS#11 3.2, 6.43).
-    Data(Hidden),
     /// `CK_EXTRACT_PARAMS`: the first bit (PKCS#11 3.2, 6.43).
     Bit(CK_ULONG),
     /// The public value of the other party (PKCS#11 3.2, 6.4).
@@ -114,6 +137,22 @@ pub enum Params {
     TlsKdf(TlsKdf),
     /// `CK_TLS_MAC_PARAMS`.
     TlsMac(TlsMac),
+    /// `CK_SIGN_ADDITIONAL_CONTEXT` (PKCS#11 3.2, ML-DSA). Absent where the caller has none ([`Params::None`]).
+    SignatureContext {
+        /// `CKH_HEDGE_PREFERRED`, ...
+        hedge: CK_ULONG,
+        /// The context, at most 255 bytes.
+        context: Vec<u8>,
+    },
+    /// `CK_HASH_SIGN_ADDITIONAL_CONTEXT` (PKCS#11 3.2, ML-DSA).
+    HashSignatureContext {
+        /// `CKH_HEDGE_PREFERRED`, ...
+        hedge: CK_ULONG,
+        /// The context, at most 255 bytes.
+        context: Vec<u8>,
+        /// `CKM_SHA256`, ...: what made the caller's digest.
+        hash: CK_MECHANISM_TYPE,
+    },
 }
 
 impl Params {
@@ -151,6 +190,12 @@ pub enum Shape {
     Ccm,
     /// `CK_SALSA20_CHACHA20_POLY1305_PARAMS`.
     Poly1305,
+    /// `CK_CHACHA20_PARAMS`.
+    ChaCha20,
+    /// `CK_KEY_DERIVATION_STRING_DATA`.
+    StringData,
+    /// `CK_AES_CBC_ENCRYPT_DATA_PARAMS`.
+    AesCbcData,
     /// `CK_MAC_GENERAL_PARAMS`.
     MacGeneral,
     /// `CK_RSA_PKCS_PSS_PARAMS`.
@@ -161,12 +206,12 @@ pub enum Shape {
     RsaAes,
     /// `CK_ECDH1_DERIVE_PARAMS`.
     Ecdh1,
+    /// `CK_ECDH_AES_KEY_WRAP_PARAMS`.
+    EcdhAes,
     /// Nothing, or `CK_EDDSA_PARAMS`.
     Eddsa,
     /// `CK_OBJECT_HANDLE`.
     Key,
-    /// `CK_KEY_DERIVATION_STRING_DATA`.
-    Data,
     /// `CK_EXTRACT_PARAMS`.
     Bit,
     /// Nothing, or a public value.
@@ -191,4 +236,8 @@ pub enum Shape {
     TlsKdf,
     /// `CK_TLS_MAC_PARAMS`.
     TlsMac,
+    /// Nothing, or `CK_SIGN_ADDITIONAL_CONTEXT`.
+    SignatureContext,
+    /// `CK_HASH_SIGN_ADDITIONAL_CONTEXT`.
+    HashSignatureContext,
 }

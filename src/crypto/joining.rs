@@ -15,11 +15,13 @@ use cryptoki_sys::*;
 /// CKM_CONCATENATE_BASE_AND_KEY. PKCS#11 3.2, Concatenation of a base key and another key.
 pub static BASE_AND_KEY: Row = row(CKM_CONCATENATE_BASE_AND_KEY, Shape::Key, &BASE_AND_KEY_DERIVATION);
 /// CKM_CONCATENATE_BASE_AND_DATA. PKCS#11 3.2, Concatenation of a base key and data.
-pub static BASE_AND_DATA: Row = row(CKM_CONCATENATE_BASE_AND_DATA, Shape::Data, &BASE_AND_DATA_DERIVATION);
+pub static BASE_AND_DATA: Row =
+    row(CKM_CONCATENATE_BASE_AND_DATA, Shape::StringData, &BASE_AND_DATA_DERIVATION);
 /// CKM_CONCATENATE_DATA_AND_BASE. PKCS#11 3.2, Concatenation of data and a base key.
-pub static DATA_AND_BASE: Row = row(CKM_CONCATENATE_DATA_AND_BASE, Shape::Data, &DATA_AND_BASE_DERIVATION);
+pub static DATA_AND_BASE: Row =
+    row(CKM_CONCATENATE_DATA_AND_BASE, Shape::StringData, &DATA_AND_BASE_DERIVATION);
 /// CKM_XOR_BASE_AND_DATA. PKCS#11 3.2, XORing of a key and data.
-pub static XOR: Row = row(CKM_XOR_BASE_AND_DATA, Shape::Data, &XOR_DERIVATION);
+pub static XOR: Row = row(CKM_XOR_BASE_AND_DATA, Shape::StringData, &XOR_DERIVATION);
 /// CKM_EXTRACT_KEY_FROM_KEY. PKCS#11 3.2, Extraction of one key from another key.
 pub static EXTRACT: Row = row(CKM_EXTRACT_KEY_FROM_KEY, Shape::Bit, &EXTRACT_DERIVATION);
 
@@ -51,7 +53,7 @@ const fn row(ckm: CK_MECHANISM_TYPE, shape: Shape, derivation: &'static Derivati
 
 fn joined_len(params: &Params, lens: &SourceLens<'_>) -> Option<usize> {
     let data = match params {
-        Params::Data(data) => data.len(),
+        Params::StringData(data) => data.len(),
         _ => 0,
     };
     lens.seconds.iter().try_fold(lens.base.checked_add(data)?, |sum, len| sum.checked_add(*len))
@@ -59,7 +61,7 @@ fn joined_len(params: &Params, lens: &SourceLens<'_>) -> Option<usize> {
 
 fn shorter_len(params: &Params, lens: &SourceLens<'_>) -> Option<usize> {
     match params {
-        Params::Data(data) => Some(data.len().min(lens.base)),
+        Params::StringData(data) => Some(data.len().min(lens.base)),
         _ => None,
     }
 }
@@ -78,7 +80,7 @@ fn base<'a>(sources: &'a Sources<'_>) -> Result<&'a [u8]> {
 
 fn data<'a>(sources: &'a Sources<'_>) -> Result<&'a [u8]> {
     match sources.params {
-        Params::Data(data) => Ok(data.expose()),
+        Params::StringData(data) => Ok(data.expose()),
         _ => Err(Error::MechanismParamInvalid),
     }
 }
@@ -148,9 +150,7 @@ fn extract(sources: &Sources<'_>) -> Result<Derived> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ck::derivation::Hidden;
     use crate::crypto::mechanism::Recipe;
-    use zeroize::Zeroizing;
 
     fn derive(
         row: &Row,
@@ -175,7 +175,7 @@ mod tests {
     }
 
     fn data(bytes: &[u8]) -> Params {
-        Params::Data(Hidden::new(Zeroizing::new(bytes.to_vec())))
+        Params::StringData(bytes.to_vec().into())
     }
 
     const BASE: [u8; 4] = [0x01, 0x23, 0x45, 0x67];

@@ -4,9 +4,11 @@
 
 pub use super::curve::Curve;
 use super::ml_kem::{self, Set};
+use super::montgomery::Montgomery;
+use super::{ml_dsa, slh_dsa};
 use crate::ck::{CK_KEY_TYPE, Error, Result};
 use crate::secret::Secret;
-use cryptoki_sys::{CKK_EC, CKK_EC_EDWARDS, CKK_ML_KEM, CKK_RSA};
+use cryptoki_sys::{CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY, CKK_ML_DSA, CKK_ML_KEM, CKK_RSA, CKK_SLH_DSA};
 
 /// Private RSA key (PKCS#1, RFC 8017, A.1.2). Numbers are big-endian without leading zeros.
 pub struct RsaPrivate {
@@ -35,6 +37,16 @@ pub struct MlKemPrivate {
     /// The decapsulation key, with the encapsulation key in it.
     pub key: Secret,
     /// d and z, 64 bytes, where they are known.
+    pub seed: Option<Secret>,
+}
+
+/// Private key of ML-DSA (FIPS 204).
+pub struct MlDsaPrivate {
+    /// Its parameter set.
+    pub set: ml_dsa::Set,
+    /// The private key, sk.
+    pub key: Secret,
+    /// The seed that it follows from, xi, 32 bytes, where it is known.
     pub seed: Option<Secret>,
 }
 
@@ -69,6 +81,20 @@ pub enum Material {
     EdPublic(Vec<u8>),
     /// Ed25519 seed (RFC 8032, 5.1.5), 32 bytes.
     EdPrivate(Secret),
+    /// Public key on a curve of the Montgomery form, little-endian.
+    MontgomeryPublic {
+        /// The curve.
+        curve: Montgomery,
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// Private key on a curve of the Montgomery form, little-endian (RFC 7748, 5).
+    MontgomeryPrivate {
+        /// The curve.
+        curve: Montgomery,
+        /// The key.
+        key: Secret,
+    },
     /// Encapsulation key of ML-KEM.
     MlKemPublic {
         /// Its parameter set.
@@ -78,6 +104,29 @@ pub enum Material {
     },
     /// Decapsulation key of ML-KEM.
     MlKemPrivate(Box<MlKemPrivate>),
+    /// Public key of ML-DSA.
+    MlDsaPublic {
+        /// Its parameter set.
+        set: ml_dsa::Set,
+        /// The key, pk.
+        key: Vec<u8>,
+    },
+    /// Private key of ML-DSA.
+    MlDsaPrivate(Box<MlDsaPrivate>),
+    /// Public key of SLH-DSA.
+    SlhDsaPublic {
+        /// Its parameter set.
+        set: slh_dsa::Set,
+        /// PK.seed and PK.root (FIPS 205, 9.1).
+        key: Vec<u8>,
+    },
+    /// Private key of SLH-DSA.
+    SlhDsaPrivate {
+        /// Its parameter set.
+        set: slh_dsa::Set,
+        /// SK.seed, SK.prf, PK.seed and PK.root (FIPS 205, 9.1).
+        key: Secret,
+    },
 }
 
 /// A new key pair.
@@ -98,6 +147,12 @@ const ED_PUBLIC: u8 = 6;
 const ED_PRIVATE: u8 = 7;
 const ML_KEM_PUBLIC: u8 = 8;
 const ML_KEM_PRIVATE: u8 = 9;
+const MONTGOMERY_PUBLIC: u8 = 14;
+const MONTGOMERY_PRIVATE: u8 = 15;
+const ML_DSA_PUBLIC: u8 = 10;
+const ML_DSA_PRIVATE: u8 = 11;
+const SLH_DSA_PUBLIC: u8 = 12;
+const SLH_DSA_PRIVATE: u8 = 13;
 
 impl Material {
     /// The key type that such material belongs to; `None` for bytes, which may be any secret key.
@@ -107,7 +162,10 @@ impl Material {
             Self::RsaPublic { .. } | Self::RsaPrivate(_) => Some(CKK_RSA),
             Self::EcPublic { .. } | Self::EcPrivate { .. } => Some(CKK_EC),
             Self::EdPublic(_) | Self::EdPrivate(_) => Some(CKK_EC_EDWARDS),
+            Self::MontgomeryPublic { .. } | Self::MontgomeryPrivate { .. } => Some(CKK_EC_MONTGOMERY),
             Self::MlKemPublic { .. } | Self::MlKemPrivate(_) => Some(CKK_ML_KEM),
+            Self::MlDsaPublic { .. } | Self::MlDsaPrivate(_) => Some(CKK_ML_DSA),
+            Self::SlhDsaPublic { .. } | Self::SlhDsaPrivate { .. } => Some(CKK_SLH_DSA),
         }
     }
 
@@ -123,8 +181,12 @@ impl Material {
             Self::RsaPrivate(key) => of(&key.n),
             Self::EcPublic { curve, .. } | Self::EcPrivate { curve, .. } => curve.bits(),
             Self::EdPublic(_) | Self::EdPrivate(_) => 255,
+            Self::MontgomeryPublic { curve, .. } | Self::MontgomeryPrivate { curve, .. } => curve.bits(),
             Self::MlKemPublic { set, .. } => ml_kem::bits(*set),
             Self::MlKemPrivate(key) => ml_kem::bits(key.set),
+            Self::MlDsaPublic { set, .. } => ml_dsa::bits(*set),
+            Self::MlDsaPrivate(key) => ml_dsa::bits(key.set),
+            Self::SlhDsaPublic { set, .. } | Self::SlhDsaPrivate { set, .. } => slh_dsa::bits(*set),
         }
     }
 
@@ -144,11 +206,22 @@ impl Material {
             Self::EcPrivate { curve, scalar } => (EC_PRIVATE, curve.number(), vec![scalar.expose()]),
             Self::EdPublic(key) => (ED_PUBLIC, 0, vec![key]),
             Self::EdPrivate(seed) => (ED_PRIVATE, 0, vec![seed.expose()]),
+            Self::MontgomeryPublic { curve, key } => (MONTGOMERY_PUBLIC, curve.number(), vec![key]),
+            Self::MontgomeryPrivate { curve, key } => {
+                (MONTGOMERY_PRIVATE, curve.number(), vec![key.expose()])
+            }
             Self::MlKemPublic { set, key } => (ML_KEM_PUBLIC, set_number(*set), vec![key]),
             Self::MlKemPrivate(key) => {
                 let seed = key.seed.as_ref().map_or(&[][..], Secret::expose);
                 (ML_KEM_PRIVATE, set_number(key.set), vec![key.key.expose(), seed])
             }
+            Self::MlDsaPublic { set, key } => (ML_DSA_PUBLIC, dsa_number(*set), vec![key]),
+            Self::MlDsaPrivate(key) => {
+                let seed = key.seed.as_ref().map_or(&[][..], Secret::expose);
+                (ML_DSA_PRIVATE, dsa_number(key.set), vec![key.key.expose(), seed])
+            }
+            Self::SlhDsaPublic { set, key } => (SLH_DSA_PUBLIC, slh_number(*set), vec![key]),
+            Self::SlhDsaPrivate { set, key } => (SLH_DSA_PRIVATE, slh_number(*set), vec![key.expose()]),
         };
         let len = 2 + parts.iter().map(|part| 4 + part.len()).sum::<usize>();
         let mut encoded = Secret::zeroed(len);
@@ -180,8 +253,24 @@ impl Material {
         };
         let curve =
             || Curve::ALL.into_iter().find(|curve| curve.number() == number).ok_or(Error::DeviceError);
+        let montgomery = || {
+            Montgomery::ALL.iter().find(|curve| curve.number() == number).copied().ok_or(Error::DeviceError)
+        };
         // Only the kinds with a curve or a parameter set have a number of one.
-        if number != 0 && !matches!(kind, EC_PUBLIC | EC_PRIVATE | ML_KEM_PUBLIC | ML_KEM_PRIVATE) {
+        let numbered = matches!(
+            kind,
+            EC_PUBLIC
+                | EC_PRIVATE
+                | ML_KEM_PUBLIC
+                | ML_KEM_PRIVATE
+                | ML_DSA_PUBLIC
+                | ML_DSA_PRIVATE
+                | SLH_DSA_PUBLIC
+                | SLH_DSA_PRIVATE
+                | MONTGOMERY_PUBLIC
+                | MONTGOMERY_PRIVATE
+        );
+        if number != 0 && !numbered {
             return Err(Error::DeviceError);
         }
         let material = match kind {
@@ -201,11 +290,25 @@ impl Material {
             EC_PRIVATE => Self::EcPrivate { curve: curve()?, scalar: Secret::from_slice(part()?) },
             ED_PUBLIC => Self::EdPublic(part()?.to_vec()),
             ED_PRIVATE => Self::EdPrivate(Secret::from_slice(part()?)),
+            MONTGOMERY_PUBLIC => Self::MontgomeryPublic { curve: montgomery()?, key: part()?.to_vec() },
+            MONTGOMERY_PRIVATE => {
+                Self::MontgomeryPrivate { curve: montgomery()?, key: Secret::from_slice(part()?) }
+            }
             ML_KEM_PUBLIC => Self::MlKemPublic { set: set_of(number)?, key: part()?.to_vec() },
             ML_KEM_PRIVATE => {
                 let (key, seed) = (Secret::from_slice(part()?), part()?);
                 let seed = (!seed.is_empty()).then(|| Secret::from_slice(seed));
                 Self::MlKemPrivate(Box::new(MlKemPrivate { set: set_of(number)?, key, seed }))
+            }
+            ML_DSA_PUBLIC => Self::MlDsaPublic { set: dsa_set(number)?, key: part()?.to_vec() },
+            ML_DSA_PRIVATE => {
+                let (key, seed) = (Secret::from_slice(part()?), part()?);
+                let seed = (!seed.is_empty()).then(|| Secret::from_slice(seed));
+                Self::MlDsaPrivate(Box::new(MlDsaPrivate { set: dsa_set(number)?, key, seed }))
+            }
+            SLH_DSA_PUBLIC => Self::SlhDsaPublic { set: slh_set(number)?, key: part()?.to_vec() },
+            SLH_DSA_PRIVATE => {
+                Self::SlhDsaPrivate { set: slh_set(number)?, key: Secret::from_slice(part()?) }
             }
             _ => return Err(Error::DeviceError),
         };
@@ -227,6 +330,28 @@ fn set_of(number: u8) -> Result<Set> {
     sets.into_iter().find(|set| set_number(*set) == number).ok_or(Error::DeviceError)
 }
 
+/// The same for ML-DSA.
+const fn dsa_number(set: ml_dsa::Set) -> u8 {
+    match set {
+        ml_dsa::Set::Dsa44 => 1,
+        ml_dsa::Set::Dsa65 => 2,
+        ml_dsa::Set::Dsa87 => 3,
+    }
+}
+
+fn dsa_set(number: u8) -> Result<ml_dsa::Set> {
+    ml_dsa::Set::ALL.into_iter().find(|set| dsa_number(*set) == number).ok_or(Error::DeviceError)
+}
+
+/// The same for SLH-DSA: 1 to 12, in the order of [`slh_dsa::Set::ALL`].
+const fn slh_number(set: slh_dsa::Set) -> u8 {
+    set as u8 + 1
+}
+
+fn slh_set(number: u8) -> Result<slh_dsa::Set> {
+    slh_dsa::Set::ALL.into_iter().find(|set| slh_number(*set) == number).ok_or(Error::DeviceError)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -239,6 +364,39 @@ mod tests {
             panic!("another kind of key came back");
         };
         assert_eq!((curve, scalar.expose()), (Curve::P521, &[7; 66][..]));
+    }
+
+    #[test]
+    fn every_parameter_set_is_encoded_and_decoded_unchanged() {
+        let mut keys = Vec::new();
+        for set in ml_dsa::Set::ALL {
+            keys.push(Material::MlDsaPublic { set, key: vec![1; 9] });
+            for seed in [None, Some(Secret::from_slice(&[2; 32]))] {
+                let key = Secret::from_slice(&[3; 9]);
+                keys.push(Material::MlDsaPrivate(Box::new(MlDsaPrivate { set, key, seed })));
+            }
+        }
+        for set in slh_dsa::Set::ALL {
+            keys.push(Material::SlhDsaPublic { set, key: vec![4; 9] });
+            keys.push(Material::SlhDsaPrivate { set, key: Secret::from_slice(&[5; 9]) });
+        }
+        let mut numbers = Vec::new();
+        for key in keys {
+            let encoded = key.encode();
+            let back = Material::decode(encoded.expose()).unwrap();
+            assert_eq!(back.encode().expose(), encoded.expose());
+            assert_eq!((back.key_type(), back.bits()), (key.key_type(), key.bits()));
+            numbers.push((encoded.expose()[0], encoded.expose()[1]));
+            for number in [0, 13] {
+                let mut wrong = encoded.expose().to_vec();
+                wrong[1] = number;
+                assert!(Material::decode(&wrong).is_err());
+            }
+        }
+        // These numbers stand on disk.
+        assert_eq!(numbers[..4], [(10, 1), (11, 1), (11, 1), (10, 2)]);
+        assert_eq!(numbers[9..12], [(12, 1), (13, 1), (12, 2)]);
+        assert_eq!(numbers.last(), Some(&(13, 12)));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use super::value::Value;
 use crate::ck::date::UtcSeconds;
 use crate::ck::vendor::*;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_OBJECT_CLASS};
-use crate::crypto::{Curve, ml_kem};
+use crate::crypto::{Curve, Montgomery, ParameterSet, only_len};
 use cryptoki_sys::*;
 
 /// The usage attributes and their place in [`Usage`].
@@ -37,11 +37,14 @@ impl KeyFacts {
             _ => None,
         };
         let number = |cka| attributes.number(cka);
+        let parameter_set =
+            key_type.zip(number(CKA_PARAMETER_SET)).and_then(|(kind, number)| ParameterSet::of(kind, number));
         Self {
             class,
             key_type,
-            bits: bits(attributes, key_type, curve),
+            bits: bits(attributes, key_type, curve, parameter_set),
             curve,
+            parameter_set,
             label: String::from_utf8_lossy(attributes.bytes(CKA_LABEL).unwrap_or_default()).into_owned(),
             id: attributes.bytes(CKA_ID).unwrap_or_default().to_vec(),
             token: attributes.flag(CKA_TOKEN),
@@ -103,7 +106,12 @@ fn window(attributes: &Attributes, from: Option<UtcSeconds>, to: Option<UtcSecon
     }
 }
 
-fn bits(attributes: &Attributes, key_type: Option<CK_KEY_TYPE>, curve: Option<Curve>) -> u32 {
+fn bits(
+    attributes: &Attributes,
+    key_type: Option<CK_KEY_TYPE>,
+    curve: Option<Curve>,
+    parameter_set: Option<ParameterSet>,
+) -> u32 {
     let bits = match key_type {
         Some(CKK_RSA) => attributes.bytes(CKA_MODULUS).map_or_else(
             || attributes.number(CKA_MODULUS_BITS).unwrap_or(0),
@@ -114,11 +122,15 @@ fn bits(attributes: &Attributes, key_type: Option<CK_KEY_TYPE>, curve: Option<Cu
         ),
         Some(CKK_EC) => curve.map_or(0, |curve| u64::from(curve.bits())),
         Some(CKK_EC_EDWARDS) => 255,
-        Some(CKK_ML_KEM) => attributes
-            .number(CKA_PARAMETER_SET)
-            .and_then(|number| ml_kem::set_of(number).ok())
-            .map_or(0, |set| u64::from(ml_kem::bits(set))),
-        Some(_) => attributes.number(CKA_VALUE_LEN).unwrap_or(0).saturating_mul(8),
+        Some(CKK_EC_MONTGOMERY) => attributes
+            .bytes(CKA_EC_PARAMS)
+            .and_then(|params| Montgomery::from_ec_params(params).ok())
+            .map_or(0, |curve| u64::from(curve.bits())),
+        Some(CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => parameter_set.map_or(0, |set| u64::from(set.bits())),
+        Some(kind) => match only_len(kind) {
+            Some(len) => len as u64 * 8,
+            None => attributes.number(CKA_VALUE_LEN).unwrap_or(0).saturating_mul(8),
+        },
         None => 0,
     };
     u32::try_from(bits).unwrap_or(u32::MAX)

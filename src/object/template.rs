@@ -173,10 +173,13 @@ fn common_use(class: CK_OBJECT_CLASS, kind: Option<u64>, cka: CK_ATTRIBUTE_TYPE)
         (CKO_PRIVATE_KEY, Some(CKK_RSA)) => &[CKA_DECRYPT, CKA_SIGN],
         (CKO_PUBLIC_KEY, Some(CKK_ML_KEM)) => &[CKA_ENCAPSULATE],
         (CKO_PRIVATE_KEY, Some(CKK_ML_KEM)) => &[CKA_DECAPSULATE],
+        // They can do nothing else.
+        (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY, Some(CKK_EC_MONTGOMERY)) => &[CKA_DERIVE],
         (CKO_PUBLIC_KEY, _) => &[CKA_VERIFY],
         (CKO_PRIVATE_KEY, _) => &[CKA_SIGN],
         (CKO_SECRET_KEY, Some(CKK_HKDF)) => &[CKA_DERIVE],
-        (CKO_SECRET_KEY, Some(CKK_AES | CKK_CHACHA20)) => &[CKA_ENCRYPT, CKA_DECRYPT],
+        (CKO_SECRET_KEY, Some(CKK_AES | CKK_AES_XTS | CKK_CHACHA20)) => &[CKA_ENCRYPT, CKA_DECRYPT],
+        (CKO_SECRET_KEY, Some(CKK_DES2 | CKK_DES3)) => &[CKA_DECRYPT],
         _ => &[CKA_SIGN, CKA_VERIFY],
     };
     uses.contains(&cka)

@@ -73,8 +73,12 @@ reasons! {
     WrappingKeySize = 0x405, "wrapping-key-size", WrappingKeySizeRange;
     /// The mechanism does not unwrap with keys of this size.
     UnwrappingKeySize = 0x406, "unwrapping-key-size", UnwrappingKeySizeRange;
+    /// The policy does not allow the parameter set of the key.
+    ParameterSet = 0x407, "parameter-set", KeySizeRange;
+    /// The policy does not allow a new key of this parameter set.
+    NewParameterSet = 0x408, "new-parameter-set", ParameterSetNotSupported;
     /// The derivation would leave so little of a key, or put so little beside it, that it could be searched for.
-    Fragment = 0x407, "fragment", KeySizeRange;
+    Fragment = 0x409, "fragment", KeySizeRange;
     /// The originator window has not begun.
     OriginatorWindowAhead = 0x501, "originator-window-ahead", KeyFunctionNotPermitted;
     /// The originator window is over.

@@ -60,6 +60,7 @@ pub(super) const RULE: Keys = Keys {
         "min_bits",
         "min_strength",
         "curves",
+        "parameter_sets",
         "crypto_period",
         "export",
         "source",
@@ -103,6 +104,7 @@ pub(super) const TEST_KEY: Keys = Keys {
         "type",
         "bits",
         "curve",
+        "parameter_set",
         "label",
         "id",
         "origin",
@@ -115,7 +117,7 @@ pub(super) const TEST_KEY: Keys = Keys {
         "extractable",
         "wrap_with_trusted",
     ],
-    later: &["parameter_set", "generation", "uses"],
+    later: &["generation", "uses"],
 };
 pub(super) const ASK: Keys =
     Keys { section: "`ask`", known: &["op", "mechanism"], later: &["user", "uid", "parameters"] };
@@ -123,7 +125,6 @@ pub(super) const ASK: Keys =
 /// What a rule of the language may set beyond what is enforced today.
 const LATER: &[&str] = &[
     "parameters",
-    "parameter_sets",
     "rotate",
     "limits",
     "wrap_with",

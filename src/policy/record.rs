@@ -52,6 +52,7 @@ pub(super) struct Weakness {
     pub(super) size: bool,
     pub(super) strength: bool,
     pub(super) curve: bool,
+    pub(super) parameter_set: bool,
 }
 
 impl KeyRules {
@@ -126,6 +127,7 @@ impl Record {
         self.weakness.size |= weakness.size;
         self.weakness.strength |= weakness.strength;
         self.weakness.curve |= weakness.curve;
+        self.weakness.parameter_set |= weakness.parameter_set;
         self.export = self.export.min(rule.export.unwrap_or(Export::AsAsked));
         self.originator_seconds = earlier(self.originator_seconds, rule.originator_seconds);
         self.recipient_seconds = earlier(self.recipient_seconds, rule.recipient_seconds);
@@ -175,6 +177,11 @@ impl Rule {
                 && self
                     .curves
                     .is_some_and(|set| !strength::curve(facts).is_some_and(|curve| set.contains(curve))),
+            parameter_set: strength::has_parameter_set(key_type)
+                && self
+                    .parameter_sets
+                    .as_ref()
+                    .is_some_and(|sets| !facts.parameter_set.is_some_and(|set| sets.contains(&set))),
         }
     }
 

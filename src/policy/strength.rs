@@ -4,7 +4,7 @@
 //! A key whose strength the table does not tell has none, and a rule that asks for one refuses it.
 
 use crate::ck::CK_KEY_TYPE;
-use crate::crypto::Curve;
+use crate::crypto::{Curve, ParameterSet};
 use crate::object::facts::KeyFacts;
 use cryptoki_sys::*;
 
@@ -70,6 +70,11 @@ pub fn has_curve(key_type: CK_KEY_TYPE) -> bool {
     matches!(key_type, CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY)
 }
 
+/// Whether keys of this type have a parameter set.
+pub fn has_parameter_set(key_type: CK_KEY_TYPE) -> bool {
+    ParameterSet::ALL.iter().any(|set| set.key_type() == key_type)
+}
+
 /// Bits of security of a key of this type and size; `None` where the table does not tell.
 pub fn strength_bits(key_type: CK_KEY_TYPE, bits: u32) -> Option<u32> {
     if bits == 0 {
@@ -86,6 +91,10 @@ pub fn strength_bits(key_type: CK_KEY_TYPE, bits: u32) -> Option<u32> {
         CKK_EC_EDWARDS | CKK_EC_MONTGOMERY => Some(step(bits, &[(446, 224), (253, 128)])),
         // By the length of the encapsulation key: categories 1, 3 and 5 (FIPS 203, 8).
         CKK_ML_KEM => Some(step(bits, &[(12_544, 256), (9_472, 192), (6_400, 128)])),
+        // The same for categories 2, 3 and 5 (FIPS 204, 4).
+        CKK_ML_DSA => Some(step(bits, &[(20_736, 256), (15_616, 192), (10_496, 128)])),
+        // And 1, 3 and 5 (FIPS 205, 11).
+        CKK_SLH_DSA => Some(step(bits, &[(512, 256), (384, 192), (256, 128)])),
         // DES: "less than 80". Two keys: at most 80. Three keys: 112, whether or not parity is counted.
         CKK_DES | CKK_CDMF => Some(0),
         CKK_DES2 => Some(80),
@@ -130,6 +139,12 @@ mod tests {
             (CKK_EC, 521, Some(256)),
             (CKK_EC_EDWARDS, 255, Some(128)),
             (CKK_EC_EDWARDS, 448, Some(224)),
+            (CKK_ML_DSA, 10_496, Some(128)),
+            (CKK_ML_DSA, 15_616, Some(192)),
+            (CKK_ML_DSA, 20_736, Some(256)),
+            (CKK_SLH_DSA, 256, Some(128)),
+            (CKK_SLH_DSA, 384, Some(192)),
+            (CKK_SLH_DSA, 512, Some(256)),
             (CKK_AES, 128, Some(128)),
             (CKK_AES, 256, Some(256)),
             (CKK_AES_XTS, 256, Some(128)),

@@ -4,6 +4,7 @@ use super::entry::Entry;
 use super::ruleset::{Export, InitialState, Sensitive, SinglePurpose};
 use super::strength::NamedCurve;
 use crate::ck::{CK_KEY_TYPE, CK_OBJECT_CLASS};
+use crate::crypto::{ParameterSet, ml_dsa, ml_kem, slh_dsa};
 use crate::object::facts::{Origin, Purpose, State};
 use cryptoki_sys::*;
 
@@ -113,6 +114,37 @@ impl Word for NamedCurve {
         ("secp521r1", Self::P521),
         ("secp224r1", Self::P224),
     ];
+}
+
+impl Word for ParameterSet {
+    const WHAT: &'static str = "parameter set";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("ML-KEM-512", Self::MlKem(ml_kem::Set::Kem512)),
+        ("ML-KEM-768", Self::MlKem(ml_kem::Set::Kem768)),
+        ("ML-KEM-1024", Self::MlKem(ml_kem::Set::Kem1024)),
+        ("ML-DSA-44", Self::MlDsa(ml_dsa::Set::Dsa44)),
+        ("ML-DSA-65", Self::MlDsa(ml_dsa::Set::Dsa65)),
+        ("ML-DSA-87", Self::MlDsa(ml_dsa::Set::Dsa87)),
+        ("SLH-DSA-SHA2-128s", Self::SlhDsa(slh_dsa::Set::Sha2_128s)),
+        ("SLH-DSA-SHAKE-128s", Self::SlhDsa(slh_dsa::Set::Shake_128s)),
+        ("SLH-DSA-SHA2-128f", Self::SlhDsa(slh_dsa::Set::Sha2_128f)),
+        ("SLH-DSA-SHAKE-128f", Self::SlhDsa(slh_dsa::Set::Shake_128f)),
+        ("SLH-DSA-SHA2-192s", Self::SlhDsa(slh_dsa::Set::Sha2_192s)),
+        ("SLH-DSA-SHAKE-192s", Self::SlhDsa(slh_dsa::Set::Shake_192s)),
+        ("SLH-DSA-SHA2-192f", Self::SlhDsa(slh_dsa::Set::Sha2_192f)),
+        ("SLH-DSA-SHAKE-192f", Self::SlhDsa(slh_dsa::Set::Shake_192f)),
+        ("SLH-DSA-SHA2-256s", Self::SlhDsa(slh_dsa::Set::Sha2_256s)),
+        ("SLH-DSA-SHAKE-256s", Self::SlhDsa(slh_dsa::Set::Shake_256s)),
+        ("SLH-DSA-SHA2-256f", Self::SlhDsa(slh_dsa::Set::Sha2_256f)),
+        ("SLH-DSA-SHAKE-256f", Self::SlhDsa(slh_dsa::Set::Shake_256f)),
+    ];
+}
+
+impl ParameterSet {
+    /// Its name, such as `ML-DSA-65`.
+    pub fn name(self) -> &'static str {
+        self.word()
+    }
 }
 
 impl NamedCurve {
@@ -289,6 +321,9 @@ mod tests {
         }
         for (word, state) in State::WORDS {
             assert_eq!(*word, state.word());
+        }
+        for set in ParameterSet::ALL {
+            assert!(!Word::word(set).is_empty(), "{set:?}");
         }
     }
 }

@@ -157,7 +157,7 @@ impl Parameter {
     pub(super) fn string_data(&self) -> Result<Params> {
         let data = self.structure::<CK_KEY_DERIVATION_STRING_DATA>()?;
         let bytes = self.field(data.pData, data.ulLen, LARGEST_FIELD)?;
-        Ok(Params::Data(Hidden::new(Zeroizing::new(bytes))))
+        Ok(Params::StringData(bytes.into()))
     }
 
     /// `CK_EXTRACT_PARAMS` (PKCS#11 3.2, 6.43).

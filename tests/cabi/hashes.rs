@@ -6,45 +6,48 @@ use crate::mechanisms::with_parameter;
 use crate::parameters::mac_general;
 use cryptoki_sys::*;
 
-/// A hash: its digest, its MAC, the beginning of that, the generation of keys for it, their type, the length in bytes.
+/// A hash: its digest, its MAC, the beginning of that, the generation of keys for it, their type, the derivation by it,
+/// the length in bytes.
 struct Family {
     digest: CK_MECHANISM_TYPE,
     mac: CK_MECHANISM_TYPE,
     general: CK_MECHANISM_TYPE,
     generation: CK_MECHANISM_TYPE,
     key_type: CK_KEY_TYPE,
+    derivation: CK_MECHANISM_TYPE,
     len: usize,
 }
 
 macro_rules! families {
-    ($($digest:ident $mac:ident $general:ident $generation:ident $key_type:ident $len:literal;)*) => {
+    ($($digest:ident $mac:ident $general:ident $generation:ident $key_type:ident $derivation:ident $len:literal;)*) => {
         &[$(Family {
             digest: $digest,
             mac: $mac,
             general: $general,
             generation: $generation,
             key_type: $key_type,
+            derivation: $derivation,
             len: $len,
         }),*]
     };
 }
 
 const FAMILIES: &[Family] = families! {
-    CKM_SHA_1 CKM_SHA_1_HMAC CKM_SHA_1_HMAC_GENERAL CKM_SHA_1_KEY_GEN CKK_SHA_1_HMAC 20;
-    CKM_SHA224 CKM_SHA224_HMAC CKM_SHA224_HMAC_GENERAL CKM_SHA224_KEY_GEN CKK_SHA224_HMAC 28;
-    CKM_SHA256 CKM_SHA256_HMAC CKM_SHA256_HMAC_GENERAL CKM_SHA256_KEY_GEN CKK_SHA256_HMAC 32;
-    CKM_SHA384 CKM_SHA384_HMAC CKM_SHA384_HMAC_GENERAL CKM_SHA384_KEY_GEN CKK_SHA384_HMAC 48;
-    CKM_SHA512 CKM_SHA512_HMAC CKM_SHA512_HMAC_GENERAL CKM_SHA512_KEY_GEN CKK_SHA512_HMAC 64;
-    CKM_SHA512_224 CKM_SHA512_224_HMAC CKM_SHA512_224_HMAC_GENERAL CKM_SHA512_224_KEY_GEN CKK_SHA512_224_HMAC 28;
-    CKM_SHA512_256 CKM_SHA512_256_HMAC CKM_SHA512_256_HMAC_GENERAL CKM_SHA512_256_KEY_GEN CKK_SHA512_256_HMAC 32;
-    CKM_SHA3_224 CKM_SHA3_224_HMAC CKM_SHA3_224_HMAC_GENERAL CKM_SHA3_224_KEY_GEN CKK_SHA3_224_HMAC 28;
-    CKM_SHA3_256 CKM_SHA3_256_HMAC CKM_SHA3_256_HMAC_GENERAL CKM_SHA3_256_KEY_GEN CKK_SHA3_256_HMAC 32;
-    CKM_SHA3_384 CKM_SHA3_384_HMAC CKM_SHA3_384_HMAC_GENERAL CKM_SHA3_384_KEY_GEN CKK_SHA3_384_HMAC 48;
-    CKM_SHA3_512 CKM_SHA3_512_HMAC CKM_SHA3_512_HMAC_GENERAL CKM_SHA3_512_KEY_GEN CKK_SHA3_512_HMAC 64;
-    CKM_BLAKE2B_160 CKM_BLAKE2B_160_HMAC CKM_BLAKE2B_160_HMAC_GENERAL CKM_BLAKE2B_160_KEY_GEN CKK_BLAKE2B_160_HMAC 20;
-    CKM_BLAKE2B_256 CKM_BLAKE2B_256_HMAC CKM_BLAKE2B_256_HMAC_GENERAL CKM_BLAKE2B_256_KEY_GEN CKK_BLAKE2B_256_HMAC 32;
-    CKM_BLAKE2B_384 CKM_BLAKE2B_384_HMAC CKM_BLAKE2B_384_HMAC_GENERAL CKM_BLAKE2B_384_KEY_GEN CKK_BLAKE2B_384_HMAC 48;
-    CKM_BLAKE2B_512 CKM_BLAKE2B_512_HMAC CKM_BLAKE2B_512_HMAC_GENERAL CKM_BLAKE2B_512_KEY_GEN CKK_BLAKE2B_512_HMAC 64;
+    CKM_SHA_1 CKM_SHA_1_HMAC CKM_SHA_1_HMAC_GENERAL CKM_SHA_1_KEY_GEN CKK_SHA_1_HMAC CKM_SHA1_KEY_DERIVATION 20;
+    CKM_SHA224 CKM_SHA224_HMAC CKM_SHA224_HMAC_GENERAL CKM_SHA224_KEY_GEN CKK_SHA224_HMAC CKM_SHA224_KEY_DERIVATION 28;
+    CKM_SHA256 CKM_SHA256_HMAC CKM_SHA256_HMAC_GENERAL CKM_SHA256_KEY_GEN CKK_SHA256_HMAC CKM_SHA256_KEY_DERIVATION 32;
+    CKM_SHA384 CKM_SHA384_HMAC CKM_SHA384_HMAC_GENERAL CKM_SHA384_KEY_GEN CKK_SHA384_HMAC CKM_SHA384_KEY_DERIVATION 48;
+    CKM_SHA512 CKM_SHA512_HMAC CKM_SHA512_HMAC_GENERAL CKM_SHA512_KEY_GEN CKK_SHA512_HMAC CKM_SHA512_KEY_DERIVATION 64;
+    CKM_SHA512_224 CKM_SHA512_224_HMAC CKM_SHA512_224_HMAC_GENERAL CKM_SHA512_224_KEY_GEN CKK_SHA512_224_HMAC CKM_SHA512_224_KEY_DERIVATION 28;
+    CKM_SHA512_256 CKM_SHA512_256_HMAC CKM_SHA512_256_HMAC_GENERAL CKM_SHA512_256_KEY_GEN CKK_SHA512_256_HMAC CKM_SHA512_256_KEY_DERIVATION 32;
+    CKM_SHA3_224 CKM_SHA3_224_HMAC CKM_SHA3_224_HMAC_GENERAL CKM_SHA3_224_KEY_GEN CKK_SHA3_224_HMAC CKM_SHA3_224_KEY_DERIVATION 28;
+    CKM_SHA3_256 CKM_SHA3_256_HMAC CKM_SHA3_256_HMAC_GENERAL CKM_SHA3_256_KEY_GEN CKK_SHA3_256_HMAC CKM_SHA3_256_KEY_DERIVATION 32;
+    CKM_SHA3_384 CKM_SHA3_384_HMAC CKM_SHA3_384_HMAC_GENERAL CKM_SHA3_384_KEY_GEN CKK_SHA3_384_HMAC CKM_SHA3_384_KEY_DERIVATION 48;
+    CKM_SHA3_512 CKM_SHA3_512_HMAC CKM_SHA3_512_HMAC_GENERAL CKM_SHA3_512_KEY_GEN CKK_SHA3_512_HMAC CKM_SHA3_512_KEY_DERIVATION 64;
+    CKM_BLAKE2B_160 CKM_BLAKE2B_160_HMAC CKM_BLAKE2B_160_HMAC_GENERAL CKM_BLAKE2B_160_KEY_GEN CKK_BLAKE2B_160_HMAC CKM_BLAKE2B_160_KEY_DERIVE 20;
+    CKM_BLAKE2B_256 CKM_BLAKE2B_256_HMAC CKM_BLAKE2B_256_HMAC_GENERAL CKM_BLAKE2B_256_KEY_GEN CKK_BLAKE2B_256_HMAC CKM_BLAKE2B_256_KEY_DERIVE 32;
+    CKM_BLAKE2B_384 CKM_BLAKE2B_384_HMAC CKM_BLAKE2B_384_HMAC_GENERAL CKM_BLAKE2B_384_KEY_GEN CKK_BLAKE2B_384_HMAC CKM_BLAKE2B_384_KEY_DERIVE 48;
+    CKM_BLAKE2B_512 CKM_BLAKE2B_512_HMAC CKM_BLAKE2B_512_HMAC_GENERAL CKM_BLAKE2B_512_KEY_GEN CKK_BLAKE2B_512_HMAC CKM_BLAKE2B_512_KEY_DERIVE 64;
 };
 
 /// Whether the mechanism gives the beginning of a MAC.
@@ -59,6 +62,44 @@ pub fn mac_key_type(ckm: CK_MECHANISM_TYPE) -> Option<(CK_MECHANISM_TYPE, CK_KEY
     of_t.or(family.map(|family| (family.generation, family.key_type)))
 }
 
+/// A key that is the hash of another: the digest, or its beginning.
+pub fn derives_by_hashing(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
+    let template = Template::new().class(CKO_SECRET_KEY).ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+    let base =
+        session.create(&template.bytes(CKA_VALUE, b"a base key of 27 bytes long").flag(CKA_DERIVE, true));
+    let base = base.unwrap();
+    let family = FAMILIES.iter().find(|family| family.derivation == ckm);
+    let of_t = (ckm == CKM_SHA512_T_KEY_DERIVATION).then_some(CKM_SHA512_256);
+    let digest = of_t.or(family.map(|family| family.digest));
+    let open = || Template::new().flag(CKA_SENSITIVE, false).flag(CKA_EXTRACTABLE, true);
+    let derived = |template: &Template| {
+        let key = session.derive(&with_parameter(ckm), base, template)?;
+        assert_eq!(session.get_ulong(key, CKA_KEYWARD_ORIGIN), Ok(4));
+        session.get(key, CKA_VALUE)
+    };
+    let aes = open().ulong(CKA_KEY_TYPE, CKK_AES);
+    let short = derived(&aes.clone().ulong(CKA_VALUE_LEN, 16)).unwrap();
+    assert_eq!(derived(&aes), Err(Rv(CKR_TEMPLATE_INCOMPLETE)));
+    let Some(digest) = digest else {
+        // SHAKE has no length of its own.
+        assert_eq!(derived(&open()), Err(Rv(CKR_TEMPLATE_INCOMPLETE)));
+        let long = derived(&open().ulong(CKA_VALUE_LEN, 1000)).unwrap();
+        assert_eq!((long.len(), &long[..16]), (1000, &short[..]));
+        return;
+    };
+    let whole = session.digest(&Mechanism::plain(digest), b"a base key of 27 bytes long").unwrap();
+    assert_eq!(derived(&open()).as_ref(), Ok(&whole));
+    assert_eq!(short, whole[..16]);
+    let longer = open().ulong(CKA_VALUE_LEN, whole.len() as CK_ULONG + 1);
+    assert_eq!(derived(&longer), Err(Rv(CKR_KEY_SIZE_RANGE)));
+}
+
+/// Whether the mechanism derives by hashing the key.
+pub fn hashes_the_key(ckm: CK_MECHANISM_TYPE) -> bool {
+    matches!(ckm, CKM_SHA512_T_KEY_DERIVATION | CKM_SHAKE_128_KEY_DERIVATION | CKM_SHAKE_256_KEY_DERIVATION)
+        || FAMILIES.iter().any(|family| family.derivation == ckm)
+}
+
 fn imported(session: Session<'_>, kind: CK_KEY_TYPE, value: &[u8]) -> Answer<Key> {
     let template = Template::new().class(CKO_SECRET_KEY).ulong(CKA_KEY_TYPE, kind).bytes(CKA_VALUE, value);
     session.create(&template.uses(&[CKA_SIGN, CKA_VERIFY]))
@@ -70,7 +111,7 @@ alone! {
         let session = world.user();
         let announced = world.module.mechanisms(world.slot).unwrap();
         for family in FAMILIES {
-            for ckm in [family.digest, family.mac, family.general, family.generation] {
+            for ckm in [family.digest, family.mac, family.general, family.generation, family.derivation] {
                 assert!(announced.contains(&ckm), "{ckm:#x}");
             }
             let digest = session.digest(&Mechanism::plain(family.digest), b"abc").unwrap();

@@ -7,7 +7,7 @@ use std::ptr::null;
 const CKM: CK_ULONG = 42;
 const SHAPES: [Shape; 13] = [
     Shape::Key,
-    Shape::Data,
+    Shape::StringData,
     Shape::Bit,
     Shape::Hkdf,
     Shape::Kbkdf,

@@ -9,7 +9,7 @@ const OTHER: [u8; 16] = [0x8A; 16];
 const INCONSISTENT: Rv = Rv(CKR_TEMPLATE_INCONSISTENT);
 const SIZE: Rv = Rv(CKR_KEY_SIZE_RANGE);
 /// The reason `fragment`.
-const FRAGMENT: CK_ULONG = 0x407;
+const FRAGMENT: CK_ULONG = 0x409;
 
 alone! {
     fn joined_and_cut_values_are_those_of_the_specification() {

@@ -1,0 +1,61 @@
+//! Where the module refuses what a vector file calls valid, and why. Each row is a stricter refusal; that the module takes
+//! what a file calls invalid is never excused.
+
+use cryptoki_sys::*;
+
+/// Which vectors of a file.
+pub enum Which {
+    /// Those with one of these flags of Wycheproof's.
+    Flag(&'static str),
+    /// Those whose runner tells this of them, in words of its own.
+    Told(&'static str),
+}
+
+/// One stricter refusal.
+pub struct Deviation {
+    /// The beginning of the file's name.
+    pub file: &'static str,
+    pub which: Which,
+    /// What the module answers.
+    pub code: CK_RV,
+    /// The number in `ulDeviceError` where the policy refuses.
+    pub reason: Option<CK_ULONG>,
+    pub why: &'static str,
+}
+
+/// Where the file's flag says what is special.
+const fn flag(file: &'static str, flag: &'static str, code: CK_RV, why: &'static str) -> Deviation {
+    Deviation { file, which: Which::Flag(flag), code, reason: None, why }
+}
+
+/// Where the runner does.
+const fn told(file: &'static str, told: &'static str, code: CK_RV, why: &'static str) -> Deviation {
+    Deviation { file, which: Which::Told(told), code, reason: None, why }
+}
+
+pub const DEVIATIONS: &[Deviation] = &[
+    flag(
+        "aes_gcm_test.json",
+        "LongIv",
+        CKR_MECHANISM_PARAM_INVALID,
+        "nonces of more than 256 bytes, the most that PKCS#11 2.40 lets a caller give",
+    ),
+    told(
+        "hmac_",
+        "empty key",
+        CKR_TEMPLATE_INCOMPLETE,
+        "an empty key: an empty CKA_VALUE is as good as none",
+    ),
+    told(
+        "rsa_oaep_misc_test.json",
+        "small private key",
+        CKR_KEY_SIZE_RANGE,
+        "private RSA keys below 2048 bits are not taken in",
+    ),
+    told(
+        "rsa_oaep_",
+        "truncated SHA-512",
+        CKR_MECHANISM_PARAM_INVALID,
+        "OAEP with SHA-512/224 or SHA-512/256, which the engine does not have",
+    ),
+];
