@@ -27,6 +27,7 @@ mod curve;
 pub mod der;
 pub mod digest;
 pub mod ec;
+pub mod ec_extra_bits;
 pub mod ecdh;
 pub mod ecdh_aes_key_wrap;
 mod ecdh_kdf;
@@ -75,6 +76,8 @@ mod start;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod tls12;
+pub mod tls_prf;
 pub mod triple_des;
 
 use crate::ck::{CK_KEY_TYPE, Result};

@@ -3,15 +3,46 @@
 use super::mechanism::Row;
 use super::{
     aes, aes_cbc, aes_ccm, aes_cmac, aes_ctr, aes_cts, aes_ecb, aes_encrypt_data, aes_feedback, aes_gcm,
-    aes_gmac, aes_key_wrap, aes_xts, blake2b, chacha20, chacha20_poly1305, digest, ec, ecdh,
-    ecdh_aes_key_wrap, ecdsa, ecdsa_deterministic, eddsa, generic_secret, hash_derivation, hkdf, hmac,
-    joining, ml_dsa, ml_kem, montgomery, pbkdf2, rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1,
-    rsa_pss, rsa_raw, slh_dsa, sp800_108, triple_des,
+    aes_gmac, aes_key_wrap, aes_xts, blake2b, chacha20, chacha20_poly1305, digest, ec, ec_extra_bits, ecdh,
+    ecdh_aes_key_wrap, ecdsa, ecdsa_deterministic, eddsa, engine, generic_secret, hash_derivation, hkdf,
+    hmac, joining, ml_dsa, ml_kem, montgomery, pbkdf2, rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1,
+    rsa_pss, rsa_raw, slh_dsa, sp800_108, tls_prf, tls12, triple_des,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
 /// Every mechanism that works. The index of a row is its bit in a `MechanismSet`; it is never stored.
-pub static MECHANISMS: &[&Row] = &[
+pub static MECHANISMS: &[&Row] = &{
+    #[expect(clippy::indexing_slicing, reason = "runs in the compiler, which checks it")]
+    let mut rows = [ROWS[0]; WORKING];
+    let (mut index, mut place) = (0, 0);
+    while index < ROWS.len() {
+        #[expect(clippy::indexing_slicing, reason = "runs in the compiler, which checks it")]
+        if works(ROWS[index]) {
+            rows[place] = ROWS[index];
+            place += 1;
+        }
+        index += 1;
+    }
+    rows
+};
+
+/// How many rows work with the engine of this build.
+const WORKING: usize = ROWS.len() - engine::LACKING.len();
+
+const fn works(row: &Row) -> bool {
+    let mut index = 0;
+    while index < engine::LACKING.len() {
+        #[expect(clippy::indexing_slicing, reason = "runs in the compiler, which checks it")]
+        if engine::LACKING[index] == row.ckm {
+            return false;
+        }
+        index += 1;
+    }
+    true
+}
+
+/// Every mechanism, whichever engine computes.
+static ROWS: &[&Row] = &[
     &rsa_generation::KEY_PAIR_GEN,
     &rsa_pkcs1::RSA_PKCS,
     &rsa_pkcs1::SHA1_RSA_PKCS,
@@ -37,6 +68,7 @@ pub static MECHANISMS: &[&Row] = &[
     &rsa_oaep::RSA_PKCS_OAEP,
     &rsa_aes_key_wrap::RSA_AES_KEY_WRAP,
     &ec::KEY_PAIR_GEN,
+    &ec_extra_bits::KEY_PAIR_GEN_W_EXTRA_BITS,
     &ecdsa::ECDSA,
     &ecdsa::ECDSA_SHA1,
     &ecdsa::ECDSA_SHA224,
@@ -208,6 +240,18 @@ pub static MECHANISMS: &[&Row] = &[
     &sp800_108::COUNTER,
     &sp800_108::FEEDBACK,
     &sp800_108::DOUBLE_PIPELINE,
+    &tls12::SSL3_PRE_MASTER,
+    &tls12::TLS_PRE_MASTER,
+    &tls12::MASTER,
+    &tls12::MASTER_DH,
+    &tls12::EXTENDED_MASTER,
+    &tls12::EXTENDED_MASTER_DH,
+    &tls12::KEY_AND_MAC,
+    &tls12::KEY_SAFE,
+    &tls_prf::TLS_KDF,
+    &tls_prf::TLS12_KDF,
+    &tls_prf::TLS_MAC,
+    &tls_prf::TLS12_MAC,
 ];
 
 /// The row of a mechanism and its index in [`MECHANISMS`]. Every `C_...Init` comes here.
