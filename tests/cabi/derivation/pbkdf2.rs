@@ -36,7 +36,8 @@ alone! {
     fn answers_of_the_rfcs_come_out_of_both_structures() {
         let world = World::new();
         let session = world.user();
-        let cases: [(CK_ULONG, &[u8], &[u8], CK_ULONG, &str); 4] = [
+        type Case<'a> = (CK_ULONG, &'a [u8], &'a [u8], CK_ULONG, &'a str);
+        let cases: [Case<'_>; 4] = [
             (SHA1, b"password", b"salt", 1, "0c60c80f961f0e71f3a9b524af6012062fe037a6"),
             (SHA1, b"password", b"salt", 4096, "4b007901b765489abead49d926f721d065a429c1"),
             (SHA1, b"pass\0word", b"sa\0lt", 4096, "56fa6aa75548099dcc37d7f03425e0c3"),
