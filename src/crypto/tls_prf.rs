@@ -9,6 +9,7 @@ use super::mechanism::{
     Context, Derivation, Derived, Inheritance, Made, Ops, Raw, Row, Signing, Sizes, Sources, Verifying,
 };
 use super::prf::Prf;
+use super::self_test::{self, Family};
 use super::start::{first, prepared};
 use crate::ck::derivation::{TlsKdf, TlsMac};
 use crate::ck::params::Shape;
@@ -124,6 +125,7 @@ fn kdf(sources: &Sources<'_>) -> Result<Derived> {
 }
 
 fn prepare(key: &Material) -> Result<Context> {
+    self_test::ready(Family::Hmac)?;
     match key {
         Material::Bytes(secret) => Ok(Arc::new(Secret::from_slice(secret.expose()))),
         _ => Err(Error::KeyTypeInconsistent),
