@@ -58,7 +58,7 @@ impl Case {
         if token.offers(self.mechanism.ckm, CKF_DECRYPT) {
             sheet.judge(vector, self.run(token, turn));
         } else {
-            sheet.not_offered();
+            sheet.not_offered(self.mechanism.ckm);
         }
     }
 }
@@ -132,7 +132,7 @@ fn acvp(token: &Token, sheet: &mut Sheet) {
                     if token.offers(ckm, CKF_DECRYPT) {
                         sheet.judge(&vector, monte_carlo(token, ckm, test, encrypts));
                     } else {
-                        sheet.not_offered();
+                        sheet.not_offered(ckm);
                     }
                     continue;
                 }

