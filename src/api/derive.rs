@@ -10,7 +10,7 @@ use crate::crypto::mechanism::{Derivation, Inheritance, Made, Raw, SourceLens};
 use crate::crypto::{self, table};
 use crate::guard::Held;
 use crate::guard::op::{Derive, Product};
-use crate::object::inheritance::inherit;
+use crate::object::inheritance::{inherit, stay_bound};
 use crate::object::template::{self, Making};
 use crate::object::{Attributes, Origin, Template, Value};
 use crate::session::Session;
@@ -111,7 +111,9 @@ impl Sources<'_> {
         match (self.derivation.map(|derivation| derivation.makes), params) {
             (Some(Made::Data(_)), _) => Ok(vec![self.data(params, raw)?]),
             (Some(Made::TlsMaster), _) => Ok(vec![self.tls_master(raw)?]),
-            (Some(Made::TlsKeys), Params::TlsKeys(keys)) => self.tls_keys(keys.mac_bits, keys.key_bits, raw),
+            (Some(Made::TlsKeys { .. }), Params::TlsKeys(keys)) => {
+                self.tls_keys(keys.mac_bits, keys.key_bits, raw)
+            }
             _ => Ok(vec![self.key(params, raw)?]),
         }
     }
@@ -122,6 +124,9 @@ impl Sources<'_> {
         let mut asked = template::under(base, CKA_DERIVE_TEMPLATE, Attributes::from_raw(raw)?)?;
         let seconds: Vec<_> = self.seconds.iter().map(|second| second.attributes()).collect();
         inherit(&mut asked, self.inheritance(), base, &seconds)?;
+        if self.derivation.is_some_and(|derivation| derivation.raw != Raw::No) {
+            stay_bound(&mut asked, base, &seconds)?;
+        }
         Ok(asked)
     }
 

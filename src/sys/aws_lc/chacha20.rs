@@ -4,12 +4,7 @@ use super::Answer;
 use super::error::require;
 use aws_lc_sys::CRYPTO_chacha_20;
 
-/// Length of a key in bytes.
-pub const KEY: usize = 32;
-/// Length of a nonce in bytes: the last three words of the state.
-pub const NONCE: usize = 12;
-/// Length of a block of the key stream in bytes.
-pub const BLOCK: usize = 64;
+pub use crate::sys::primitives::chacha20::{BLOCK, KEY, NONCE};
 
 /// Adds the key stream to `input`, from the beginning of the block `counter`; `out` has the same length. The counter
 /// must not overflow: block 2^32 - 1 is the last one.

@@ -15,48 +15,10 @@ use aws_lc_sys::{
 use std::ffi::c_int;
 use std::ptr;
 
-/// Block length of AES in bytes.
-pub const BLOCK: usize = 16;
-/// Block length of Triple DES in bytes.
-pub const DES_BLOCK: usize = 8;
+pub use crate::sys::primitives::cipher::{BLOCK, DES_BLOCK, Direction, Mode};
 
 /// At most so many bytes go to C in one call: it counts in `int`, and this is a multiple of the block.
 pub(super) const CALL_LIMIT: usize = 1 << 30;
-
-/// A mode of operation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Mode {
-    /// Electronic codebook.
-    Ecb,
-    /// Cipher block chaining.
-    Cbc,
-    /// Counter, the whole block counting.
-    Ctr,
-    /// Cipher feedback, a bit at a time.
-    Cfb1,
-    /// Cipher feedback, a byte at a time.
-    Cfb8,
-    /// Cipher feedback, a block at a time.
-    Cfb128,
-    /// Output feedback.
-    Ofb,
-}
-
-impl Mode {
-    /// Whether it takes input of any length.
-    const fn streams(self) -> bool {
-        !matches!(self, Self::Ecb | Self::Cbc)
-    }
-}
-
-/// Encryption or decryption.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Direction {
-    /// To ciphertext.
-    Encrypt,
-    /// To plaintext.
-    Decrypt,
-}
 
 owner! {
     /// A cipher context of AWS-LC.

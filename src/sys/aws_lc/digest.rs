@@ -12,35 +12,7 @@ use aws_lc_sys::{
 };
 use std::ptr;
 
-/// A hash function.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Hash {
-    /// SHA-1.
-    Sha1,
-    /// SHA-224.
-    Sha224,
-    /// SHA-256.
-    Sha256,
-    /// SHA-384.
-    Sha384,
-    /// SHA-512.
-    Sha512,
-    /// SHA-512/224.
-    Sha512_224,
-    /// SHA-512/256.
-    Sha512_256,
-    /// SHA3-224.
-    Sha3_224,
-    /// SHA3-256.
-    Sha3_256,
-    /// SHA3-384.
-    Sha3_384,
-    /// SHA3-512.
-    Sha3_512,
-}
-
-/// Longest digest in bytes.
-pub const MAX_LEN: usize = 64;
+pub use crate::sys::primitives::digest::{Hash, MAX_LEN};
 
 owner! {
     /// A running digest.
@@ -50,38 +22,27 @@ owner! {
 // SAFETY: the context has no tie to the thread that made it.
 unsafe impl Send for Digest {}
 
-impl Hash {
-    /// Length of the digest in bytes.
-    pub const fn len(self) -> usize {
-        match self {
-            Self::Sha1 => 20,
-            Self::Sha224 | Self::Sha512_224 | Self::Sha3_224 => 28,
-            Self::Sha256 | Self::Sha512_256 | Self::Sha3_256 => 32,
-            Self::Sha384 | Self::Sha3_384 => 48,
-            Self::Sha512 | Self::Sha3_512 => 64,
+/// Digests `data` into `out`, which has exactly [`Hash::len`] bytes.
+pub fn digest(hash: Hash, data: &[u8], out: &mut [u8]) -> Answer<()> {
+    require(out.len() == hash.len())?;
+    let function = match hash {
+        Hash::Sha1 => SHA1,
+        Hash::Sha224 => SHA224,
+        Hash::Sha256 => SHA256,
+        Hash::Sha384 => SHA384,
+        Hash::Sha512 => SHA512,
+        Hash::Sha512_224 => SHA512_224,
+        Hash::Sha512_256 => SHA512_256,
+        Hash::Sha3_224 | Hash::Sha3_256 | Hash::Sha3_384 | Hash::Sha3_512 => {
+            return hash.digest_by_description(data, out);
         }
-    }
+    };
+    // SAFETY: reads `data`, writes a digest of this hash function into `out`, which has that length.
+    let answer = unsafe { function(data.as_ptr(), data.len(), out.as_mut_ptr()) };
+    require(!answer.is_null())
+}
 
-    /// Digests `data` into `out`, which has exactly [`Self::len`] bytes.
-    pub fn digest(self, data: &[u8], out: &mut [u8]) -> Answer<()> {
-        require(out.len() == self.len())?;
-        let function = match self {
-            Self::Sha1 => SHA1,
-            Self::Sha224 => SHA224,
-            Self::Sha256 => SHA256,
-            Self::Sha384 => SHA384,
-            Self::Sha512 => SHA512,
-            Self::Sha512_224 => SHA512_224,
-            Self::Sha512_256 => SHA512_256,
-            Self::Sha3_224 | Self::Sha3_256 | Self::Sha3_384 | Self::Sha3_512 => {
-                return self.digest_by_description(data, out);
-            }
-        };
-        // SAFETY: reads `data`, writes a digest of this hash function into `out`, which has that length.
-        let answer = unsafe { function(data.as_ptr(), data.len(), out.as_mut_ptr()) };
-        require(!answer.is_null())
-    }
-
+impl Hash {
     /// The same for hash functions that have no call of their own.
     fn digest_by_description(self, data: &[u8], out: &mut [u8]) -> Answer<()> {
         let mut digest = [0; MAX_LEN];

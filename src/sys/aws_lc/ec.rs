@@ -15,26 +15,7 @@ use aws_lc_sys::{
 use std::mem;
 use std::ptr;
 
-/// A curve.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Group {
-    /// NIST P-256.
-    P256,
-    /// NIST P-384.
-    P384,
-    /// NIST P-521.
-    P521,
-    /// NIST P-224.
-    P224,
-    /// secp256k1.
-    Secp256k1,
-    /// brainpoolP256r1.
-    BrainpoolP256r1,
-    /// brainpoolP384r1.
-    BrainpoolP384r1,
-    /// brainpoolP512r1.
-    BrainpoolP512r1,
-}
+pub use crate::sys::primitives::ec::Group;
 
 owner! {
     /// An EC key, public or private. Never changed after its constructor.
@@ -57,22 +38,6 @@ unsafe impl Send for EcKey {}
 unsafe impl Sync for EcKey {}
 
 impl Group {
-    /// Length of a coordinate and of a scalar in bytes.
-    pub const fn len(self) -> usize {
-        match self {
-            Self::P224 => 28,
-            Self::P256 | Self::Secp256k1 | Self::BrainpoolP256r1 => 32,
-            Self::P384 | Self::BrainpoolP384r1 => 48,
-            Self::BrainpoolP512r1 => 64,
-            Self::P521 => 66,
-        }
-    }
-
-    /// Length of an uncompressed point in bytes.
-    pub const fn point_len(self) -> usize {
-        1 + 2 * self.len()
-    }
-
     const fn nid(self) -> i32 {
         match self {
             Self::P256 => NID_X9_62_prime256v1,
@@ -93,6 +58,11 @@ impl EcKey {
         let raw = unsafe { EC_KEY_new_by_curve_name(group.nid()) };
         // SAFETY: NULL or a fresh object.
         unsafe { Self::own(raw) }
+    }
+
+    /// Whether AWS-LC has the curve: all of them.
+    pub const fn takes(_: Group) -> bool {
+        true
     }
 
     /// A private key, with its public key computed. Refuses scalars outside [1, n - 1].
@@ -198,6 +168,8 @@ impl Point {
     }
 
     fn decode(key: &EcKey, bytes: &[u8]) -> Answer<Self> {
+        // AWS-LC takes a third form too, which says the same twice.
+        require(matches!(bytes.first(), Some(2..=4)))?;
         let point = Self::new(key)?;
         // SAFETY: group and point belong together; reads `bytes`.
         let answer = unsafe {

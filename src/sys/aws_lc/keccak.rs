@@ -9,14 +9,7 @@ use aws_lc_sys::{
 };
 use std::ptr;
 
-/// A function of FIPS 202.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Function {
-    /// SHAKE128.
-    Shake128,
-    /// SHAKE256.
-    Shake256,
-}
+pub use crate::sys::primitives::keccak::Function;
 
 owner! {
     /// A running context.

@@ -36,3 +36,6 @@ pub mod x25519;
 pub mod xts;
 
 pub use error::{Answer, Failure};
+
+/// Mechanisms of the table that AWS-LC cannot compute: none.
+pub const LACKING: &[crate::ck::CK_MECHANISM_TYPE] = &[];

@@ -22,6 +22,7 @@ use aws_lc_sys::{
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
 
+pub use crate::sys::primitives::rsa::{Oaep, Part, Parts, Pss};
 /// Longest public exponent in bytes that AWS-LC takes without being told that a longer one is meant.
 const PLAIN_EXPONENT_LEN: usize = 4;
 
@@ -29,70 +30,6 @@ const PLAIN_EXPONENT_LEN: usize = 4;
 pub struct RsaKey {
     raw: NonNull<RSA>,
     generation: u32,
-}
-
-/// The numbers of a private key, big-endian.
-#[derive(Clone, Copy)]
-pub struct Parts<'a> {
-    /// Modulus.
-    pub n: &'a [u8],
-    /// Public exponent.
-    pub e: &'a [u8],
-    /// Private exponent.
-    pub d: &'a [u8],
-    /// First prime.
-    pub p: &'a [u8],
-    /// Second prime.
-    pub q: &'a [u8],
-    /// d mod (p - 1).
-    pub dp: &'a [u8],
-    /// d mod (q - 1).
-    pub dq: &'a [u8],
-    /// q^-1 mod p.
-    pub qi: &'a [u8],
-}
-
-/// One number of a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Part {
-    /// Modulus.
-    N,
-    /// Public exponent.
-    E,
-    /// Private exponent.
-    D,
-    /// First prime.
-    P,
-    /// Second prime.
-    Q,
-    /// d mod (p - 1).
-    Dp,
-    /// d mod (q - 1).
-    Dq,
-    /// q^-1 mod p.
-    Qi,
-}
-
-/// The parameters of OAEP.
-#[derive(Clone, Copy, Debug)]
-pub struct Oaep<'a> {
-    /// Hash of the label.
-    pub hash: Hash,
-    /// Hash of the mask generation function.
-    pub mgf: Hash,
-    /// The label.
-    pub label: &'a [u8],
-}
-
-/// The parameters of PSS.
-#[derive(Clone, Copy, Debug)]
-pub struct Pss {
-    /// Hash of the message.
-    pub hash: Hash,
-    /// Hash of the mask generation function.
-    pub mgf: Hash,
-    /// Length of the salt in bytes.
-    pub salt_len: usize,
 }
 
 owner! {
@@ -327,6 +264,11 @@ impl RsaKey {
         succeeded(answer)?;
         require(len <= out.len())?;
         Ok(len)
+    }
+
+    /// Whether AWS-LC has PSS with these hashes: with any two.
+    pub const fn takes_pss(_: Pss) -> bool {
+        true
     }
 
     /// Signs a digest with PSS. `out` has [`Self::size`] bytes.

@@ -4,8 +4,7 @@ use super::Answer;
 use super::error::succeeded;
 use aws_lc_sys::{X25519, X25519_public_from_private};
 
-/// Length of a private key, a public key and a shared secret in bytes.
-pub const LEN: usize = 32;
+pub use crate::sys::primitives::x25519::LEN;
 
 /// The public key of a private one, whatever its bits: those that RFC 7748 fixes are fixed on the way.
 pub fn public_from_private(private: &[u8; LEN], public: &mut [u8; LEN]) {

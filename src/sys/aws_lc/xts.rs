@@ -7,10 +7,7 @@ use super::error::{require, succeeded};
 use aws_lc_sys::{EVP_CipherInit_ex, EVP_aes_256_xts};
 use std::ptr;
 
-/// Length of a key in bytes: two keys of AES-256.
-pub const KEY: usize = 64;
-/// Longest data unit in bytes: 2^20 blocks (SP 800-38E, 4).
-pub const MAX_UNIT: usize = BLOCK << 20;
+pub use crate::sys::primitives::xts::{KEY, MAX_UNIT};
 
 /// A key made ready. Never changed after its constructor.
 pub struct XtsKey {
