@@ -143,8 +143,8 @@ fn parameter_set(record: &Record) -> (&str, &str) {
     line.split_once(" - ").unwrap()
 }
 
-/// The unit under test has a key pair and takes part in an agreement: everything that NIST changed must be found by taking the
-/// keys in, by their not belonging together, or by the digest of what was agreed on.
+/// The unit under test has a key pair and takes part in an agreement: everything that NIST changed must be found by
+/// taking the keys in, by their not belonging together, or by the digest of what was agreed on.
 fn cavp_ecdh(token: &Token, record: &Record, curve: &Curve) -> Tried {
     let session = token.session;
     let coordinate = |name| digits(record, name);

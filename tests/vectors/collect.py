@@ -122,10 +122,10 @@ def ml_dsa(read):
 
 
 def slh_dsa(read):
-    """Signatures are long (8 to 50 KB), and the slow sets take seconds for each in a test build. Of the slow
-    sets' generation the first test of a group is kept, of the fast ones four with pure messages and those for one half of the hash
-    functions, another half for SHA2 than for SHAKE. Of the verification, for each parameter set one signature that is not good, in
-    turn from the pure and the prehashed group, and for the shortest two one that is."""
+    """Signatures are long (8 to 50 KB), and one of a slow set takes seconds in a test build. Of the slow sets' generation
+    the first test of a group is kept; of the fast ones four with pure messages, and those for one half of the hash
+    functions, another half for SHA2 than for SHAKE. Of the verification, for each parameter set one signature that is not
+    good, in turn from the pure and the prehashed group, and for the shortest two one that is."""
     generation = signature_generation(read, "SLH-DSA-sigGen-FIPS205")
     for group in generation["testGroups"]:
         if group["parameterSet"].endswith("s"):

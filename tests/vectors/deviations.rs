@@ -1,5 +1,5 @@
-//! Where the module refuses what a vector file calls valid, and why. Each row is a stricter refusal; that the module takes
-//! what a file calls invalid is never excused.
+//! Where the module refuses what a vector file calls valid, and why. Each row is a stricter refusal; that the module
+//! takes what a file calls invalid is never excused.
 
 use cryptoki_sys::*;
 

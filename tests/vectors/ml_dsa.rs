@@ -81,7 +81,8 @@ impl Standard {
         token.session.create(&template)
     }
 
-    /// The mechanism for a hash function (none: the pure form), a context and no hedging, and what of a message it takes.
+    /// The mechanism for a hash function (none: the pure form), a context and no hedging, and what of a message it
+    /// takes.
     fn scheme(&self, name: Option<&str>, context: &[u8]) -> Scheme {
         let additional = CK_SIGN_ADDITIONAL_CONTEXT {
             hedgeVariant: CKH_DETERMINISTIC_REQUIRED,

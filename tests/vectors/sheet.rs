@@ -199,9 +199,9 @@ impl Sheet {
         self.note(format!("outside the interface: {why}"));
     }
 
-    /// An ECDSA signature that is shorter than twice the order of the curve: IEEE P1363 refuses it, PKCS#11 takes it ("an octet
-    /// string of even length which is at most two times nLen octets", 3.2, 6.3). `padded` tells whether the same
-    /// numbers in their full length are good, as they must be.
+    /// An ECDSA signature that is shorter than twice the order of the curve: IEEE P1363 refuses it, PKCS#11 takes it
+    /// ("an octet string of even length which is at most two times nLen octets", 3.2, 6.3). `padded` tells whether the
+    /// same numbers in their full length are good, as they must be.
     pub fn by_the_standard(&mut self, vector: &Vector, padded: Tried) {
         self.counts().vectors += 1;
         self.counts().outside += 1;
