@@ -35,7 +35,7 @@ pub static KEY_SAFE: Row = keys_row(CKM_TLS12_KEY_SAFE_DERIVE, &WITHOUT_IVS);
 
 /// Length of premaster (where it has a version) and master secrets in bytes.
 const LEN: usize = 48;
-const SECRET: Sizes = Sizes::Bytes(LEN as u32, LEN as u32);
+const SECRET: Sizes = Sizes::Bytes(48, 48);
 const ANY: Sizes = Sizes::Bytes(1, MAX_KEY_LEN);
 /// Length of the random bytes of client and server (RFC 5246, 7.4.1.2).
 const RANDOM_LEN: usize = 32;
