@@ -58,7 +58,7 @@ impl Case {
         if token.offers(self.mechanism.ckm, CKF_DECRYPT) {
             sheet.judge(vector, self.run(token, turn));
         } else {
-            sheet.not_offered();
+            sheet.not_offered(self.mechanism.ckm);
         }
     }
 }
@@ -134,7 +134,7 @@ fn acvp(token: &Token, sheet: &mut Sheet) {
                     if token.offers(ckm, CKF_DECRYPT) {
                         sheet.judge(&vector, monte_carlo(token, ckm, test, encrypts));
                     } else {
-                        sheet.not_offered();
+                        sheet.not_offered(ckm);
                     }
                     continue;
                 }
@@ -160,8 +160,8 @@ fn counter_overflows(test: &Value) -> bool {
     blocks > 0 && start.checked_add(blocks - 1).is_none()
 }
 
-/// The Monte Carlo tests of ECB and CBC: a thousand blocks, each made of what came before. In CBC the second block is the
-/// IV, and each later one the result before the last.
+/// The Monte Carlo tests of ECB and CBC: a thousand blocks, each made of what came before. In CBC the second block is
+/// the IV, and each later one the result before the last.
 fn monte_carlo(token: &Token, ckm: CK_MECHANISM_TYPE, test: &Value, encrypts: bool) -> Tried {
     let session = token.session;
     let (from, to) = if encrypts { ("pt", "ct") } else { ("ct", "pt") };

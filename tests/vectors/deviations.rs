@@ -1,5 +1,5 @@
-//! Where the module refuses what a vector file calls valid, and why. Each row is a stricter refusal; that the module takes
-//! what a file calls invalid is never excused.
+//! Where the module refuses what a vector file calls valid, and why. Each row is a stricter refusal; that the module
+//! takes what a file calls invalid is never excused.
 
 use cryptoki_sys::*;
 
@@ -64,5 +64,23 @@ pub const DEVIATIONS: &[Deviation] = &[
         "truncated SHA-512",
         CKR_MECHANISM_PARAM_INVALID,
         "OAEP with SHA-512/224 or SHA-512/256, which the engine does not have",
+    ),
+    told(
+        "",
+        "short base key",
+        CKR_KEY_SIZE_RANGE,
+        "nothing is derived from a key below 112 bits under the default policy",
+    ),
+    told(
+        "",
+        "short derived key",
+        CKR_KEY_SIZE_RANGE,
+        "no key below 112 bits is made under the default policy",
+    ),
+    told(
+        "hkdf_",
+        "long derived key",
+        CKR_ATTRIBUTE_VALUE_INVALID,
+        "secret keys of more than 1024 bytes are not made",
     ),
 ];
