@@ -52,7 +52,11 @@ pub fn with_parameter(ckm: CK_MECHANISM_TYPE) -> Mechanism {
 fn data_for(ckm: CK_MECHANISM_TYPE) -> Vec<u8> {
     let len = match ckm {
         // Raw: the data is a digest.
-        CKM_RSA_PKCS_PSS | CKM_ECDSA | CKM_HASH_ML_DSA | CKM_HASH_SLH_DSA => 32,
+        CKM_RSA_PKCS_PSS
+        | CKM_ECDSA
+        | CKM_KEYWARD_ECDSA_DETERMINISTIC
+        | CKM_HASH_ML_DSA
+        | CKM_HASH_SLH_DSA => 32,
         CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP => 50,
         CKM_AES_ECB | CKM_AES_CBC => 1024,
         _ => 1000,
@@ -127,7 +131,8 @@ pub fn keys_for(
             let (public, private) = halves();
             pair(session.rsa(public, private).unwrap())
         }
-        CKM_ECDSA..=CKM_ECDSA_SHA3_512 => {
+        CKM_ECDSA..=CKM_ECDSA_SHA3_512
+        | CKM_KEYWARD_ECDSA_DETERMINISTIC..=CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA512 => {
             let (public, private) = halves();
             pair(session.p256(public, private).unwrap())
         }
@@ -364,8 +369,8 @@ fn generates_pairs(session: Session<'_>, ckm: CK_MECHANISM_TYPE, flags: CK_FLAGS
     );
 }
 
-/// What these do is tested in `derivation`.
-fn is_tried_in_derivation(ckm: CK_MECHANISM_TYPE) -> bool {
+/// What these do is tested in `derivation`, but for those that say where.
+fn is_tried_elsewhere(ckm: CK_MECHANISM_TYPE) -> bool {
     matches!(
         ckm,
         CKM_CONCATENATE_BASE_AND_KEY
@@ -392,6 +397,8 @@ fn is_tried_in_derivation(ckm: CK_MECHANISM_TYPE) -> bool {
             | CKM_TLS12_KDF
             | CKM_TLS_MAC
             | CKM_TLS12_MAC
+            // In `curves`.
+            | CKM_ECDH_AES_KEY_WRAP
     )
 }
 
@@ -405,7 +412,7 @@ alone! {
             let flags = world.module.mechanism_info(world.slot, ckm).unwrap().flags;
             let has = |flag| flags & flag != 0;
             println!("{ckm:#x} {flags:#x}");
-            if is_tried_in_derivation(ckm) {
+            if is_tried_elsewhere(ckm) {
                 continue;
             }
             let known = CKF_SIGN | CKF_VERIFY | CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP | CKF_DIGEST
