@@ -76,6 +76,8 @@ mod start;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod tls12;
+pub mod tls_prf;
 pub mod triple_des;
 
 use crate::ck::{CK_KEY_TYPE, Result};

@@ -6,7 +6,7 @@ use super::{
     aes_gmac, aes_key_wrap, aes_xts, blake2b, chacha20, chacha20_poly1305, digest, ec, ec_extra_bits, ecdh,
     ecdh_aes_key_wrap, ecdsa, ecdsa_deterministic, eddsa, engine, generic_secret, hash_derivation, hkdf,
     hmac, joining, ml_dsa, ml_kem, montgomery, pbkdf2, rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1,
-    rsa_pss, rsa_raw, slh_dsa, sp800_108, triple_des,
+    rsa_pss, rsa_raw, slh_dsa, sp800_108, tls_prf, tls12, triple_des,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
@@ -228,6 +228,9 @@ static ROWS: &[&Row] = &[
     &hash_derivation::BLAKE2B_256,
     &hash_derivation::BLAKE2B_384,
     &hash_derivation::BLAKE2B_512,
+    &hash_derivation::SHAKE_128,
+    &hash_derivation::SHAKE_256,
+    &hash_derivation::SHA512_T,
     &joining::BASE_AND_KEY,
     &joining::BASE_AND_DATA,
     &joining::DATA_AND_BASE,
@@ -240,6 +243,18 @@ static ROWS: &[&Row] = &[
     &sp800_108::COUNTER,
     &sp800_108::FEEDBACK,
     &sp800_108::DOUBLE_PIPELINE,
+    &tls12::SSL3_PRE_MASTER,
+    &tls12::TLS_PRE_MASTER,
+    &tls12::MASTER,
+    &tls12::MASTER_DH,
+    &tls12::EXTENDED_MASTER,
+    &tls12::EXTENDED_MASTER_DH,
+    &tls12::KEY_AND_MAC,
+    &tls12::KEY_SAFE,
+    &tls_prf::TLS_KDF,
+    &tls_prf::TLS12_KDF,
+    &tls_prf::TLS_MAC,
+    &tls_prf::TLS12_MAC,
 ];
 
 /// The row of a mechanism and its index in [`MECHANISMS`]. Every `C_...Init` comes here.

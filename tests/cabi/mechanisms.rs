@@ -2,9 +2,10 @@
 //! place.
 
 use super::client::*;
+use super::hashes::{derives_by_hashing, hashes_the_key, is_general_mac, mac_key_type};
 use super::parameters::{
     cbc_encrypt_data, ccm, chacha20, chacha20_poly1305, ecb_encrypt_data, gmac, hash_signature_context,
-    mac_general,
+    mac_general, rsa_aes,
 };
 use crate::{alone, call};
 use cryptoki_sys::*;
@@ -17,6 +18,13 @@ pub fn with_parameter(ckm: CK_MECHANISM_TYPE) -> Mechanism {
         CKM_SHA384_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA384, CKG_MGF1_SHA384, 48),
         CKM_SHA512_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA512, CKG_MGF1_SHA512, 64),
         CKM_SHA1_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA_1, CKG_MGF1_SHA1, 20),
+        CKM_SHA3_224_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA3_224, CKG_MGF1_SHA3_224, 28),
+        CKM_SHA3_256_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA3_256, CKG_MGF1_SHA3_256, 32),
+        CKM_SHA3_384_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA3_384, CKG_MGF1_SHA3_384, 48),
+        CKM_SHA3_512_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA3_512, CKG_MGF1_SHA3_512, 64),
+        CKM_RSA_AES_KEY_WRAP => rsa_aes(256, CKM_SHA256, CKG_MGF1_SHA256, b"label"),
+        CKM_SHA512_T | CKM_SHA512_T_HMAC | CKM_SHA512_T_KEY_DERIVATION => mac_general(ckm, 256),
+        ckm if is_general_mac(ckm) => mac_general(ckm, 11),
         CKM_RSA_PKCS_OAEP => Mechanism::oaep(CKM_SHA256, CKG_MGF1_SHA256, b"label"),
         CKM_AES_CBC
         | CKM_AES_CBC_PAD
@@ -77,6 +85,10 @@ fn makes_random_output(ckm: CK_MECHANISM_TYPE) -> bool {
                 | CKM_SHA256_RSA_PKCS_PSS
                 | CKM_SHA384_RSA_PKCS_PSS
                 | CKM_SHA512_RSA_PKCS_PSS
+                | CKM_SHA3_224_RSA_PKCS_PSS
+                | CKM_SHA3_256_RSA_PKCS_PSS
+                | CKM_SHA3_384_RSA_PKCS_PSS
+                | CKM_SHA3_512_RSA_PKCS_PSS
                 | CKM_ECDSA
                 | CKM_ECDSA_SHA224
                 | CKM_ECDSA_SHA256
@@ -104,7 +116,14 @@ pub fn keys_for(
         _ => (template(protect), template(process)),
     };
     match ckm {
-        CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP | CKM_RSA_PKCS_PSS | 0x05..=0x06 | 0x0E | 0x40..=0x47 => {
+        CKM_RSA_PKCS
+        | CKM_RSA_PKCS_OAEP
+        | CKM_RSA_PKCS_PSS
+        | CKM_RSA_AES_KEY_WRAP
+        | 0x05..=0x06
+        | 0x0E
+        | 0x40..=0x47
+        | CKM_SHA3_256_RSA_PKCS..=CKM_SHA3_224_RSA_PKCS_PSS => {
             let (public, private) = halves();
             pair(session.rsa(public, private).unwrap())
         }
@@ -152,9 +171,11 @@ pub fn keys_for(
             (key, key)
         }
         _ => {
-            let generation = Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN);
+            // A MAC works with generic secrets, and with keys of its own type.
             let template = template(protect).flag(process, true).ulong(CKA_VALUE_LEN, 64);
-            let key = session.generate(&generation, &template).unwrap();
+            let generation =
+                mac_key_type(ckm).map_or(CKM_GENERIC_SECRET_KEY_GEN, |(generation, _)| generation);
+            let key = session.generate(&Mechanism::plain(generation), &template).unwrap();
             (key, key)
         }
     }
@@ -231,7 +252,7 @@ fn wraps_and_unwraps(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
     let open = || Template::new().flag(CKA_SENSITIVE, false).flag(CKA_EXTRACTABLE, true);
     let aes = session.aes(open().uses(&[CKA_ENCRYPT, CKA_DECRYPT])).unwrap();
     // A key of 2048 bits has 112 bits of security: it wraps nothing stronger.
-    let rsa = matches!(ckm, CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP);
+    let rsa = matches!(ckm, CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP | CKM_RSA_AES_KEY_WRAP);
     let (target, kind, uses) = if rsa {
         assert_eq!(session.wrap(&mechanism, wraps, aes), Err(Rv(CKR_WRAPPING_KEY_SIZE_RANGE)));
         let template = open().uses(&[CKA_SIGN, CKA_VERIFY]).ulong(CKA_VALUE_LEN, 14);
@@ -366,7 +387,10 @@ alone! {
             assert_eq!(has(CKF_MULTI_MESSAGE), has(MESSAGES));
             // What they do is tested in `encapsulate`.
             assert!(has(CKF_ENCAPSULATE) == has(CKF_DECAPSULATE));
-            let kem = matches!(ckm, CKM_ML_KEM | CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE);
+            let kem = matches!(
+                ckm,
+                CKM_ML_KEM | CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE | CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP
+            );
             assert_eq!(has(CKF_ENCAPSULATE), kem);
             if has(CKF_SIGN) || has(CKF_VERIFY) {
                 // What only verifies (SHA-1) is denied by the default policy.
@@ -386,14 +410,15 @@ alone! {
                 wraps_and_unwraps(session, ckm);
             }
             if has(CKF_DIGEST) {
-                let data = data_for(ckm);
-                let digest = session.digest(&Mechanism::plain(ckm), &data).unwrap();
-                assert_eq!(session.digest_parts(&Mechanism::plain(ckm), &data).unwrap(), digest);
-                assert_ne!(session.digest(&Mechanism::plain(ckm), b"").unwrap(), digest);
+                let (data, mechanism) = (data_for(ckm), with_parameter(ckm));
+                let digest = session.digest(&mechanism, &data).unwrap();
+                assert_eq!(session.digest_parts(&mechanism, &data).unwrap(), digest);
+                assert_ne!(session.digest(&mechanism, b"").unwrap(), digest);
             }
             if has(CKF_DERIVE) {
                 match ckm {
                     CKM_AES_ECB_ENCRYPT_DATA | CKM_AES_CBC_ENCRYPT_DATA => derives_by_encryption(session, ckm),
+                    ckm if hashes_the_key(ckm) => derives_by_hashing(session, ckm),
                     _ => derives(session, ckm),
                 }
             }

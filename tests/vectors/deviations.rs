@@ -41,6 +41,13 @@ pub const DEVIATIONS: &[Deviation] = &[
         "nonces of more than 256 bytes, the most that PKCS#11 2.40 lets a caller give",
     ),
     told(
+        "ACVP-AES-CTR",
+        "counter overflows",
+        CKR_DATA_LEN_RANGE,
+        "a counter that overflows its bits ends the message (PKCS#11 3.2, 6.11); SP 800-38A goes on at zero",
+    ),
+    told("ACVP-AES-CTR", "counter overflows", CKR_ENCRYPTED_DATA_LEN_RANGE, "as above, decrypting"),
+    told(
         "hmac_",
         "empty key",
         CKR_TEMPLATE_INCOMPLETE,
