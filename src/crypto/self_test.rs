@@ -52,6 +52,9 @@ pub enum Family {
     Eddsa,
     /// X25519.
     X25519,
+    /// Ed448 and X448.
+    #[cfg(feature = "curve448")]
+    Curve448,
     /// RSA.
     Rsa,
 }
@@ -64,7 +67,7 @@ static STATES: [AtomicU8; Family::ALL.len()] = [const { AtomicU8::new(UNTESTED) 
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 15] = [
+    pub const ALL: &[Self] = &[
         Self::Digest,
         Self::Hmac,
         Self::Blake2b,
@@ -79,6 +82,8 @@ impl Family {
         Self::DeterministicEcdsa,
         Self::Eddsa,
         Self::X25519,
+        #[cfg(feature = "curve448")]
+        Self::Curve448,
         Self::Rsa,
     ];
 
@@ -99,6 +104,8 @@ impl Family {
             Self::DeterministicEcdsa => deterministic_ecdsa(),
             Self::Eddsa => eddsa(),
             Self::X25519 => x25519(),
+            #[cfg(feature = "curve448")]
+            Self::Curve448 => Ok(super::curve448::known_answer()),
             Self::Rsa => rsa(),
         };
         answer == Ok(true)

@@ -17,6 +17,7 @@ mod attributes;
 mod authenticated_wrap;
 mod classes;
 mod copies;
+mod curves;
 mod damage;
 mod dual;
 mod encapsulate;
