@@ -24,6 +24,8 @@ pub mod chacha20_poly1305;
 pub mod check_value;
 mod collected;
 mod curve;
+#[cfg(feature = "curve448")]
+mod curve448;
 pub mod der;
 pub mod digest;
 pub mod ec;

@@ -18,6 +18,7 @@ mod authenticated_wrap;
 mod ciphers;
 mod classes;
 mod copies;
+mod curves;
 mod damage;
 mod derivation;
 mod dual;
