@@ -454,3 +454,99 @@ fn doctor_with_the_pin_notices_a_record_that_was_taken_out() {
     let refused = house.user(&["key", "list"]);
     assert!(refused.code == 1 && refused.err.contains("keyward doctor"), "{}", refused.err);
 }
+
+#[test]
+fn policy_is_installed_by_the_so_and_told_with_its_history_and_its_drift() {
+    let house = House::new();
+    let told = house.run(&["policy", "status"]);
+    assert_eq!(told.out, "token \"web\" is under the policy \"default\"; no other was installed\n");
+    assert_eq!(house.run(&["policy", "history", "--json"]).out, "[]\n");
+    house.write("base.toml", "policy = 1\n[mechanisms]\ndeny = \"CKM_AES_ECB\"\n");
+    house.write("own.toml", "policy = 1\nname = \"own\"\nextends = [\"default\", \"./base.toml\"]\n");
+    let install = |policy: &str| house.run(&["policy", "install", policy, "--so-pin-file", "@so"]);
+    let wrong = house.run(&["policy", "install", "own.toml", "--so-pin-file", "@pin"]);
+    assert!(wrong.code == 1 && wrong.err.contains("CKR_PIN_INCORRECT"), "{}", wrong.err);
+    let made = install("own.toml");
+    assert!(made.out.starts_with("policy \"own\" is in force: digest "), "{}{}", made.out, made.err);
+    let told = house.run(&["policy", "status"]);
+    assert_eq!(told.code, 0, "{}", told.err);
+    assert!(
+        told.out.contains("\"own\"") && told.out.contains("drift      the file says the same"),
+        "{}",
+        told.out
+    );
+    assert_eq!(house.run(&["policy", "diff"]).out, "no difference\n");
+
+    house.write("base.toml", "policy = 1\n[mechanisms]\ndeny = [\"CKM_AES_ECB\", \"CKM_AES_CBC\"]\n");
+    let told = house.run(&["policy", "status", "--json"]);
+    assert!(told.code == 1 && told.out.contains("\"drift\":\"changed\""), "{}", told.out);
+    let told = house.run(&["policy", "diff"]);
+    assert_eq!((told.code, told.out.as_str()), (1, "rule mechanisms.deny\n  + deny CKM_AES_CBC\n"));
+    let shown = house.run(&["policy", "show", "--token", "web"]).out;
+    assert!(shown.contains("deny = \"CKM_AES_ECB\"\n") && shown.contains("# shipped:default\n"), "{shown}");
+    install("own.toml");
+    install("legacy");
+    let history = house.run(&["policy", "history"]).out;
+    let lines: Vec<Vec<&str>> = history.lines().map(|line| line.split_whitespace().collect()).collect();
+    assert_eq!(lines.len(), 4, "{history}");
+    assert_eq!([lines[1][1], lines[1][2], lines[3][2]], ["so", "own", "legacy"], "{history}");
+    assert_eq!([lines[2][4], lines[3][4]], [lines[1][3], lines[2][3]], "each says after which it came");
+
+    for (text, told) in [
+        ("policy = 1\n[keys]\nsingle_porpose = \"off\"\n", "did you mean `single_purpose`?"),
+        (
+            "policy = 1\n[[test]]\nid = \"t\"\nkey = { class = \"secret\", type = \"aes\" }\n\
+             ask = { op = \"encrypt\", mechanism = \"CKM_AES_GCM\" }\nexpect = \"deny\"\n",
+            "fails its own test \"t\"",
+        ),
+    ] {
+        house.write("bad.toml", text);
+        let refused = install("bad.toml");
+        assert!(refused.code == 1 && refused.err.contains(told), "{}", refused.err);
+    }
+    assert!(house.run(&["policy", "status"]).out.contains("under the policy \"legacy\""));
+    assert!(install("lagacy").err.contains("there are: "));
+}
+
+#[test]
+fn policy_try_lists_what_another_policy_would_refuse_and_changes_nothing() {
+    let house = House::new();
+    house.pair("tls");
+    house.aes("data");
+    house.write(
+        "new.toml",
+        "policy = 1\nextends = \"default\"\n[[rule]]\nid = \"p384\"\nwhen = { type = \"ec\" }\ncurves = \"P-384\"\n",
+    );
+    let told = house.user(&["policy", "try", "new.toml"]);
+    assert_eq!(told.code, 1, "{}", told.err);
+    assert!(
+        told.out.contains("private tls") && told.out.contains("sign") && told.out.contains("p384"),
+        "{}",
+        told.out
+    );
+    assert!(!told.out.contains("data") && !told.out.contains("verify"), "{}", told.out);
+    let told = house.user(&["policy", "try", "new.toml", "--json"]);
+    assert!(told.out.contains("\"op\":\"sign\"") && told.out.contains("\"CKM_ECDSA\""), "{}", told.out);
+    let told = house.user(&["policy", "try", "default"]);
+    assert_eq!(
+        (told.code, told.out.as_str()),
+        (0, "3 keys: \"default\" refuses no use that is allowed now\n")
+    );
+    assert_eq!(house.run(&["policy", "history"]).out, "no policy was installed yet\n");
+}
+
+#[test]
+fn policy_test_tells_of_each_case_and_check_speaks_json() {
+    let house = House { folder: tempfile::tempdir().unwrap() };
+    let told = house.run(&["policy", "test", "default"]);
+    assert!(
+        told.code == 0 && told.out.lines().filter(|line| line.starts_with("ok ")).count() >= 20,
+        "{}",
+        told.out
+    );
+    house.write("bad.toml", "policy = 1\n[keys]\nexprot = \"never\"\n");
+    let told = house.run(&["policy", "check", "bad.toml", "--json"]);
+    assert_eq!(told.code, 1);
+    assert!(told.out.contains("\"line\":3,\"column\":1,"), "{}", told.out);
+    assert!(told.out.contains("\"suggestion\":\"did you mean `export`?\""), "{}", told.out);
+}

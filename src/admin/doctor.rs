@@ -205,6 +205,10 @@ fn records(seen: &mut Examination, token: &Token) {
         seen.problem(format!("token {serial}: its label and users are not what was written"));
     }
     let label = label.unwrap_or_default();
+    if let Some(reason) = token.guard().closed() {
+        let of = name(token, &serial);
+        seen.problem(format!("token {of}: {reason}. Nothing is allowed until its SO installs a policy"));
+    }
     match token.examine() {
         Ok((sound, damaged)) => {
             for each in &damaged {

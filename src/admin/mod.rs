@@ -8,6 +8,7 @@
 mod doctor;
 mod key;
 mod life;
+mod policy;
 mod question;
 mod reason;
 mod token;
@@ -17,9 +18,10 @@ mod visit;
 pub use doctor::{Examination, FileFact, Finding, TokenFact, examine};
 pub use key::{Key, Selector};
 pub use life::{Half, Passed};
+pub use policy::{Difference, Drift, Refused, differences, drift, installed};
 pub use reason::Revocation;
 pub use token::{Summary, flag_words, initialize, summaries, token};
-pub use user::{acceptable_pin, user_name, users};
+pub use user::{user_name, users};
 pub use visit::Visit;
 
 use crate::ck::Error;

@@ -5,6 +5,7 @@ use crate::api::{Module, slot};
 use crate::ck::text::{padded, unpadded};
 use crate::ck::{CK_FLAGS, Error};
 use crate::guard::Role;
+use crate::policy::PinRules;
 use crate::secret::Pin;
 use crate::token::{PIN_MAX, Slot, Token};
 use cryptoki_sys::*;
@@ -95,8 +96,9 @@ pub fn initialize(module: &Module, label: &str, officer: &Pin, user: Pin, again:
     if label.is_empty() || label.len() > 32 || label.chars().any(char::is_control) {
         return Err(Trouble::Named("a token's label has 1 to 32 bytes and no control characters".into()));
     }
-    acceptable(module, officer, "SO PIN")?;
-    acceptable(module, &user, "user PIN")?;
+    let rules = module.slots().rules().pin();
+    acceptable(&rules, officer, "SO PIN")?;
+    acceptable(&rules, &user, "user PIN")?;
     let taken = summaries(module)?.iter().any(|each| each.label == label);
     let id = match (taken, again) {
         (true, false) => {
@@ -127,8 +129,7 @@ fn free_slot(module: &Module) -> Result<crate::ck::SlotId> {
         .ok_or_else(|| Trouble::Named("the store has no free slot".into()))
 }
 
-pub(super) fn acceptable(module: &Module, pin: &Pin, what: &str) -> Result<()> {
-    let rules = module.slots().rules().pin();
+pub(super) fn acceptable(rules: &PinRules, pin: &Pin, what: &str) -> Result<()> {
     let (least, most) = (rules.min_length, PIN_MAX.min(rules.max_length));
     if (least..=most).contains(&pin.expose().len()) {
         return Ok(());

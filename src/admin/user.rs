@@ -2,7 +2,6 @@
 
 use super::token::acceptable;
 use super::{Result, Trouble, Visit, failed};
-use crate::api::Module;
 use crate::guard::Role;
 use crate::secret::Pin;
 use crate::token::{NAME_MAX, NamedUser, Token, UserName};
@@ -25,15 +24,15 @@ pub fn user_name(text: &str) -> Result<UserName> {
     })
 }
 
-/// Whether a PIN has the length that the policy wants, to be asked before anybody logs in.
-///
-/// # Errors
-/// [`Trouble::Named`] where it has not.
-pub fn acceptable_pin(module: &Module, pin: &Pin) -> Result<()> {
-    acceptable(module, pin, "user's PIN")
-}
-
 impl Visit<'_> {
+    /// Whether a PIN has the length that the token's policy wants.
+    ///
+    /// # Errors
+    /// [`Trouble::Named`] where it has not.
+    pub fn acceptable_pin(&self, pin: &Pin) -> Result<()> {
+        acceptable(&self.session()?.token().guard().rules().pin(), pin, "user's PIN")
+    }
+
     /// Lets a named user in from now on. The SO is logged in.
     ///
     /// # Errors

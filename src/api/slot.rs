@@ -8,6 +8,7 @@ use crate::ck::{
 };
 use crate::crypto::mechanism::Sizes;
 use crate::crypto::table;
+use crate::policy::Ruleset;
 use crate::secret::Pin;
 use crate::token::Slot;
 use crate::token::handles::Table;
@@ -160,18 +161,27 @@ pub fn token_info(m: &Module, slot: SlotId) -> Result<TokenInfo> {
     }
 }
 
+/// The rules of the token in a slot, or those that the next token will be under.
+fn rules(m: &Module, slot: SlotId) -> Result<Arc<Ruleset>> {
+    match m.slots().slot(slot)? {
+        Slot::Token(token) => {
+            token.refresh()?;
+            Ok(token.guard().rules())
+        }
+        Slot::Free { .. } => Ok(Arc::clone(m.slots().rules())),
+    }
+}
+
 /// C_GetMechanismList: what is there and what the token's policy does not deny to everybody.
 pub fn mechanisms(m: &Module, slot: SlotId) -> Result<Vec<CK_MECHANISM_TYPE>> {
-    m.slots().slot(slot)?;
-    let denied = m.slots().rules().denied_mechanisms();
+    let denied = rules(m, slot)?.denied_mechanisms();
     let rows = table::MECHANISMS.iter().enumerate();
     Ok(rows.filter(|(index, _)| !denied.contains(*index)).map(|(_, row)| row.ckm).collect())
 }
 
 /// C_GetMechanismInfo, computed from what the mechanism's row can do.
 pub fn mechanism_info(m: &Module, slot: SlotId, ckm: CK_MECHANISM_TYPE) -> Result<MechanismInfo> {
-    m.slots().slot(slot)?;
-    let denied = m.slots().rules().denied_mechanisms();
+    let denied = rules(m, slot)?.denied_mechanisms();
     let (_, row) =
         table::find(ckm).filter(|(index, _)| !denied.contains(*index)).ok_or(Error::MechanismInvalid)?;
     let (min_key_size, max_key_size) = match row.sizes {

@@ -11,6 +11,7 @@ impl Guard {
     /// What [`Guard::authorize`] would answer, and why: a dry run.
     pub fn explain(&self, who: &Caller, ask: &Ask<'_>) -> Explanation {
         let mut told = Explanation::begin();
+        told.check("policy", || self.has_law().map(|()| format!("{:?} is in force", self.rules().name())));
         told.check("login", || {
             for object in [ask.object, ask.target].into_iter().flatten().chain(ask.seconds) {
                 order::visible(who, object)?;

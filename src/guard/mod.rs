@@ -6,7 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod authorized;
-mod codec;
+pub(crate) mod codec;
 mod derivation;
 mod explain;
 mod held;
@@ -18,11 +18,13 @@ pub mod vault;
 pub use authorized::{Authorized, Obligations};
 pub use held::{Fresh, Held, Kept, Life};
 pub use journal::{Journal, Sink};
+pub use order::offers;
 
 use crate::ck::MechanismSet;
 use crate::ck::date::UtcSeconds;
-use crate::policy::{Denial, Ruleset};
+use crate::policy::{Denial, Reason, Ruleset};
 use crate::sys::clock;
+use arc_swap::ArcSwap;
 use op::Op;
 use std::sync::Arc;
 
@@ -60,18 +62,31 @@ impl Role {
 
 /// The law of one token.
 pub struct Guard {
-    rules: Arc<Ruleset>,
+    law: ArcSwap<Law>,
     journal: Arc<Journal>,
     clock: fn() -> UtcSeconds,
+}
+
+/// The rules in force, and what follows from them for the whole token.
+struct Law {
+    rules: Arc<Ruleset>,
     /// Mechanisms that nobody may use on this token, key or no key.
     denied: MechanismSet,
+    /// Why the token's own rules cannot be put in force; then nothing is allowed.
+    unusable: Option<String>,
+}
+
+impl Law {
+    fn of(rules: Arc<Ruleset>) -> Self {
+        let denied = rules.denied_mechanisms();
+        Self { rules, denied, unusable: None }
+    }
 }
 
 impl Guard {
     /// A guard under these rules.
     pub fn new(rules: Arc<Ruleset>, journal: Arc<Journal>) -> Self {
-        let denied = rules.denied_mechanisms();
-        Self { rules, journal, clock: clock::utc_seconds, denied }
+        Self { law: ArcSwap::from_pointee(Law::of(rules)), journal, clock: clock::utc_seconds }
     }
 
     /// The same guard with another clock: how tests walk through a key's life.
@@ -81,8 +96,40 @@ impl Guard {
     }
 
     /// The rules in force.
-    pub const fn rules(&self) -> &Arc<Ruleset> {
-        &self.rules
+    pub fn rules(&self) -> Arc<Ruleset> {
+        Arc::clone(&self.law.load().rules)
+    }
+
+    /// Puts other rules in force, for what is asked from now on.
+    pub fn put_in_force(&self, rules: Arc<Ruleset>) {
+        self.law.store(Arc::new(Law::of(rules)));
+    }
+
+    /// Allows nothing from now on, until other rules are put in force.
+    pub fn close(&self, reason: String) {
+        self.law.rcu(|law| Law {
+            rules: Arc::clone(&law.rules),
+            denied: law.denied,
+            unusable: Some(reason.clone()),
+        });
+    }
+
+    /// Why nothing is allowed, where nothing is.
+    pub fn closed(&self) -> Option<String> {
+        self.law.load().unusable.clone()
+    }
+
+    /// Whether nobody may use a mechanism, by row.
+    fn denies(&self, row: usize) -> bool {
+        self.law.load().denied.contains(row)
+    }
+
+    /// There are rules by which to judge.
+    fn has_law(&self) -> Result<(), Denial> {
+        match &self.law.load().unusable {
+            None => Ok(()),
+            Some(reason) => Err(Denial::new(Reason::PolicyUnusable, reason.as_str())),
+        }
     }
 
     /// The log.

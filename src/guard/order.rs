@@ -20,6 +20,7 @@ type Judged = Result<(Option<&'static Row>, Obligations, Vec<(usize, Purpose)>),
 
 /// Judges one question.
 pub(super) fn judge(guard: &Guard, who: &Caller, ask: &Ask<'_>) -> Judged {
+    guard.has_law()?;
     let mut obligations = Obligations::default();
     if let Some(object) = ask.object {
         visible(who, object)?;
@@ -97,8 +98,20 @@ pub(super) fn offered(
 ) -> Result<&'static Row, Denial> {
     let refusal = |what| about_mechanism(Reason::MechanismUnknown, mechanism.ckm, what);
     let (index, row) = table::find(mechanism.ckm).ok_or_else(|| refusal("is not there"))?;
+    if !does(row, entry) {
+        return Err(refusal("does not do this"));
+    }
+    // A keyed mechanism is judged with its key's own record, which holds the token's rules too.
+    if matches!(entry, None | Some(Entry::Generate)) && guard.denies(index) {
+        return Err(about_mechanism(Reason::Mechanism, mechanism.ckm, "is denied on this token"));
+    }
+    Ok(row)
+}
+
+/// Whether the mechanism does what is asked; without an entry, whether it digests.
+fn does(row: &Row, entry: Option<Entry>) -> bool {
     let ops = &row.ops;
-    let does = match entry {
+    match entry {
         None => ops.digest.is_some(),
         Some(Entry::Sign) => ops.sign.is_some(),
         Some(Entry::Verify) => ops.verify.is_some(),
@@ -113,15 +126,12 @@ pub(super) fn offered(
         Some(Entry::Decapsulate) => ops.decapsulate.is_some(),
         Some(Entry::Generate) => ops.generates() || ops.generate_pair.is_some(),
         Some(_) => false,
-    };
-    if !does {
-        return Err(refusal("does not do this"));
     }
-    // A keyed mechanism is judged with its key's own record, which holds the token's rules too.
-    if matches!(entry, None | Some(Entry::Generate)) && guard.denied.contains(index) {
-        return Err(about_mechanism(Reason::Mechanism, mechanism.ckm, "is denied on this token"));
-    }
-    Ok(row)
+}
+
+/// Whether the module has a mechanism for a use, whatever the policy says of it.
+pub fn offers(mechanism: &Mechanism, entry: Entry) -> bool {
+    table::find(mechanism.ckm).is_some_and(|(_, row)| does(row, Some(entry)))
 }
 
 /// A key is used: what PKCS#11 asks, then what the policy asks.

@@ -29,27 +29,38 @@ const LARGEST_FILE: usize = 1 << 20;
 /// What a caller reads files with.
 type Loader<'l> = &'l dyn Fn(&str) -> Result<String, String>;
 
+/// The texts of the policies that are extended by a bare name.
+type Shipped<'l> = &'l dyn Fn(&str) -> Option<String>;
+
 /// Reads a policy with all that it extends.
 pub(super) fn compile(
     name: &str,
     text: &str,
     loader: Loader<'_>,
+    shipped: Shipped<'_>,
     rows: &[CK_MECHANISM_TYPE],
 ) -> Result<Compiled, Vec<Diagnostic>> {
-    let mut files = Files { sources: Vec::new(), documents: Vec::new(), loader, diagnostics: Vec::new() };
+    let mut files =
+        Files { sources: Vec::new(), documents: Vec::new(), loader, shipped, diagnostics: Vec::new() };
     files.follow(name, text.to_owned());
-    let mut compiler = Compiler { sources: &files.sources, diagnostics: files.diagnostics };
+    let Files { sources, documents, diagnostics, .. } = files;
+    let mut compiler = Compiler { sources: &sources, diagnostics };
     if !compiler.diagnostics.is_empty() {
         return Err(compiler.diagnostics);
     }
-    let compiled = compiler.merge(name, &files.documents, rows);
-    if compiler.diagnostics.is_empty() { Ok(compiled) } else { Err(compiler.diagnostics) }
+    let compiled = compiler.merge(name, &documents, rows);
+    if compiler.diagnostics.is_empty() {
+        Ok(Compiled { sources, ..compiled })
+    } else {
+        Err(compiler.diagnostics)
+    }
 }
 
 struct Files<'l> {
     sources: Vec<Source>,
     documents: Vec<Document>,
     loader: Loader<'l>,
+    shipped: Shipped<'l>,
     diagnostics: Vec<Diagnostic>,
 }
 
@@ -91,14 +102,13 @@ impl Files<'_> {
             let base = self.sources.get(from).map_or("", |source| source.name.as_str());
             (beside(base, written), None)
         } else {
-            let Some(text) = shipped::text(written) else {
+            let Some(text) = (self.shipped)(written) else {
                 let suggestion = suggest(written, shipped::names())
                     .unwrap_or_else(|| "a shipped policy or a relative path that ends in .toml".to_owned());
                 let message = format!("no shipped policy is called `{written}`");
                 return self.refuse(extended.place, message, Some(suggestion));
             };
-            // No path looks like this, so no file of the same name can stand in for a shipped policy.
-            (format!("shipped:{written}"), Some(text.to_owned()))
+            (shipped::file_name(written), Some(text))
         };
         if self.sources.iter().any(|source| source.name == name) {
             return;
@@ -167,6 +177,7 @@ impl Compiler<'_> {
                 .and_then(|document| document.name.clone())
                 .map_or_else(|| name.to_owned(), |name| name.value),
             digest: digest(self.sources),
+            sources: Vec::new(),
             pin: self.pin(documents),
             keys: keys(documents),
             rules,

@@ -135,6 +135,8 @@ reasons! {
     AuditUnavailable = 0xA01, "audit-unavailable", FunctionFailed;
     /// A rule cannot be evaluated, which is a refusal.
     NotEvaluable = 0xA02, "not-evaluable", ActionProhibited;
+    /// The token's policy cannot be put in force, so nothing is allowed.
+    PolicyUnusable = 0xA03, "policy-unusable", DeviceError;
 }
 
 impl Reason {

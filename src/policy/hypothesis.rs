@@ -126,6 +126,11 @@ impl Entry {
     pub fn named(word: &str) -> Result<Self, String> {
         meaning(word)
     }
+
+    /// The word of the policy language.
+    pub fn word(self) -> &'static str {
+        Word::word(self)
+    }
 }
 
 const fn at<T>(value: T) -> At<T> {

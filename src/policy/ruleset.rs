@@ -5,7 +5,7 @@
 //! every key, with dotted ids.
 
 use super::denial::Denial;
-use super::diagnostic::Diagnostic;
+use super::diagnostic::{Diagnostic, Source};
 use super::entry::candidate_purposes;
 use super::lifecycle::Exceptions;
 use super::pattern::Numbers;
@@ -108,6 +108,8 @@ pub struct Ruleset {
 pub(super) struct Compiled {
     pub(super) name: String,
     pub(super) digest: [u8; 32],
+    /// The files, the one that was asked for first.
+    pub(super) sources: Vec<Source>,
     pub(super) pin: PinRules,
     pub(super) keys: KeyDefaults,
     /// Sorted by id.
@@ -188,7 +190,42 @@ impl Ruleset {
         loader: &dyn Fn(&str) -> Result<String, String>,
         rows: &[CK_MECHANISM_TYPE],
     ) -> Result<Self, Vec<Diagnostic>> {
-        compile::compile(name, text, loader, rows).map(Self::of)
+        let shipped = |name: &str| shipped::text(name).map(str::to_owned);
+        compile::compile(name, text, loader, &shipped, rows).map(Self::of)
+    }
+
+    /// A policy that is part of the module, by its name.
+    ///
+    /// # Errors
+    /// `None` for a name that no policy has. A shipped file that is broken is excluded by a test.
+    pub fn of_shipped(name: &str) -> Option<Result<Self, Vec<Diagnostic>>> {
+        let text = shipped::text(name)?;
+        let nothing = |path: &str| Err(format!("{path}: nothing can be read here"));
+        Some(Self::load(&shipped::file_name(name), text, &nothing))
+    }
+
+    /// Compiles the files of [`Self::files`] again. Nothing else is read, shipped policies neither: what was
+    /// installed stays what it was.
+    ///
+    /// # Errors
+    /// Every mistake found, with its place; a file that is not among these is one.
+    pub fn from_files(files: &[(String, String)]) -> Result<Self, Vec<Diagnostic>> {
+        let rows: Vec<CK_MECHANISM_TYPE> = table::MECHANISMS.iter().map(|row| row.ckm).collect();
+        let find = |name: &str| files.iter().find(|(each, _)| each == name).map(|(_, text)| text);
+        let loader = |path: &str| find(path).cloned().ok_or_else(|| "it is not among the files".to_owned());
+        let shipped = |name: &str| find(&shipped::file_name(name)).cloned();
+        let (name, text) = files.first().map_or(("", ""), |(name, text)| (name.as_str(), text.as_str()));
+        compile::compile(name, text, &loader, &shipped, &rows).map(Self::of)
+    }
+
+    /// Every file of the policy, name and text: the one that was asked for first, then what it extends.
+    pub fn files(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.compiled.sources.iter().map(|source| (source.name.as_str(), source.text.as_str()))
+    }
+
+    /// The name of the shipped policy that the file of this name is.
+    pub fn shipped_name(file: &str) -> Option<&str> {
+        shipped::name_of(file)
     }
 
     pub(super) fn of(compiled: Compiled) -> Self {
@@ -200,8 +237,7 @@ impl Ruleset {
     /// # Errors
     /// None, unless the shipped file is broken, which a test excludes.
     pub fn default_preset() -> Result<Self, Vec<Diagnostic>> {
-        let text = Self::shipped(shipped::DEFAULT).unwrap_or_default();
-        Self::load(shipped::DEFAULT, text, &|path| Err(format!("{path}: nothing can be read here")))
+        Self::of_shipped(shipped::DEFAULT).unwrap_or_else(|| Err(Vec::new()))
     }
 
     /// The same rules as the installation with this number. Grants and audit records carry it.
@@ -227,13 +263,13 @@ impl Ruleset {
     }
 
     /// The rules for PINs.
-    pub fn pin(&self) -> &PinRules {
-        &self.compiled.pin
+    pub fn pin(&self) -> PinRules {
+        self.compiled.pin
     }
 
     /// What holds for every key.
-    pub fn keys(&self) -> &KeyDefaults {
-        &self.compiled.keys
+    pub fn keys(&self) -> KeyDefaults {
+        self.compiled.keys
     }
 
     /// The mechanisms that no key and no digest may use, on any side, by row.

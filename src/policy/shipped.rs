@@ -13,6 +13,19 @@ pub(super) fn text(name: &str) -> Option<&'static str> {
     SHIPPED.iter().find(|(each, _)| *each == name).map(|(_, text)| *text)
 }
 
+/// The name of the file that a shipped policy is. No path looks like this, so no file of the same name can stand in
+/// for it.
+pub(super) fn file_name(name: &str) -> String {
+    format!("{PREFIX}{name}")
+}
+
+/// The shipped policy that a file of this name is.
+pub(super) fn name_of(file: &str) -> Option<&str> {
+    file.strip_prefix(PREFIX)
+}
+
+const PREFIX: &str = "shipped:";
+
 /// The names of the shipped policies.
 pub(super) fn names() -> impl Iterator<Item = &'static str> {
     SHIPPED.iter().map(|(name, _)| *name)

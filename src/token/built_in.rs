@@ -34,17 +34,21 @@ impl Token {
         let profiles = PROFILES
             .iter()
             .map(|(name, id)| self.fixed(CKO_PROFILE, CKA_PROFILE_ID, *id, (*name).to_owned()));
-        // Those that C_GetMechanismList names: what the policy denies to everybody is not announced.
-        let denied = self.guard().rules().denied_mechanisms();
-        let announced =
-            |ckm: &CK_MECHANISM_TYPE| table::find(*ckm).is_some_and(|(index, _)| !denied.contains(index));
         let mechanisms = self
             .backend()
             .mechanisms()
             .into_iter()
-            .filter(announced)
             .map(|ckm| self.fixed(CKO_MECHANISM, CKA_MECHANISM_TYPE, ckm, mechanism_name(ckm)));
         profiles.chain(mechanisms).collect()
+    }
+
+    /// Whether a built-in object is announced: of the mechanisms, those that C_GetMechanismList names. What the policy
+    /// denies to everybody is not.
+    fn announced(&self, held: &Held) -> bool {
+        held.attributes().number(CKA_MECHANISM_TYPE).is_none_or(|ckm: CK_MECHANISM_TYPE| {
+            table::find(ckm)
+                .is_some_and(|(index, _)| !self.guard().rules().denied_mechanisms().contains(index))
+        })
     }
 
     /// One object: its class, what it tells of, and the number of that.
@@ -60,14 +64,14 @@ impl Token {
             attributes.set(no, Value::Bool(false));
         }
         attributes.set(cka, Value::Ulong(number));
-        Arc::new(Held::take(uid, 0, attributes, None, self.guard().rules(), false).0)
+        Arc::new(Held::take(uid, 0, attributes, None, &self.guard().rules(), false).0)
     }
 
     /// The built-in object of a handle.
     pub(super) fn built_in_object(&self, handle: ObjectHandle) -> Option<Arc<Held>> {
         let at = handle.0.checked_sub(FIRST).filter(|at| *at < FIRST)?;
         let at = usize::try_from(at).ok()?;
-        self.built_in().get(at).map(Arc::clone)
+        self.built_in().get(at).filter(|held| self.announced(held)).map(Arc::clone)
     }
 
     /// The built-in objects that a search finds.
@@ -78,7 +82,7 @@ impl Token {
             return Vec::new();
         }
         let all = self.built_in().iter().zip(FIRST..);
-        all.filter(|(held, _)| find::matches(held.attributes(), template))
+        all.filter(|(held, _)| find::matches(held.attributes(), template) && self.announced(held))
             .map(|(_, handle)| ObjectHandle(handle))
             .collect()
     }

@@ -87,12 +87,12 @@ impl Token {
 
     fn pin_flags(&self, vault: &Vault, user: &UserRecord, [low, last, locked]: [CK_FLAGS; 3]) -> CK_FLAGS {
         let rules = self.guard().rules().pin();
-        let attempts = Attempts::read(vault, user, rules);
+        let attempts = Attempts::read(vault, user, &rules);
         let mut flags = 0;
         if attempts.failures > 0 {
             flags |= low;
         }
-        if attempts.locked(rules, self.guard().now()) {
+        if attempts.locked(&rules, self.guard().now()) {
             flags |= locked;
         } else if rules.max_failures > 0 && attempts.failures + 1 >= rules.max_failures {
             flags |= last;

@@ -79,7 +79,7 @@ impl Token {
             if held.facts().purpose.is_none() {
                 let mut attributes = held.attributes().clone();
                 set_purpose(&mut attributes, purpose);
-                let held = Arc::new(held.changed(attributes, self.guard().rules())?);
+                let held = Arc::new(held.changed(attributes, &self.guard().rules())?);
                 self.objects.table.replace(handle, Entry { held, owner });
             }
         }
@@ -103,7 +103,7 @@ impl Token {
         uid: crate::store::Uid,
         attributes: &Attributes,
     ) -> Result<()> {
-        let held = writer.held(uid, self.guard().rules())?.ok_or(Error::ObjectHandleInvalid)?;
+        let held = writer.held(uid, &self.guard().rules())?.ok_or(Error::ObjectHandleInvalid)?;
         writer.put(uid, attributes, &held.keep()?)
     }
 
@@ -139,7 +139,7 @@ impl Token {
         if version != object.version() {
             return Ok(false);
         }
-        let held = Arc::new(object.changed(attributes, self.guard().rules())?);
+        let held = Arc::new(object.changed(attributes, &self.guard().rules())?);
         self.objects.table.replace(handle.0, Entry { held, owner });
         Ok(true)
     }
@@ -203,7 +203,7 @@ impl Token {
             }
             let mut attributes = held.attributes().clone();
             let change = self.enter(&mut attributes, to, grounds);
-            let changed = Arc::new(held.changed(attributes, self.guard().rules())?);
+            let changed = Arc::new(held.changed(attributes, &self.guard().rules())?);
             if !super::runs_on(changed.facts()) {
                 held.life().stop();
             }

@@ -93,8 +93,8 @@ impl Token {
         };
         let rules = self.guard.rules().pin();
         let now = self.guard.now();
-        let attempts = Attempts::read(&closed, user, rules);
-        if attempts.locked(rules, now) {
+        let attempts = Attempts::read(&closed, user, &rules);
+        if attempts.locked(&rules, now) {
             return Err(Error::PinLocked);
         }
         match closed.open(user, pin) {
@@ -145,7 +145,7 @@ impl Token {
         self.store.transact(&mut |tx| {
             let mut record = tx.token(&self.serial)?.ok_or(StoreError::Aborted(Error::TokenNotRecognized))?;
             if let Some(user) = record.users.iter_mut().find(|user| user.name == name) {
-                next(Attempts::read(&closed, user, rules)).write(&closed, user);
+                next(Attempts::read(&closed, user, &rules)).write(&closed, user);
             }
             tx.put_token(&record)
         })?;
@@ -160,7 +160,7 @@ impl Token {
             there => there,
         };
         let vault = self.verify_pin(&who, old)?;
-        acceptable(new, self.guard.rules().pin())?;
+        acceptable(new, &self.guard.rules().pin())?;
         let row = user_record(&vault, &who, new)?;
         let changed = self.change_users(&vault, |record| {
             let there = record.users.iter_mut().find(|other| other.name == row.name);
@@ -176,7 +176,7 @@ impl Token {
         if login.user.role != Role::SecurityOfficer {
             return Err(Error::UserNotLoggedIn);
         }
-        acceptable(pin, self.guard.rules().pin())?;
+        acceptable(pin, &self.guard.rules().pin())?;
         let row = user_record(&login.vault, &User::standard(Role::User), pin)?;
         let put = |record: &mut TokenRecord| {
             record.users.retain(|other| other.name != row.name);

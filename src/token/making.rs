@@ -90,7 +90,7 @@ impl Token {
                 }
             }
             let token = attributes.flag(CKA_TOKEN);
-            let (held, kept) = Held::take(uid, 0, attributes, fresh, self.guard().rules(), token);
+            let (held, kept) = Held::take(uid, 0, attributes, fresh, &self.guard().rules(), token);
             if token {
                 made.push(Made::Stored(uid));
                 stored.push((uid, held, kept));

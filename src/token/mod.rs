@@ -8,6 +8,7 @@ mod events;
 mod examine;
 pub mod handles;
 mod information;
+mod law;
 mod life;
 mod login;
 mod making;
@@ -19,6 +20,7 @@ mod users;
 pub use config::{Configuration, ConfigurationError};
 pub use examine::Damage;
 pub use information::TokenInformation;
+pub use law::{Installation, Installed};
 pub use life::Grounds;
 pub use login::PIN_MAX;
 pub use making::{Birth, Parent};
@@ -31,7 +33,7 @@ use crate::crypto::seal::PinCost;
 use crate::guard::vault::{StoreKeys, Vault, is_vouched};
 use crate::guard::{Authorized, Caller, Guard, Role, op::Op};
 use crate::object::{KeyFacts, State};
-use crate::policy::{Denial, Reason};
+use crate::policy::{Denial, Reason, Ruleset};
 use crate::secret::Pin;
 use crate::store::{Store, TokenRecord};
 use crate::sys::lock::Mutex;
@@ -54,6 +56,10 @@ pub struct Token {
     backend: Box<dyn Backend>,
     login: ArcSwap<Login>,
     objects: Objects,
+    /// The rules of a token in which no policy was installed.
+    default_rules: Arc<Ruleset>,
+    /// What the rules in force were made of.
+    seen_policy: Mutex<law::Seen>,
     built_in: built_in::BuiltIn,
     /// The token's row as last read: C_GetTokenInfo never touches the disk.
     record: ArcSwap<TokenRecord>,
@@ -91,15 +97,17 @@ impl Token {
             slot,
             store,
             keys,
-            guard,
             backend,
             login: ArcSwap::from_pointee(Login { user: User::NOBODY, vault }),
             objects: Objects::default(),
+            default_rules: guard.rules(),
+            seen_policy: Mutex::new(law::Seen::Nothing),
             built_in: built_in::BuiltIn::default(),
             seen: AtomicU64::new(u64::MAX),
             seen_version: Mutex::new(record.version),
             binding: Mutex::new(()),
             record: ArcSwap::from_pointee(record),
+            guard,
         }
     }
 
@@ -163,6 +171,11 @@ impl Token {
         }
         let vault = self.verify_pin(&user, pin)?;
         self.audit_store(&vault)?;
+        self.take_policy(&vault)?;
+        // The SO comes in to install a sound one.
+        if self.guard.closed().is_some() && user.role != Role::SecurityOfficer {
+            return Err(Error::DeviceError);
+        }
         self.login.store(Arc::new(Login { user, vault }));
         self.refresh()?;
         // The SO may have removed the user since the PIN was checked.
@@ -228,14 +241,17 @@ impl Token {
         self.objects.drop_owned(session);
     }
 
-    /// Forgets everything this process knew, if the token was initialised anew, here or elsewhere.
-    fn notice_new_incarnation(&self, record: &TokenRecord) {
+    /// Forgets everything this process knew, if the token was initialised anew, here or elsewhere; whether it was.
+    fn notice_new_incarnation(&self, record: &TokenRecord) -> bool {
         let vault = self.closed_vault();
         let of = |record: &TokenRecord| Header::open(&vault, record).map(|header| header.incarnation).ok();
         if of(record) != of(&self.record.load()) {
             self.close_login();
             self.objects.drop_where(|_| true);
+            self.forget_policy();
+            return true;
         }
+        false
     }
 
     /// Whether the handle is that of a session object.

@@ -6,6 +6,7 @@
 
 use super::Token;
 use super::handles::Table;
+use super::law::POLICY;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle};
 use crate::guard::vault::{INDEXED, Plain, Vault, indexed_value, is_vouched};
 use crate::guard::{Held, Kept, Role};
@@ -154,12 +155,20 @@ impl Token {
         }
         let record = self.store.token(&self.serial)?.ok_or(Error::TokenNotRecognized)?;
         let version = record.version;
-        self.notice_new_incarnation(&record);
+        let anew = self.notice_new_incarnation(&record);
         self.notice_removed_user(&record);
-        if record.version != *seen_version {
-            for change in self.store.changes(&self.serial, *seen_version)? {
-                self.changed_elsewhere(change.uid, change.version, change.deleted)?;
-            }
+        let changes = if record.version == *seen_version {
+            Vec::new()
+        } else {
+            self.store.changes(&self.serial, *seen_version)?
+        };
+        // The rules come first: what is loaded after them is under them.
+        let first = self.seen.load(Ordering::Acquire) == u64::MAX;
+        if anew || first || changes.iter().any(|change| change.uid == POLICY) {
+            self.take_policy(&self.login.load().vault)?;
+        }
+        for change in changes {
+            self.changed_elsewhere(change.uid, change.version, change.deleted)?;
         }
         self.take_record(record);
         *seen_version = version;
@@ -206,7 +215,7 @@ impl Token {
     }
 
     /// Loads an object from the store; `None` where it is gone or not visible.
-    fn load(&self, uid: Uid, older: Option<&Arc<Held>>) -> Result<Option<Arc<Held>>> {
+    pub(super) fn load(&self, uid: Uid, older: Option<&Arc<Held>>) -> Result<Option<Arc<Held>>> {
         let Some(record) = self.store.record(&self.serial, uid)? else {
             return Ok(None);
         };
@@ -219,7 +228,7 @@ impl Token {
             return Err(Error::DeviceError);
         }
         let life = older.filter(|older| !older.life().is_stopped()).map(|older| Arc::clone(older.life()));
-        let held = Held::load(record, &login.vault, self.guard.rules(), life)?;
+        let held = Held::load(record, &login.vault, &self.guard.rules(), life)?;
         Ok(Some(Arc::new(held)))
     }
 
@@ -256,10 +265,11 @@ impl Token {
     /// C_FindObjects: handles of every visible object that matches.
     pub fn find(&self, template: &Attributes) -> Result<Vec<ObjectHandle>> {
         let visible = |held: &Held| !held.facts().private || self.role() == Role::User;
-        let mut found = Vec::new();
+        let mut handles = Vec::new();
         let token = template.value(CKA_TOKEN);
         if token != Some(&crate::object::Value::Bool(false)) {
-            for uid in self.store.find(&self.serial, &self.query(template)?)? {
+            let found = self.store.find(&self.serial, &self.query(template)?)?;
+            for uid in found.into_iter().filter(|uid| *uid != POLICY) {
                 let handle = match self.objects.handle(uid) {
                     Some(handle) => handle,
                     None => match self.load(uid, None) {
@@ -278,16 +288,16 @@ impl Token {
                 let matches = self.objects.table.with(handle.0, |entry| {
                     visible(&entry.held) && find::matches(entry.held.attributes(), template)
                 });
-                found.extend((matches == Some(true)).then_some(handle));
+                handles.extend((matches == Some(true)).then_some(handle));
             }
         }
         if token != Some(&crate::object::Value::Bool(true)) {
-            found.extend(self.objects.session_objects(|entry| {
+            handles.extend(self.objects.session_objects(|entry| {
                 visible(&entry.held) && find::matches(entry.held.attributes(), template)
             }));
         }
-        found.extend(self.find_built_in(template));
-        Ok(found)
+        handles.extend(self.find_built_in(template));
+        Ok(handles)
     }
 
     fn query(&self, template: &Attributes) -> Result<Query> {
@@ -399,6 +409,14 @@ impl<'t> Writer<'t> {
     pub(super) fn put(&mut self, uid: Uid, attributes: &Attributes, kept: &Kept) -> Result<()> {
         self.replace_share(uid, true)?;
         let plain = Plain { uid, version: self.version, attributes, material: kept.encoded() };
+        let record = self.vault.seal_record(&plain)?;
+        Ok(self.tx.put_record(self.serial, &record)?)
+    }
+
+    /// Writes what is no object of a client and has no material.
+    pub(super) fn put_plain(&mut self, uid: Uid, attributes: &Attributes) -> Result<()> {
+        self.replace_share(uid, true)?;
+        let plain = Plain { uid, version: self.version, attributes, material: None };
         let record = self.vault.seal_record(&plain)?;
         Ok(self.tx.put_record(self.serial, &record)?)
     }

@@ -159,7 +159,7 @@ impl Slots {
         match self.slot(id)? {
             Slot::Token(token) => self.initialize_again(&token, pin, label),
             Slot::Free { serial } => {
-                super::login::acceptable(pin, self.rules.pin())?;
+                super::login::acceptable(pin, &self.rules.pin())?;
                 let vault = Vault::closed(serial.clone(), Arc::clone(&self.keys)).with_new_key()?;
                 let officer = user_record(&vault, &User::standard(Role::SecurityOfficer), pin)?;
                 let mut record = TokenRecord {

@@ -121,8 +121,8 @@ impl Token {
         let (rules, now) = (self.guard.rules().pin(), self.guard.now());
         let shown = |row: &UserRecord| {
             let (role, name) = of_row(row)?;
-            let attempts = Attempts::read(&vault, row, rules);
-            Some(NamedUser { name, role, failures: attempts.failures, locked: attempts.locked(rules, now) })
+            let attempts = Attempts::read(&vault, row, &rules);
+            Some(NamedUser { name, role, failures: attempts.failures, locked: attempts.locked(&rules, now) })
         };
         let mut users: Vec<_> = self.record.load().users.iter().filter_map(shown).collect();
         users.sort_by(|one, other| one.name.cmp(&other.name));
@@ -135,7 +135,7 @@ impl Token {
     /// `CKR_USER_NOT_LOGGED_IN` but for the SO, `CKR_PIN_LEN_RANGE`, `CKR_DEVICE_MEMORY` where there are a
     /// thousand already.
     pub fn add_user(&self, role: Role, name: &UserName, pin: &Pin) -> Result<bool> {
-        acceptable(pin, self.guard.rules().pin())?;
+        acceptable(pin, &self.guard.rules().pin())?;
         let vault = self.officers_vault()?;
         let row = user_record(&vault, &User::named(role, name.clone()), pin)?;
         self.change_users(&vault, |record| {
@@ -155,7 +155,7 @@ impl Token {
     /// # Errors
     /// `CKR_USER_NOT_LOGGED_IN` but for the SO, `CKR_PIN_LEN_RANGE`.
     pub fn reset_user(&self, name: &UserName, pin: &Pin) -> Result<bool> {
-        acceptable(pin, self.guard.rules().pin())?;
+        acceptable(pin, &self.guard.rules().pin())?;
         let vault = self.officers_vault()?;
         self.refresh()?;
         let Some((role, _)) = row_of(&self.record.load(), name) else { return Ok(false) };

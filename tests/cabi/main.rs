@@ -28,6 +28,7 @@ mod functions;
 mod hashes;
 mod history;
 mod hostile;
+mod installed;
 mod law;
 mod loading;
 mod mechanisms;

@@ -32,7 +32,7 @@ pub(crate) enum Command {
     /// Lists keys, shows them, and takes them through their life
     #[command(subcommand)]
     Key(Key),
-    /// Checks policy files, prints the shipped ones, and explains decisions
+    /// Checks policies and tries them, installs them in tokens, and explains decisions
     #[command(subcommand)]
     Policy(Policy),
     /// Says what is wrong with the store and what can be saved
@@ -258,10 +258,63 @@ pub(crate) enum Policy {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<String>,
     },
-    /// Prints a policy that is part of keyward; without a name, lists them
+    /// Runs the tests in policy files and tells of each how it ended
+    Test {
+        /// The files, or names of shipped policies
+        #[arg(required = true, value_name = "FILE|NAME")]
+        policies: Vec<String>,
+    },
+    /// Prints a policy that is part of keyward, or the one that is installed in a token; without a word, lists them
     Show {
         /// Its name
         name: Option<String>,
+        /// The policy that this token is under
+        #[arg(long, value_name = "NAME", conflicts_with = "name")]
+        token: Option<String>,
+    },
+    /// Installs a policy in a token: from then on it is in force, and the file no longer matters
+    ///
+    /// The security officer (SO) logs in. A policy with mistakes, or one that fails its own tests, is not installed.
+    #[command(
+        after_help = "Example:\n  keyward policy try tls.toml --token web\n  keyward policy install tls.toml --token web"
+    )]
+    Install {
+        /// A file, or the name of a shipped policy
+        #[arg(value_name = "FILE|NAME")]
+        policy: String,
+        #[command(flatten)]
+        officer: Officer,
+    },
+    /// Says which policy a token is under, and whether the file that it came from has changed since
+    Status {
+        /// The token, by its label or its serial number; may be left out where there is but one
+        #[arg(long, value_name = "NAME")]
+        token: Option<String>,
+    },
+    /// Shows in what a policy differs from the one that a token is under, rule by rule
+    Diff {
+        /// A file, or the name of a shipped policy [default: the file that was installed]
+        #[arg(value_name = "FILE|NAME")]
+        policy: Option<String>,
+        /// The token, by its label or its serial number; may be left out where there is but one
+        #[arg(long, value_name = "NAME")]
+        token: Option<String>,
+    },
+    /// Lists every policy that was installed in a token: when, by whom, and after which
+    History {
+        /// The token, by its label or its serial number; may be left out where there is but one
+        #[arg(long, value_name = "NAME")]
+        token: Option<String>,
+    },
+    /// Lists the uses of a token's keys that are allowed now and that another policy would refuse
+    ///
+    /// With the user's PIN; nothing is used or changed.
+    Try {
+        /// A file, or the name of a shipped policy
+        #[arg(value_name = "FILE|NAME")]
+        policy: String,
+        #[command(flatten)]
+        login: Login,
     },
     /// Says of a use whether it would be allowed, check by check
     ///

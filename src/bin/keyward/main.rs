@@ -3,6 +3,7 @@
 
 mod args;
 mod doctor;
+mod installed;
 mod key;
 mod output;
 mod pin;

@@ -3,23 +3,60 @@
 use crate::args::{Explain, Policy as PolicyCommand};
 use crate::output::{Json, printable, table};
 use crate::token::{said, visit};
-use crate::{Answer, Context, Outcome};
+use crate::{Answer, Context, Outcome, installed};
 use keyward_pkcs11::admin::Selector;
 use keyward_pkcs11::ck::text::hex;
-use keyward_pkcs11::policy::{Explanation, Hypothesis, Outcome as Ended, Ruleset};
+use keyward_pkcs11::policy::{Diagnostic, Explanation, Hypothesis, Outcome as Ended, Ruleset};
 use keyward_pkcs11::sys::clock;
 
 pub(crate) fn run(context: &Context, command: PolicyCommand) -> Outcome {
     match command {
-        PolicyCommand::Check { files } => Ok(check(&files)),
-        PolicyCommand::Show { name: None } => {
-            Ok(Answer::well(Ruleset::shipped_names().map(|name| format!("{name}\n")).collect()))
-        }
-        PolicyCommand::Show { name: Some(name) } => match Ruleset::shipped(&name) {
+        PolicyCommand::Check { files } => Ok(check(context, &files)),
+        PolicyCommand::Test { policies } => test(context, &policies),
+        PolicyCommand::Show { token: Some(token), .. } => installed::show(context, &token),
+        PolicyCommand::Show { name: None, .. } => Ok(list(context)),
+        PolicyCommand::Show { name: Some(name), .. } => match Ruleset::shipped(&name) {
             Some(text) => Ok(Answer::well(text.to_owned())),
             None => Err(no_such(&name)),
         },
+        PolicyCommand::Install { policy, officer } => installed::install(context, &policy, &officer),
+        PolicyCommand::Status { token } => installed::status(context, token.as_deref()),
+        PolicyCommand::Diff { policy, token } => {
+            installed::diff(context, policy.as_deref(), token.as_deref())
+        }
+        PolicyCommand::History { token } => installed::history(context, token.as_deref()),
+        PolicyCommand::Try { policy, login } => installed::would_refuse(context, &policy, &login),
         PolicyCommand::Explain(asked) => explain(context, &asked),
+    }
+}
+
+fn list(context: &Context) -> Answer {
+    let names: Vec<_> = Ruleset::shipped_names().collect();
+    Answer::well(if context.json {
+        format!("{}\n", Json::texts(names))
+    } else {
+        names.iter().map(|name| format!("{name}\n")).collect()
+    })
+}
+
+/// A policy by the name of a shipped one, or from a file, which then has its whole path for a name. The mistakes are
+/// the error, ready to print.
+pub(crate) fn named(name: &str) -> Result<Ruleset, String> {
+    if let Some(rules) = Ruleset::of_shipped(name) {
+        return rules.map_err(|mistakes| drawn_mistakes(name, &mistakes));
+    }
+    if !name.contains(['/', '.']) {
+        return Err(no_such(name));
+    }
+    let path = std::fs::canonicalize(name).map_err(|error| format!("{name} cannot be read: {error}"))?;
+    load(&path.to_string_lossy())
+}
+
+/// A policy by the name of its first file, as it was kept.
+pub(crate) fn by_file(file: &str) -> Result<Ruleset, String> {
+    match Ruleset::shipped_name(file) {
+        Some(name) => named(name),
+        None => load(file),
     }
 }
 
@@ -35,16 +72,90 @@ fn read(path: &str) -> Result<String, String> {
 /// Reads a file with all that it extends, relative to it. The mistakes are the error, ready to print.
 fn load(path: &str) -> Result<Ruleset, String> {
     let text = read(path).map_err(|error| format!("error: {path} cannot be read: {error}"))?;
-    Ruleset::load(path, &text, &read).map_err(|mistakes| {
-        let drawn: Vec<_> = mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
-        let count =
-            if mistakes.len() == 1 { "1 mistake".into() } else { format!("{} mistakes", mistakes.len()) };
-        format!("{}\nerror: {path} has {count}", drawn.join("\n"))
-    })
+    Ruleset::load(path, &text, &read).map_err(|mistakes| drawn_mistakes(path, &mistakes))
 }
 
-fn check(files: &[String]) -> Answer {
+fn drawn_mistakes(path: &str, mistakes: &[Diagnostic]) -> String {
+    let drawn: Vec<_> = mistakes.iter().map(|mistake| format!("{mistake}\n")).collect();
+    let count = if mistakes.len() == 1 { "1 mistake".into() } else { format!("{} mistakes", mistakes.len()) };
+    format!("{}\nerror: {path} has {count}", drawn.join("\n"))
+}
+
+/// One case of `policy test`.
+fn test(context: &Context, policies: &[String]) -> Outcome {
     let mut answer = Answer::well(String::new());
+    let mut cases = Vec::new();
+    for name in policies {
+        let outcomes = named(name)?.run_tests();
+        for outcome in &outcomes {
+            let word = if outcome.passed { "ok" } else { "FAILED" };
+            answer.text.push_str(&format!("{word:<6}  {}", printable(&outcome.id)));
+            if !outcome.passed {
+                answer.text.push_str(&format!("\n        {}", printable(&outcome.detail)));
+            }
+            answer.text.push('\n');
+            cases.push(Json::Object(vec![
+                ("policy", Json::text(name)),
+                ("test", Json::text(&outcome.id)),
+                ("passed", Json::Bool(outcome.passed)),
+                ("detail", Json::text(&outcome.detail)),
+            ]));
+        }
+        let passed = outcomes.iter().filter(|outcome| outcome.passed).count();
+        answer.well &= passed == outcomes.len();
+        answer.text.push_str(&format!("{name}: {passed} of {} tests passed\n", outcomes.len()));
+    }
+    if context.json {
+        answer.text = format!("{}\n", Json::List(cases));
+    }
+    Ok(answer)
+}
+
+/// The files as JSON: what each says of itself, or its mistakes.
+fn checked(path: &str) -> (Json, bool) {
+    let text = match read(path) {
+        Ok(text) => text,
+        Err(error) => {
+            let object = vec![("file", Json::text(path)), ("error", Json::text(error))];
+            return (Json::Object(object), false);
+        }
+    };
+    let mistake = |mistake: &Diagnostic| {
+        Json::Object(vec![
+            ("file", Json::text(&mistake.file)),
+            ("line", Json::Number(mistake.line as u64)),
+            ("column", Json::Number(mistake.column as u64)),
+            ("message", Json::text(&mistake.message)),
+            ("suggestion", Json::maybe(mistake.suggestion.clone())),
+        ])
+    };
+    match Ruleset::load(path, &text, &read) {
+        Err(mistakes) => {
+            let list = Json::List(mistakes.iter().map(mistake).collect());
+            (Json::Object(vec![("file", Json::text(path)), ("mistakes", list)]), false)
+        }
+        Ok(rules) => {
+            let outcomes = rules.run_tests();
+            let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
+            let object = Json::Object(vec![
+                ("file", Json::text(path)),
+                ("mistakes", Json::List(Vec::new())),
+                ("policy", Json::text(rules.name())),
+                ("digest", Json::text(hex(&rules.digest()))),
+                ("tests", Json::Number(outcomes.len() as u64)),
+                ("failed", Json::texts(failed.iter().map(|outcome| &outcome.id))),
+            ]);
+            (object, failed.is_empty())
+        }
+    }
+}
+
+fn check(context: &Context, files: &[String]) -> Answer {
+    let mut answer = Answer::well(String::new());
+    if context.json {
+        let (objects, well): (Vec<_>, Vec<_>) = files.iter().map(|path| checked(path)).unzip();
+        return Answer { text: format!("{}\n", Json::List(objects)), well: !well.contains(&false) };
+    }
     for path in files {
         match load(path) {
             Err(mistakes) => {
@@ -93,12 +204,7 @@ fn explain(context: &Context, asked: &Explain) -> Outcome {
 
 fn hypothetical(asked: &Explain) -> Result<Explanation, String> {
     let name = asked.policy.as_deref().unwrap_or("default");
-    let rules = match Ruleset::shipped(name) {
-        Some(text) => Ruleset::load(name, text, &read)
-            .map_err(|mistakes| mistakes.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n"))?,
-        None if name.contains(['/', '.']) => load(name)?,
-        None => return Err(no_such(name)),
-    };
+    let rules = named(name)?;
     let key = Hypothesis {
         class: asked.class.clone().unwrap_or_default(),
         key_type: asked.key_type.clone().unwrap_or_default(),

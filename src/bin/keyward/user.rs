@@ -18,7 +18,7 @@ pub(crate) fn run(context: &Context, command: UserCommand) -> Outcome {
             let role = if so { Role::SecurityOfficer } else { Role::User };
             let visit = visit(&module, &officer)?;
             let pin = pin::new(&pin, &format!("PIN of {name}"))?;
-            admin::acceptable_pin(&module, &pin).map_err(said)?;
+            visit.acceptable_pin(&pin).map_err(said)?;
             visit.add_user(role, &user, &pin).map_err(said)?;
             Ok(done(context, &name, "added"))
         }
@@ -34,7 +34,7 @@ pub(crate) fn run(context: &Context, command: UserCommand) -> Outcome {
             let user = admin::user_name(&name).map_err(said)?;
             let visit = visit(&module, &officer)?;
             let pin = pin::new(&pin, &format!("PIN of {name}"))?;
-            admin::acceptable_pin(&module, &pin).map_err(said)?;
+            visit.acceptable_pin(&pin).map_err(said)?;
             visit.set_named_pin(&user, &pin).map_err(said)?;
             Ok(done(context, &name, "pin-set"))
         }
@@ -42,7 +42,7 @@ pub(crate) fn run(context: &Context, command: UserCommand) -> Outcome {
 }
 
 /// A session with the token that is named, its SO logged in.
-fn visit<'m>(module: &'m Module, officer: &Officer) -> Result<Visit<'m>, String> {
+pub(crate) fn visit<'m>(module: &'m Module, officer: &Officer) -> Result<Visit<'m>, String> {
     let token = named(module, officer.token.as_deref())?;
     let pin = pin::given(&officer.pin(), &format!("SO PIN of {}", label(&token)))?;
     let visit = Visit::open(module, &token).map_err(said)?;
