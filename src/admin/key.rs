@@ -72,14 +72,14 @@ fn one(cka: CK_ATTRIBUTE_TYPE, bytes: Vec<u8>) -> Attributes {
 impl Key {
     fn living(handle: ObjectHandle, held: &Held, now: UtcSeconds) -> Self {
         let facts = held.facts().clone();
-        let windows = held.rules().windows(&facts);
+        let windows = held.rules().windows(&facts, now);
         Self {
             handle: Some(handle),
             uid: held.uid(),
             attributes: held.attributes().clone(),
             state: lifecycle::effective_state(facts.state, windows.0, windows.1, now),
             windows,
-            rules: held.rules().applied().map(str::to_owned).collect(),
+            rules: held.rules().applied(now).map(str::to_owned).collect(),
             facts,
         }
     }

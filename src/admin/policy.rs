@@ -3,8 +3,8 @@
 use super::{Key, Result, Trouble, Visit, failed};
 use crate::ck::{CK_MECHANISM_TYPE, Mechanism};
 use crate::crypto::table;
-use crate::guard::offers;
-use crate::policy::{Denial, Entry, Request, Ruleset, decide};
+use crate::guard::{caller, offers};
+use crate::policy::{Denial, Entry, Parameters, Request, Ruleset, decide};
 use crate::token::{Installation, Installed, Token};
 use cryptoki_sys::CKO_SECRET_KEY;
 use std::collections::{BTreeMap, BTreeSet};
@@ -151,6 +151,8 @@ impl Visit<'_> {
                         now,
                         state: facts.state,
                         purpose: facts.purpose,
+                        parameters: Parameters::default(),
+                        caller: caller::this(),
                     };
                     if decide(held.rules(), facts, &request).is_err() {
                         continue;

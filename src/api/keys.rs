@@ -76,8 +76,8 @@ pub(super) fn open_template(
     let mut template = completed(making, asked.clone(), class, kind)?;
     begin(&mut template);
     let open = template.attributes.flag(CKA_EXTRACTABLE);
-    let rules = session.token().guard().rules();
-    if silent && open && rules.judge_new(&KeyFacts::of(&template.attributes)).is_err() {
+    let guard = session.token().guard();
+    if silent && open && guard.rules().judge_new(&KeyFacts::of(&template.attributes), guard.now()).is_err() {
         asked.set(CKA_EXTRACTABLE, Value::Bool(false));
         template = completed(making, asked, class, kind)?;
         begin(&mut template);

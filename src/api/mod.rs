@@ -107,6 +107,7 @@ impl Module {
     pub(crate) fn session(&self, handle: SessionHandle) -> Result<Arc<Session>> {
         let session = self.sessions.with(handle.0, Arc::clone).ok_or(Error::SessionHandleInvalid)?;
         session.token().refresh()?;
+        session.token().end_idle_login();
         Ok(session)
     }
 }

@@ -42,6 +42,16 @@ pub fn open_session(m: &Module, slot: SlotId, flags: CK_FLAGS) -> Result<Session
     if !read_write && token.role() == Role::SecurityOfficer {
         return Err(Error::SessionReadWriteSoExists);
     }
+    token.refresh()?;
+    if token
+        .guard()
+        .rules()
+        .token()
+        .max_sessions
+        .is_some_and(|most| m.sessions_of(&token).len() as u64 >= most)
+    {
+        return Err(Error::SessionCount);
+    }
     let make = |handle| Arc::new(Session::new(SessionHandle(handle), token, read_write));
     m.sessions.insert(make).map(SessionHandle).map_err(|_| Error::SessionCount)
 }

@@ -146,12 +146,15 @@ pub fn token_info(m: &Module, slot: SlotId) -> Result<TokenInfo> {
         Slot::Token(token) => {
             let information = token.information()?;
             let sessions = m.sessions_of(&token);
+            let most = token.guard().rules().token().max_sessions.unwrap_or(SESSIONS).min(SESSIONS);
             let writing = sessions.iter().filter(|session| session.is_read_write()).count();
             Ok(TokenInfo {
                 label: text::unpadded(&information.label),
                 serial_number: information.serial,
                 flags: information.flags | CKF_RESTORE_KEY_NOT_NEEDED,
+                max_session_count: most,
                 session_count: sessions.len() as CK_ULONG,
+                max_rw_session_count: most,
                 rw_session_count: writing as CK_ULONG,
                 min_pin_len: information.pin_min,
                 max_pin_len: information.pin_max,

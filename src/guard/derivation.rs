@@ -13,7 +13,7 @@ use crate::ck::Params;
 use crate::crypto::mechanism::{Made, Raw, Row};
 use crate::crypto::tls12::makes_premaster;
 use crate::object::{KeyFacts, State};
-use crate::policy::{self, Denial, Entry, Reason, Request};
+use crate::policy::{self, Denial, Entry, Parameters, Reason, Request};
 use cryptoki_sys::{CKA_KEY_GEN_MECHANISM, CKK_GENERIC_SECRET, CKO_DATA, CKO_SECRET_KEY};
 
 /// Fewest bits of a key that stand in what is made of it, and of whatever stands beside them: as many as a key needs
@@ -79,7 +79,7 @@ fn no_key_in_the_open(guard: &Guard, made: &[KeyFacts]) -> Result<(), Denial> {
             ..facts.clone()
         };
         let rules = guard.rules();
-        let may_be_made = rules.judge_new(&key);
+        let may_be_made = rules.judge_new(&key, guard.now());
         may_be_made
             .and_then(|()| policy::decide(&rules.record_for(&key), &key, &to_reveal(guard, &key)).map(drop))
             .map_err(|denial| {
@@ -161,5 +161,7 @@ fn to_reveal(guard: &Guard, facts: &KeyFacts) -> Request {
         now: guard.now(),
         state: facts.state,
         purpose: facts.purpose,
+        parameters: Parameters::default(),
+        caller: super::caller::this(),
     }
 }

@@ -2,6 +2,7 @@
 //! its material does not, and comes out only for an operation that [`super::Guard::authorize`] granted.
 
 use super::vault::{SealedMaterial, Vault};
+use crate::ck::date::UtcSeconds;
 use crate::ck::{CK_OBJECT_CLASS, Error, Result};
 use crate::crypto::mechanism::{Context, Prepare};
 use crate::crypto::{Material, random};
@@ -12,7 +13,7 @@ use crate::store::{Record, Uid};
 use cryptoki_sys::{CKA_CLASS, CKO_PUBLIC_KEY};
 use once_cell::race::OnceBox;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// An object: its attributes, what the law makes of them, and where its material lives.
 /// Never changed in place: a changed object is a new `Held` with the same `uid` and a higher version.
@@ -25,6 +26,8 @@ pub struct Held {
     life: Arc<Life>,
     pub(super) home: Home,
     contexts: Contexts,
+    /// When this process last warned of rules with later dates.
+    warned: AtomicU64,
 }
 
 /// Where a key's material is. The HSM backend adds its own kind.
@@ -144,7 +147,17 @@ impl Held {
     ) -> Self {
         let facts = KeyFacts::of(&attributes);
         let rules = rules.record_for(&facts);
-        Self { uid, version, attributes, facts, rules, life, home, contexts: Contexts::default() }
+        Self {
+            uid,
+            version,
+            attributes,
+            facts,
+            rules,
+            life,
+            home,
+            contexts: Contexts::default(),
+            warned: AtomicU64::new(0),
+        }
     }
 
     /// The same session object with other attributes.
@@ -187,6 +200,13 @@ impl Held {
     /// What the law says of this object.
     pub const fn rules(&self) -> &KeyRules {
         &self.rules
+    }
+
+    /// Whether a warning is due, and none after it for a day.
+    pub(super) fn may_warn(&self, now: UtcSeconds) -> bool {
+        let last = self.warned.load(Ordering::Relaxed);
+        now >= last.saturating_add(24 * 60 * 60)
+            && self.warned.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
     /// Whether running operations must stop.

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod authorized;
+pub mod caller;
 pub(crate) mod codec;
 mod derivation;
 mod explain;
@@ -21,8 +22,8 @@ pub use journal::{Journal, Sink};
 pub use order::offers;
 
 use crate::ck::MechanismSet;
-use crate::ck::date::UtcSeconds;
-use crate::policy::{Denial, Reason, Ruleset};
+use crate::ck::date::{UtcSeconds, display_utc};
+use crate::policy::{self, Denial, Reason, Request, Ruleset};
 use crate::sys::clock;
 use arc_swap::ArcSwap;
 use op::Op;
@@ -119,6 +120,11 @@ impl Guard {
         self.law.load().unusable.clone()
     }
 
+    /// So many seconds without a call end a login.
+    pub fn idle_logout_seconds(&self) -> Option<u64> {
+        self.law.load().rules.token().idle_logout_seconds
+    }
+
     /// Whether nobody may use a mechanism, by row.
     fn denies(&self, row: usize) -> bool {
         self.law.load().denied.contains(row)
@@ -154,6 +160,21 @@ impl Guard {
                 self.refused(&op.ask(), &denial);
                 Err(denial)
             }
+        }
+    }
+
+    /// Says, once a day for each key, that a use will be refused: by a rule whose date lies ahead, or by a draft.
+    #[cold]
+    fn warn_of_later_rules(&self, object: &Held, request: &Request) {
+        if !object.may_warn(request.now) {
+            return;
+        }
+        if let Some((from, denial)) = policy::ahead(object.rules(), object.facts(), request) {
+            let when =
+                from.map_or_else(|| "by a draft".to_owned(), |from| format!("from {}", display_utc(from)));
+            let (label, uid) = (&object.facts().label, object.uid());
+            self.journal
+                .line("warning", format_args!("will be refused {when}: {denial} (object {label:?} {uid})"));
         }
     }
 

@@ -2,6 +2,7 @@
 //! list. Reading this file from top to bottom is reading what keyward allows.
 
 use super::authorized::Obligations;
+use super::caller;
 use super::derivation;
 use super::held::Held;
 use super::op::{Ask, Makes};
@@ -11,7 +12,7 @@ use crate::crypto::mechanism::Row;
 use crate::crypto::table;
 use crate::object::template::changes_ask_for_trust;
 use crate::object::{Attributes, KeyFacts, Purpose, State, Value, Window, find};
-use crate::policy::{self, Denial, Entry, Reason, Request, lifecycle};
+use crate::policy::{self, Denial, Entry, Parameters, Reason, Request, lifecycle};
 use cryptoki_sys::*;
 
 /// The row of the mechanism, what must hold while the operation runs, and which of the second keys are bound to which
@@ -58,6 +59,9 @@ pub(super) fn may_effect(
     ask: &Ask<'_>,
     row: Option<&'static Row>,
 ) -> Result<(), Denial> {
+    if let (Some(object), false) = (ask.object, matches!(ask.makes, Makes::Nothing)) {
+        object.rules().admits(caller::asked_by(object).as_ref(), guard.now())?;
+    }
     match &ask.makes {
         Makes::Nothing => Ok(()),
         Makes::Objects(new) => {
@@ -146,7 +150,12 @@ fn may_use(
     for check in USE_CHECKS {
         (check.run)(&case)?;
     }
-    policy::decide(object.rules(), object.facts(), &case.request(guard)).map(|verdict| verdict.bind)
+    let request = case.request(guard);
+    let verdict = policy::decide(object.rules(), object.facts(), &request)?;
+    if verdict.dated {
+        guard.warn_of_later_rules(object, &request);
+    }
+    Ok(verdict.bind)
 }
 
 /// One use of a key, as its checks see it.
@@ -188,6 +197,8 @@ impl Use<'_> {
             now: guard.now(),
             state: facts.state,
             purpose: facts.purpose,
+            parameters: self.mechanism.map(|used| Parameters::of(used.ckm, &used.params)).unwrap_or_default(),
+            caller: caller::asked_by(self.object),
         }
     }
 }
@@ -284,7 +295,7 @@ fn may_make(
         let error = if facts.curve.is_some() { Error::CurveNotSupported } else { denial.error };
         return Err(Denial { error, ..denial });
     }
-    guard.rules().judge_new(facts)
+    guard.rules().judge_new(facts, guard.now())
 }
 
 /// Whom others shall trust is not for everybody to say, who can open a session: a rule of this token (4.1.1).
@@ -361,7 +372,7 @@ fn may_change(guard: &Guard, who: &Caller, object: &Held, after: &Attributes) ->
         return Err(Denial::new(Reason::StateCompromised, "the key's life is over; its uses cannot change"));
     }
     stays_over(guard, object.facts(), &facts)?;
-    guard.rules().judge_change(object.facts(), &facts)
+    guard.rules().judge_change(object.facts(), &facts, guard.now())
 }
 
 /// A step in the life of a key, by the transition table.
@@ -455,7 +466,10 @@ pub(super) fn may_wrap(
         now: guard.now(),
         state: facts.state,
         purpose: facts.purpose,
+        parameters: Parameters::default(),
+        caller: caller::asked_by(target),
     };
+    target.rules().may_leave_under(wrapping.facts(), mechanism.map(|used| used.ckm), request.now)?;
     policy::decide(target.rules(), facts, &request).map(|_| ())
 }
 

@@ -157,11 +157,13 @@ impl Compiler<'_> {
     fn merge(&mut self, name: &str, documents: &[Document], rows: &[CK_MECHANISM_TYPE]) -> Compiled {
         let mut rules = Vec::new();
         let mut ids: BTreeMap<String, Place> = BTreeMap::new();
+        // One file that opts in is enough: then more is refused, not less.
+        let drafts = documents.iter().any(|document| document.draft.as_ref().is_some_and(|at| at.value));
         for document in documents {
             rules.extend(settings(document));
             for section in &document.rules {
                 self.unique(section, &mut ids);
-                rules.push(self.rule(section));
+                rules.push(self.rule(section, drafts));
             }
         }
         let written: Vec<&RuleSection> = documents.iter().flat_map(|document| &document.rules).collect();
@@ -179,6 +181,7 @@ impl Compiler<'_> {
             digest: digest(self.sources),
             sources: Vec::new(),
             pin: self.pin(documents),
+            token: token(documents),
             keys: keys(documents),
             rules,
             tests: tests.iter().filter_map(|test| self.test(test, &ids)).collect(),
@@ -199,7 +202,7 @@ impl Compiler<'_> {
         }
     }
 
-    fn rule(&mut self, section: &RuleSection) -> Rule {
+    fn rule(&mut self, section: &RuleSection, drafts: bool) -> Rule {
         self.possible(section);
         let citation: Vec<String> = [&section.source, &section.section]
             .into_iter()
@@ -230,6 +233,17 @@ impl Compiler<'_> {
             originator_seconds: period(&section.originator),
             recipient_seconds: period(&section.recipient),
             export: section.export.as_ref().map(|export| export.value),
+            parameters: section.parameters.as_ref().map(|at| at.value.clone()).unwrap_or_default(),
+            wrap_with: section.wrap_with.as_ref().map(|at| at.value.clone()),
+            template: section.template.iter().map(|(flag, value)| (flag.value, *value)).collect(),
+            callers: section.callers.as_ref().map(|at| at.value.clone()),
+            visible_to: section.visible_to.as_ref().map(|at| at.value.clone()),
+            hours: section.hours.as_ref().map(|at| at.value.clone()),
+            effective: match &section.draft {
+                Some(draft) if draft.value && !drafts => NEVER,
+                _ => section.effective.as_ref().map_or(0, |at| at.value),
+            },
+            sunset: section.sunset.as_ref().map(|at| at.value),
             rows: Rows::default(),
         }
     }
@@ -246,7 +260,14 @@ impl Compiler<'_> {
             && section.parameter_sets.is_none()
             && section.originator.is_none()
             && section.recipient.is_none()
-            && section.export.is_none();
+            && section.export.is_none()
+            && section.parameters.is_none()
+            && section.wrap_with.is_none()
+            && section.template.is_empty()
+            && section.callers.is_none()
+            && section.visible_to.is_none()
+            && section.hours.is_none()
+            && section.sunset.is_none();
         if silent {
             let suggestion = "say what it restricts: mechanisms, deny, min_bits, export, ...".to_owned();
             self.refuse(section.place, "this rule restricts nothing", Some(suggestion));
@@ -264,6 +285,16 @@ impl Compiler<'_> {
             }
         }
         self.matching(&section.when);
+        if let (Some(effective), Some(sunset)) = (&section.effective, &section.sunset)
+            && sunset.value <= effective.value
+        {
+            self.refuse(sunset.place, "the sunset comes before the rule is effective", None);
+        }
+        for (flag, value) in &section.template {
+            if section.when.flags.contains(&(flag.value, !value)) {
+                self.refuse(flag.place, "`when` tests for the opposite: no such key can be made", None);
+            }
+        }
         if let Some(types) = &section.when.key_type {
             let tested = |of: &KeyType| types.value.iter().any(|each| each.value == *of);
             for (of, _) in section.min_bits.iter().filter(|(of, _)| !tested(&of.value)) {
@@ -402,6 +433,21 @@ fn when(section: &WhenSection) -> When {
         origins: values(&section.origin, |origin| origin),
         token: section.token.as_ref().map(|token| token.value),
         purposes: section.purpose.as_ref().map(|list| list.value.iter().map(|each| each.value).collect()),
+        bits: section.bits.as_ref().map(|at| at.value),
+        curves: section.curve.as_ref().map(|list| list.value.iter().map(|each| each.value).collect()),
+        parameter_sets: values(&section.parameter_set, |set| set),
+        flags: section.flags.clone(),
+    }
+}
+
+/// The strictest of what the files say of the token.
+fn token(documents: &[Document]) -> TokenRules {
+    let least =
+        |part: fn(&Document) -> Option<&At<u64>>| documents.iter().filter_map(part).map(|at| at.value).min();
+    TokenRules {
+        max_sessions: least(|document| document.max_sessions.as_ref()),
+        idle_logout_seconds: least(|document| document.idle_logout.as_ref()),
+        max_objects: least(|document| document.max_objects.as_ref()),
     }
 }
 

@@ -4,12 +4,14 @@
 //! [`CHECKS`] is the whole law of using a key, in order; the first refusal decides. `explain` walks the
 //! same array.
 
+use super::callers::Caller;
 use super::denial::{Denial, Reason};
 use super::entry::{Entry, Side};
 use super::judge::{by, by_setting};
 use super::lifecycle;
+use super::parameters::Parameters;
 use super::record::{KeyRules, Record, earlier};
-use super::ruleset::{Export, Rule};
+use super::ruleset::{Export, NEVER, Rule};
 use super::word::Word;
 use crate::ck::CK_MECHANISM_TYPE;
 use crate::ck::date::{UtcSeconds, display_utc};
@@ -34,6 +36,10 @@ pub struct Request {
     pub state: State,
     /// The purpose as it is bound now.
     pub purpose: Option<Purpose>,
+    /// The parameters of the mechanism.
+    pub parameters: Parameters,
+    /// The process that asks; needed where [`KeyRules::asks_caller`].
+    pub caller: Option<Caller>,
 }
 
 /// The answer "yes".
@@ -43,6 +49,8 @@ pub struct Verdict {
     /// A purpose that must be bound, persistently and for both halves of a pair, before the operation
     /// goes on.
     pub bind: Option<Purpose>,
+    /// Rules with later dates, or drafts, speak of this key too: [`ahead`] tells whether they would refuse.
+    pub dated: bool,
 }
 
 /// A question with what is looked up once for all checks.
@@ -70,8 +78,10 @@ pub(super) const CHECKS: &[Check] = &[
     Check { name: "period", run: period, passed: period_passed },
     Check { name: "purpose", run: purpose, passed: purpose_passed },
     Check { name: "mechanism", run: mechanism, passed: mechanism_passed },
+    Check { name: "parameters", run: parameters, passed: parameters_passed },
     Check { name: "strength", run: strength, passed: strength_passed },
     Check { name: "export", run: export, passed: export_passed },
+    Check { name: "circumstances", run: circumstances, passed: circumstances_passed },
 ];
 
 /// Whether the key may be used so.
@@ -83,7 +93,18 @@ pub fn decide(rules: &KeyRules, facts: &KeyFacts, request: &Request) -> Result<V
     for check in CHECKS {
         (check.run)(&case)?;
     }
-    Ok(Verdict { bind: case.binding() })
+    Ok(Verdict { bind: case.binding(), dated: !rules.later.is_empty() })
+}
+
+/// The first refusal that rules with later dates would bring for what is allowed today, and from when on it holds;
+/// `None` for the moment of a draft, which is none.
+pub fn ahead(rules: &KeyRules, facts: &KeyFacts, request: &Request) -> Option<(Option<UtcSeconds>, Denial)> {
+    rules.later.iter().filter(|(from, _)| *from > request.now).find_map(|(from, phase)| {
+        let case = Case::new(rules, facts, request);
+        let case = Case { record: phase.record(case.purpose, case.bound), ..case };
+        let denial = CHECKS.iter().find_map(|check| (check.run)(&case).err())?;
+        Some(((*from != NEVER).then_some(*from), denial))
+    })
 }
 
 impl<'a> Case<'a> {
@@ -91,7 +112,7 @@ impl<'a> Case<'a> {
     pub(super) fn new(rules: &'a KeyRules, facts: &'a KeyFacts, request: &'a Request) -> Self {
         let purpose = request.entry.purpose(facts, request.mac);
         let bound = request.purpose.or(facts.purpose);
-        let record = rules.record(purpose, bound);
+        let record = rules.record(purpose, bound, request.now);
         Self { rules, facts, request, purpose, bound, record }
     }
 
@@ -185,13 +206,20 @@ fn period_denied(case: &Case<'_>, window: Window, ahead: Reason, over: Reason) -
             _ => rule.recipient_seconds,
         };
         theirs.is_some() && theirs == shortest
+            || over == Reason::OriginatorWindowOver
+                && rule.sunset == case.record.sunset
+                && rule.sunset.is_some_and(|sunset| sunset <= case.request.now)
     };
     let own = match over {
         Reason::OriginatorWindowOver => earlier(case.facts.protect.to, case.facts.process.to),
         _ => case.facts.process.to,
     };
     let because = format!("the {side} ended at {ended}");
-    if own == window.to { case.deny(over, &because) } else { case.deny_by(over, &because, picks) }
+    if own == window.to && own.is_some() {
+        case.deny(over, &because)
+    } else {
+        case.deny_by(over, &because, picks)
+    }
 }
 
 fn period_passed(case: &Case<'_>) -> String {
@@ -267,6 +295,42 @@ fn mechanism_passed(case: &Case<'_>) -> String {
         Some(ckm) if case.request.entry.uses_mechanism() => format!("{} is allowed", mechanism_name(ckm)),
         _ => "no mechanism works with this key".to_owned(),
     }
+}
+
+fn parameters(case: &Case<'_>) -> Result<(), Denial> {
+    if !case.record.asks.parameters || !case.request.entry.uses_mechanism() {
+        return Ok(());
+    }
+    let against = |rule: &Rule| rule.parameters.against(&case.request.parameters);
+    match case.record.applied(&case.rules.compiled).find_map(against) {
+        None => Ok(()),
+        Some(part) => {
+            let because = format!("`{part}` of its parameters is not allowed");
+            Err(case.deny_by(Reason::Parameters, &because, |rule| against(rule).is_some()))
+        }
+    }
+}
+
+fn parameters_passed(case: &Case<'_>) -> String {
+    if case.record.asks.parameters { "its parameters are allowed" } else { "no rule asks for parameters" }
+        .to_owned()
+}
+
+fn circumstances(case: &Case<'_>) -> Result<(), Denial> {
+    if !case.record.asks.hours && !case.record.asks.caller {
+        return Ok(());
+    }
+    let (compiled, caller) = (&case.rules.compiled, case.request.caller.as_ref());
+    let judged = case.record.circumstances(compiled, caller, case.request.now);
+    judged.map_err(|(reason, because, picks)| case.deny_by(reason, &because, picks))
+}
+
+fn circumstances_passed(case: &Case<'_>) -> String {
+    match (case.record.asks.hours, case.record.asks.caller) {
+        (false, false) => "no rule asks who calls, and when",
+        _ => "the rules bear this caller at this hour",
+    }
+    .to_owned()
 }
 
 /// Size, strength, curve and parameter set bind the originator side; a weak key may go on processing what it protected

@@ -61,6 +61,8 @@ reasons! {
     WrappingKeyType = 0x305, "wrapping-key-type", WrappingKeyTypeInconsistent;
     /// The mechanism does not unwrap with keys of this type.
     UnwrappingKeyType = 0x306, "unwrapping-key-type", UnwrappingKeyTypeInconsistent;
+    /// The policy does not allow the parameters of the mechanism for this key.
+    Parameters = 0x307, "parameters", MechanismParamInvalid;
     /// The key is too short for the policy or the mechanism.
     KeySize = 0x401, "key-size", KeySizeRange;
     /// The key has fewer bits of security than the policy asks for.
@@ -89,6 +91,8 @@ reasons! {
     RecipientWindowOver = 0x504, "recipient-window-over", KeyFunctionNotPermitted;
     /// The clock went backwards further than is tolerated.
     ClockBackwards = 0x505, "clock-backwards", KeyFunctionNotPermitted;
+    /// The policy allows the key's use at other hours.
+    Hours = 0x506, "hours", ActionProhibited;
     /// The policy does not let the key leave.
     Export = 0x601, "export", KeyUnextractable;
     /// The policy does not let the key's value be read.
@@ -107,6 +111,8 @@ reasons! {
     WrapTemplate = 0x608, "wrap-template", KeyHandleInvalid;
     /// The data that would be derived could be the value of a key.
     DataOfKey = 0x609, "data-of-key", KeyFunctionNotPermitted;
+    /// The policy wants another wrapping key, or another mechanism, for this key.
+    WrapWith = 0x60A, "wrap-with", KeyNotWrappable;
     /// The template conflicts with the policy.
     TemplateConflict = 0x701, "template-conflict", TemplateInconsistent;
     /// The attribute cannot be changed.
@@ -123,6 +129,8 @@ reasons! {
     ContextLogin = 0x802, "context-login", UserNotLoggedIn;
     /// The session is read-only.
     ReadOnlySession = 0x803, "read-only-session", SessionReadOnly;
+    /// The policy allows the key's use to other processes.
+    Caller = 0x804, "caller", ActionProhibited;
     /// The PIN is shorter than the policy asks for.
     PinTooShort = 0x901, "pin-too-short", PinLenRange;
     /// The PIN is longer than the policy allows.

@@ -1,9 +1,12 @@
 //! A compiled policy as text, the same for the same rules: what the snapshots under `tests/policy` hold
 //! and what an officer compares.
 
-use super::ruleset::{Compiled, CurveSet, PinRules, Rule, Ruleset, When};
+use super::hours::Hours;
+use super::parameters::ParameterRule;
+use super::ruleset::{Compiled, CurveSet, NEVER, PinRules, Rule, Ruleset, When};
 use super::strength::NamedCurve;
 use super::word::{Class, KeyType, Word, duration_text};
+use crate::ck::date::{UtcSeconds, display_utc};
 use crate::ck::names::mechanism_name;
 use std::fmt::{self, Write};
 
@@ -20,6 +23,10 @@ impl Ruleset {
 fn policy(out: &mut String, compiled: &Compiled) -> fmt::Result {
     writeln!(out, "policy {}", compiled.name)?;
     pin(out, &compiled.pin)?;
+    let token = &compiled.token;
+    setting(out, "session max", token.max_sessions)?;
+    setting(out, "session idle_logout", token.idle_logout_seconds.map(duration_text))?;
+    setting(out, "objects max", token.max_objects)?;
     let keys = &compiled.keys;
     writeln!(out, "keys single_purpose {}", keys.single_purpose.word())?;
     writeln!(out, "keys min_strength {}", keys.min_strength)?;
@@ -46,6 +53,12 @@ fn pin(out: &mut String, pin: &PinRules) -> fmt::Result {
 fn rule(out: &mut String, rule: &Rule) -> fmt::Result {
     writeln!(out, "\nrule {}", rule.id)?;
     optional(out, "from", rule.citation.as_deref())?;
+    match rule.effective {
+        0 => {}
+        NEVER => writeln!(out, "  draft")?,
+        from => writeln!(out, "  effective {}", day(from))?,
+    }
+    optional(out, "sunset", rule.sunset.map(day))?;
     optional(out, "why", rule.why.as_deref())?;
     when(out, &rule.when)?;
     optional(out, "purpose", rule.purposes.map(|set| set.words()))?;
@@ -61,7 +74,36 @@ fn rule(out: &mut String, rule: &Rule) -> fmt::Result {
     list(out, "parameter set", rule.parameter_sets.iter().flatten().map(|set| set.word().to_owned()))?;
     optional(out, "originator period", rule.originator_seconds.map(duration_text))?;
     optional(out, "recipient period", rule.recipient_seconds.map(duration_text))?;
-    optional(out, "export", rule.export.map(Word::word))
+    optional(out, "export", rule.export.map(Word::word))?;
+    parameters(out, &rule.parameters)?;
+    if let Some(with) = &rule.wrap_with {
+        optional(out, "wrap_with", with.trusted.then_some("trusted"))?;
+        list(out, "wrap_with label", with.labels.iter().flatten().map(|label| format!("{label:?}")))?;
+        list(out, "wrap_with id", with.ids.iter().flatten().cloned())?;
+        list(out, "wrap_with", with.mechanisms.iter().flatten().map(|ckm| mechanism_name(*ckm)))?;
+    }
+    list(out, "template", rule.template.iter().map(|(flag, value)| format!("{} {value}", flag.word())))?;
+    optional(out, "callers", rule.callers.as_ref())?;
+    optional(out, "visible_to", rule.visible_to.as_ref())?;
+    optional(out, "hours", rule.hours.as_ref().map(Hours::text))
+}
+
+fn parameters(out: &mut String, rule: &ParameterRule) -> fmt::Result {
+    list(out, "parameters hash", rule.hash.iter().flatten().map(|ckm| mechanism_name(*ckm)))?;
+    list(out, "parameters mgf", rule.mgf.iter().flatten().map(|ckm| mechanism_name(*ckm)))?;
+    optional(out, "parameters min_salt", rule.min_salt)?;
+    optional(out, "parameters min_tag", rule.min_tag)?;
+    optional(out, "parameters min_iv", rule.min_iv)?;
+    optional(out, "parameters kdf", rule.kdf_required.then_some("required"))
+}
+
+/// The day of a moment that a file named by its day.
+fn day(at: UtcSeconds) -> String {
+    display_utc(at).split('T').next().unwrap_or_default().to_owned()
+}
+
+fn setting(out: &mut String, name: &str, value: Option<impl fmt::Display>) -> fmt::Result {
+    value.map_or(Ok(()), |value| writeln!(out, "{name} {value}"))
 }
 
 fn when(out: &mut String, when: &When) -> fmt::Result {
@@ -77,7 +119,12 @@ fn when(out: &mut String, when: &When) -> fmt::Result {
     list(out, "when id", words(&when.ids).into_iter())?;
     list(out, "when origin", when.origins.iter().flatten().map(|origin| origin.word().to_owned()))?;
     optional(out, "when token", when.token)?;
-    optional(out, "when purpose", when.purposes.map(|set| set.words()))
+    optional(out, "when purpose", when.purposes.map(|set| set.words()))?;
+    optional(out, "when bits", when.bits.map(|(min, max)| format!("{min}..={max}")))?;
+    optional(out, "when curve", when.curves.map(curves))?;
+    let sets = when.parameter_sets.iter().flatten().map(|set| set.word().to_owned());
+    list(out, "when parameter set", sets)?;
+    list(out, "when", when.flags.iter().map(|(flag, value)| format!("{} {value}", flag.word())))
 }
 
 fn curves(set: CurveSet) -> String {

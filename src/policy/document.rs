@@ -1,10 +1,14 @@
 //! What one policy file says, as written: typed, every part with its place, nothing merged yet.
 //! `read` makes it of TOML, `compile` makes a rule set of one or several.
 
+use super::callers::Callers;
 use super::diagnostic::{At, Place};
 use super::entry::Entry;
+use super::flag::Flag;
+use super::hours::Hours;
+use super::parameters::{ParameterRule, Parameters};
 use super::pattern::Numbers;
-use super::ruleset::{Export, InitialState, Sensitive, SinglePurpose};
+use super::ruleset::{Export, InitialState, Sensitive, SinglePurpose, WrapWith};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
 use crate::crypto::ParameterSet;
@@ -16,6 +20,12 @@ pub(super) struct Document {
     pub(super) name: Option<At<String>>,
     pub(super) extends: Vec<At<String>>,
     pub(super) pin: PinSection,
+    pub(super) max_sessions: Option<At<u64>>,
+    /// Seconds.
+    pub(super) idle_logout: Option<At<u64>>,
+    pub(super) max_objects: Option<At<u64>>,
+    /// Draft rules are in force.
+    pub(super) draft: Option<At<bool>>,
     pub(super) mechanisms: MechanismSection,
     pub(super) keys: KeySection,
     pub(super) suspended_process: Option<At<bool>>,
@@ -69,8 +79,19 @@ pub(super) struct RuleSection {
     pub(super) originator: Option<At<u64>>,
     pub(super) recipient: Option<At<u64>>,
     pub(super) export: Option<At<Export>>,
+    pub(super) parameters: Option<At<ParameterRule>>,
+    pub(super) wrap_with: Option<At<WrapWith>>,
+    pub(super) template: Vec<(At<Flag>, bool)>,
+    pub(super) callers: Option<At<Callers>>,
+    pub(super) visible_to: Option<At<Callers>>,
+    pub(super) hours: Option<At<Hours>>,
     pub(super) source: Option<At<String>>,
     pub(super) section: Option<At<String>>,
+    /// Seconds since 1970.
+    pub(super) effective: Option<At<u64>>,
+    /// Seconds since 1970.
+    pub(super) sunset: Option<At<u64>>,
+    pub(super) draft: Option<At<bool>>,
 }
 
 /// `when`: a part that is `None` is not tested.
@@ -83,6 +104,11 @@ pub(super) struct WhenSection {
     pub(super) origin: Option<At<Vec<At<Origin>>>>,
     pub(super) token: Option<At<bool>>,
     pub(super) purpose: Option<At<Vec<At<Purpose>>>>,
+    /// Smallest and largest size.
+    pub(super) bits: Option<At<(u32, u32)>>,
+    pub(super) curve: Option<At<Vec<At<NamedCurve>>>>,
+    pub(super) parameter_set: Option<At<Vec<At<ParameterSet>>>>,
+    pub(super) flags: Vec<(Flag, bool)>,
 }
 
 /// `[[test]]`
@@ -93,6 +119,9 @@ pub(super) struct TestSection {
     pub(super) key: TestKey,
     pub(super) op: Option<At<Entry>>,
     pub(super) mechanism: Option<At<Numbers>>,
+    pub(super) parameters: Parameters,
+    /// Seconds since 1970.
+    pub(super) at: Option<At<u64>>,
     pub(super) expect: Option<At<Expect>>,
     pub(super) by: Vec<At<String>>,
 }

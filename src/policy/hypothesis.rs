@@ -7,6 +7,7 @@ use super::diagnostic::{At, Place, suggest};
 use super::document::TestKey;
 use super::entry::Entry;
 use super::explain::Explanation;
+use super::parameters::Parameters;
 use super::ruleset::Ruleset;
 use super::strength::NamedCurve;
 use super::trial;
@@ -70,8 +71,8 @@ impl Ruleset {
             return Err(format!("no {} key has the type {}", asked.class, asked.key_type));
         }
         let key = asked.key()?;
-        let mut facts =
-            trial::facts(&key, class, key_type, entry).map_err(|(_, problem)| format!("id: {problem}"))?;
+        let mut facts = trial::facts(&key, class, key_type, entry, asked.now)
+            .map_err(|(_, problem)| format!("id: {problem}"))?;
         facts.initial_date = asked.activated.unwrap_or(asked.now);
         facts.protect.from = asked.activated;
         let (rules, mechanisms) = self.of_the_standard();
@@ -83,11 +84,13 @@ impl Ruleset {
             now: asked.now,
             state: facts.state,
             purpose: facts.purpose,
+            parameters: Parameters::default(),
+            caller: None,
         };
         let mut told = Explanation::begin();
         if matches!(entry, Entry::Generate | Entry::Create | Entry::Copy) {
             told.check("new-key", || {
-                rules.judge_new(&facts)?;
+                rules.judge_new(&facts, asked.now)?;
                 Ok("the policy bears such a key".to_owned())
             });
         }

@@ -6,30 +6,33 @@
 
 use super::denial::{Denial, Reason};
 use super::entry::{candidate_purposes, conflict};
+use super::flag::Flag;
 use super::record::{Record, Weakness};
 use super::ruleset::{Compiled, Export, PurposeSet, Rule, Sensitive, SinglePurpose};
 use super::word::Word;
+use crate::ck::date::UtcSeconds;
 use crate::ck::names::key_type_name;
 use crate::object::facts::{KeyFacts, Origin};
 use cryptoki_sys::CKO_PUBLIC_KEY;
 
 /// Everything that the policy has against such an object, in the order of the checks.
-pub(super) fn refusals(compiled: &Compiled, facts: &KeyFacts) -> Vec<Denial> {
+pub(super) fn refusals(compiled: &Compiled, facts: &KeyFacts, now: UtcSeconds) -> Vec<Denial> {
     if facts.key_type.is_none() {
         return Vec::new();
     }
     let candidates = candidate_purposes(facts);
     let serving = facts.purpose.map_or(candidates, PurposeSet::of);
-    let record = compiled.record(facts, serving);
+    let record = compiled.record(facts, serving, now);
     let mut refusals = Vec::new();
     refusals.extend(purposes(compiled, facts, &record, candidates));
     if matches!(facts.origin, Origin::Generated | Origin::Derived) {
-        refusals.extend(weakness(compiled, facts, serving));
+        refusals.extend(weakness(compiled, facts, serving, now));
     }
     if facts.class != CKO_PUBLIC_KEY {
         refusals.extend(sensitive(compiled, facts));
         refusals.extend(export(compiled, facts, &record));
     }
+    refusals.extend(template(compiled, facts, &record));
     refusals
 }
 
@@ -73,11 +76,11 @@ fn purposes(compiled: &Compiled, facts: &KeyFacts, record: &Record, candidates: 
 }
 
 /// A key is too weak where it is too weak for every purpose that it may come to serve.
-fn weakness(compiled: &Compiled, facts: &KeyFacts, serving: PurposeSet) -> Vec<Denial> {
+fn weakness(compiled: &Compiled, facts: &KeyFacts, serving: PurposeSet, now: UtcSeconds) -> Vec<Denial> {
     let mut records: Vec<Record> =
-        serving.iter().map(|purpose| compiled.record(facts, PurposeSet::of(purpose))).collect();
+        serving.iter().map(|purpose| compiled.record(facts, PurposeSet::of(purpose), now)).collect();
     if records.is_empty() {
-        records.push(compiled.record(facts, PurposeSet::EMPTY));
+        records.push(compiled.record(facts, PurposeSet::EMPTY, now));
     }
     let sound = |record: &Record| record.weakness == Weakness::default();
     let Some(record) = records.first().filter(|_| !records.iter().any(sound)) else { return Vec::new() };
@@ -103,6 +106,16 @@ fn describe(facts: &KeyFacts) -> String {
         (None, Some(set)) => format!("a new {} key", set.word()),
         (None, None) => format!("a new {name} key of {} bits", facts.bits),
     }
+}
+
+/// What a rule's `template` wants of a key and this one has not.
+fn template(compiled: &Compiled, facts: &KeyFacts, record: &Record) -> Option<Denial> {
+    let unmet = |(flag, wanted): &(Flag, bool)| flag.of(facts).is_some_and(|is| is != *wanted);
+    let (flag, wanted) =
+        record.applied(compiled).find_map(|rule| rule.template.iter().find(|each| unmet(each)))?;
+    let detail = format!("{} would be {}, which the template of a rule does not allow", flag.word(), !wanted);
+    let refuses = |rule: &Rule| rule.template.iter().any(unmet);
+    Some(by(Denial::new(Reason::TemplateConflict, detail), compiled, record, refuses))
 }
 
 fn sensitive(compiled: &Compiled, facts: &KeyFacts) -> Option<Denial> {

@@ -20,22 +20,15 @@ pub(super) const TOP: Keys = Keys {
         "keys",
         "suspended",
         "compromised",
+        "draft",
         "rule",
         "test",
     ],
-    later: &[
-        "unsafe_allow",
-        "audit",
-        "memory",
-        "callers",
-        "approvals",
-        "visible_to",
-        "hours",
-        "limits",
-        "draft",
-    ],
+    later: &["unsafe_allow", "audit", "memory", "callers", "approvals", "visible_to", "hours", "limits"],
 };
-pub(super) const TOKEN: Keys = Keys { section: "[token]", known: &["pin"], later: &["session", "objects"] };
+pub(super) const TOKEN: Keys = Keys { section: "[token]", known: &["pin", "session", "objects"], later: &[] };
+pub(super) const SESSION: Keys = Keys { section: "`session`", known: &["max", "idle_logout"], later: &[] };
+pub(super) const OBJECTS: Keys = Keys { section: "`objects`", known: &["max"], later: &[] };
 pub(super) const PIN: Keys =
     Keys { section: "`pin`", known: &["min_length", "max_length", "max_failures", "lockout"], later: &[] };
 pub(super) const MECHANISMS: Keys =
@@ -43,7 +36,7 @@ pub(super) const MECHANISMS: Keys =
 pub(super) const KEYS: Keys = Keys {
     section: "[keys]",
     known: &["single_purpose", "min_strength", "sensitive", "export", "initial_state"],
-    later: LATER,
+    later: KEYS_LATER,
 };
 pub(super) const SUSPENDED: Keys = Keys { section: "[suspended]", known: &["process"], later: &[] };
 pub(super) const COMPROMISED: Keys = Keys { section: "[compromised]", known: &["process"], later: &[] };
@@ -63,8 +56,17 @@ pub(super) const RULE: Keys = Keys {
         "parameter_sets",
         "crypto_period",
         "export",
+        "parameters",
+        "wrap_with",
+        "template",
+        "callers",
+        "visible_to",
+        "hours",
         "source",
         "section",
+        "effective",
+        "sunset",
+        "draft",
     ],
     later: LATER,
 };
@@ -72,31 +74,58 @@ pub(super) const PERIOD: Keys =
     Keys { section: "`crypto_period`", known: &["originator", "recipient"], later: &[] };
 pub(super) const WHEN: Keys = Keys {
     section: "`when`",
-    known: &["class", "type", "label", "id", "origin", "token", "purpose"],
-    later: &[
+    known: &[
+        "class",
+        "type",
         "bits",
         "curve",
         "parameter_set",
-        "user",
-        "state",
-        "age",
-        "generation",
+        "label",
+        "id",
+        "origin",
+        "token",
+        "purpose",
         "private",
         "sensitive",
         "extractable",
         "trusted",
-        "local",
+        "wrap_with_trusted",
+        "always_authenticate",
         "modifiable",
         "copyable",
         "destroyable",
-        "always_authenticate",
-        "wrap_with_trusted",
-        "always_sensitive",
-        "never_extractable",
     ],
+    later: &["user", "state", "age", "generation", "local", "always_sensitive", "never_extractable"],
 };
+pub(super) const BITS: Keys = Keys { section: "`bits`", known: &["min", "max"], later: &[] };
+pub(super) const PARAMETERS: Keys = Keys {
+    section: "`parameters`",
+    known: &["hash", "mgf", "min_salt", "min_tag", "min_iv", "kdf"],
+    later: &["iv_source"],
+};
+pub(super) const WRAP_WITH: Keys =
+    Keys { section: "`wrap_with`", known: &["trusted", "label", "id", "mechanisms"], later: &[] };
+pub(super) const TEMPLATE: Keys = Keys {
+    section: "`template`",
+    known: &[
+        "private",
+        "sensitive",
+        "extractable",
+        "trusted",
+        "wrap_with_trusted",
+        "always_authenticate",
+        "modifiable",
+        "copyable",
+        "destroyable",
+    ],
+    later: &[],
+};
+pub(super) const CALLERS: Keys =
+    Keys { section: "`callers`", known: &["uid", "gid", "exe", "unit"], later: &[] };
+pub(super) const VISIBLE_TO: Keys =
+    Keys { section: "`visible_to`", known: &["uid", "gid", "exe", "unit"], later: &[] };
 pub(super) const TEST: Keys =
-    Keys { section: "[[test]]", known: &["id", "key", "ask", "expect", "by"], later: &["user", "at"] };
+    Keys { section: "[[test]]", known: &["id", "key", "ask", "expect", "by", "at"], later: &["user"] };
 pub(super) const TEST_KEY: Keys = Keys {
     section: "`key`",
     known: &[
@@ -120,10 +149,15 @@ pub(super) const TEST_KEY: Keys = Keys {
     later: &["generation", "uses"],
 };
 pub(super) const ASK: Keys =
-    Keys { section: "`ask`", known: &["op", "mechanism"], later: &["user", "uid", "parameters"] };
+    Keys { section: "`ask`", known: &["op", "mechanism", "parameters"], later: &["user", "uid"] };
+pub(super) const ASK_PARAMETERS: Keys =
+    Keys { section: "`parameters`", known: &["hash", "mgf", "salt", "tag", "iv", "kdf"], later: &[] };
 
 /// What a rule of the language may set beyond what is enforced today.
-const LATER: &[&str] = &[
+const LATER: &[&str] = &["rotate", "limits", "escrow", "approvals", "audit", "memory", "unsafe_allow"];
+
+/// What `[keys]` may set beyond what is enforced today.
+const KEYS_LATER: &[&str] = &[
     "parameters",
     "rotate",
     "limits",
@@ -136,13 +170,32 @@ const LATER: &[&str] = &[
     "hours",
     "audit",
     "memory",
-    "effective",
-    "sunset",
-    "draft",
     "unsafe_allow",
 ];
 
 /// Every table, for the test of the documentation.
 #[cfg(test)]
-pub(super) const ALL: &[Keys] =
-    &[TOP, TOKEN, PIN, MECHANISMS, KEYS, SUSPENDED, COMPROMISED, RULE, PERIOD, WHEN, TEST, TEST_KEY, ASK];
+pub(super) const ALL: &[Keys] = &[
+    TOP,
+    TOKEN,
+    PIN,
+    SESSION,
+    OBJECTS,
+    MECHANISMS,
+    KEYS,
+    SUSPENDED,
+    COMPROMISED,
+    RULE,
+    PERIOD,
+    WHEN,
+    BITS,
+    PARAMETERS,
+    WRAP_WITH,
+    TEMPLATE,
+    CALLERS,
+    VISIBLE_TO,
+    TEST,
+    TEST_KEY,
+    ASK,
+    ASK_PARAMETERS,
+];

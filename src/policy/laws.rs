@@ -85,7 +85,17 @@ pub(super) fn key(class: CK_OBJECT_CLASS, key_type: CK_KEY_TYPE, bits: u32) -> K
 
 pub(super) fn ask(facts: &KeyFacts, entry: Entry, ckm: Option<CK_MECHANISM_TYPE>) -> Request {
     let mechanism = ckm.and_then(row);
-    Request { entry, mechanism, ckm, mac: false, now: NOW, state: facts.state, purpose: facts.purpose }
+    Request {
+        entry,
+        mechanism,
+        ckm,
+        mac: false,
+        now: NOW,
+        state: facts.state,
+        purpose: facts.purpose,
+        parameters: Parameters::default(),
+        caller: None,
+    }
 }
 
 pub(super) fn judge(rules: &Ruleset, facts: &KeyFacts, request: &Request) -> Result<Verdict, Denial> {
@@ -182,6 +192,12 @@ fn random_rule(dice: &mut Dice, number: usize) -> String {
     if dice.below(4) == 0 {
         when.push(format!("token = {}", dice.coin()));
     }
+    if dice.below(4) == 0 {
+        when.push(dice.pick(&["bits = { max = 3071 }", "curve = \"P-256\"", "bits = 256"]).to_owned());
+    }
+    if dice.below(4) == 0 {
+        when.push(format!("{} = {}", dice.pick(&["extractable", "sensitive", "modifiable"]), dice.coin()));
+    }
     let effects = [
         "mechanisms = [\"CKM_ECDSA*\", \"CKM_*_RSA_PKCS\", \"CKM_AES_*\"]",
         "mechanisms = [\"CKM_AES_GCM\", \"CKM_SHA256_RSA_PKCS\", \"CKM_RSA_PKCS_OAEP\"]",
@@ -196,8 +212,19 @@ fn random_rule(dice: &mut Dice, number: usize) -> String {
         "export = \"never\"",
         "purpose = [\"sign\", \"mac\"]",
         "purpose = [\"encrypt\", \"wrap\", \"sign\"]",
+        "template = { extractable = false }",
+        "template = { sensitive = true, copyable = false }",
+        "parameters = { hash = \"CKM_SHA256\", min_tag = 96 }",
+        "hours = \"Mon-Fri 03:00-18:00 UTC\"",
+        "hours = \"Mon-Fri 08:00-18:00 UTC\"",
+        "callers = { uid = 7 }",
+        "visible_to = { uid = [0, 7] }",
+        "wrap_with = { trusted = true }",
+        "sunset = 2033-05-01",
     ];
-    format!("[[rule]]\nid = \"r{number}\"\nwhen = {{ {} }}\n{}\n", when.join(", "), dice.pick(&effects))
+    let date = dice.pick(&["", "", "effective = 2033-05-01\n", "effective = 2034-01-01\n", "draft = true\n"]);
+    let when = when.join(", ");
+    format!("[[rule]]\nid = \"r{number}\"\nwhen = {{ {when} }}\n{date}{}\n", dice.pick(&effects))
 }
 
 fn random_head(dice: &mut Dice) -> String {
@@ -210,7 +237,16 @@ fn random_head(dice: &mut Dice) -> String {
 
 fn random_request(dice: &mut Dice, facts: &KeyFacts) -> Request {
     let ckm = (dice.below(5) > 0).then(|| dice.pick(ROWS));
-    ask(facts, dice.pick(&ENTRIES), ckm)
+    let digest = dice.pick(&[Parameter::Absent, Parameter::Is(CKM_SHA256), Parameter::Is(CKM_SHA_1)]);
+    let parameters =
+        Parameters { hash: digest, tag: Parameter::Is(64 * (1 + dice.roll() % 2)), ..Parameters::default() };
+    let caller = dice.coin().then(|| Caller { uid: dice.pick(&[0, 7, 8]), ..Caller::default() });
+    Request {
+        parameters,
+        caller,
+        now: NOW + dice.roll() % 40_000_000,
+        ..ask(facts, dice.pick(&ENTRIES), ckm)
+    }
 }
 
 #[test]
@@ -233,7 +269,7 @@ fn adding_a_rule_never_turns_a_denial_into_a_permission() {
             } else {
                 allowed += 1;
             }
-            assert!(less.judge_new(&facts).is_ok() || more.judge_new(&facts).is_err(), "{facts:?}");
+            assert!(less.judge_new(&facts, NOW).is_ok() || more.judge_new(&facts, NOW).is_err(), "{facts:?}");
         }
     }
     assert!(denied > 1000 && allowed > 1000, "{denied} {allowed}");
@@ -260,7 +296,62 @@ fn order_of_rules_never_matters() {
             let facts = random_key(&mut dice);
             let request = random_request(&mut dice, &facts);
             assert_eq!(judge(one, &facts, &request), judge(other, &facts, &request));
-            assert_eq!(one.judge_new(&facts), other.judge_new(&facts));
+            assert_eq!(one.judge_new(&facts, NOW), other.judge_new(&facts, NOW));
+        }
+    }
+}
+
+#[test]
+fn order_of_files_never_matters() {
+    let mut dice = Dice(6);
+    let mut loaded = 0;
+    for _ in 0..100 {
+        let files: Vec<String> = (0..3)
+            .map(|number| format!("{}{}", random_head(&mut dice), random_rule(&mut dice, number)))
+            .collect();
+        let loader = |path: &str| Ok(files[path[..1].parse::<usize>().unwrap()].clone());
+        let of = |list: &str| {
+            Ruleset::load_for("x", &format!("policy = 1\nname = \"x\"\nextends = {list}\n"), &loader, ROWS)
+        };
+        let one = of("[\"0.toml\", \"1.toml\", \"2.toml\"]");
+        let other = of("[\"2.toml\", \"0.toml\", \"1.toml\"]");
+        let (Ok(one), Ok(other)) = (&one, &other) else {
+            assert!(one.is_err() && other.is_err());
+            continue;
+        };
+        loaded += 1;
+        for _ in 0..20 {
+            let facts = random_key(&mut dice);
+            let request = random_request(&mut dice, &facts);
+            assert_eq!(judge(one, &facts, &request), judge(other, &facts, &request));
+            assert_eq!(one.judge_new(&facts, NOW), other.judge_new(&facts, NOW));
+        }
+    }
+    assert!(loaded > 50, "{loaded}");
+}
+
+#[test]
+fn time_never_turns_a_denial_by_a_rule_into_a_permission() {
+    let mut dice = Dice(7);
+    for _ in 0..200 {
+        let text = format!("{}{}", random_head(&mut dice), random_rule(&mut dice, 1));
+        // Hours come and go.
+        let Ok(rules) = load(
+            &text
+                .replace("Mon-Fri", "daily")
+                .replace("08:00", "00:00")
+                .replace("03:00", "00:00")
+                .replace("18:00", "24:00"),
+        ) else {
+            continue;
+        };
+        for _ in 0..40 {
+            let mut facts = random_key(&mut dice);
+            facts.protect = Window::default();
+            let request = random_request(&mut dice, &facts);
+            let later = Request { now: request.now + dice.roll() % 100_000_000, ..request };
+            let record = rules.record_for(&facts);
+            assert!(decide(&record, &facts, &request).is_ok() || decide(&record, &facts, &later).is_err());
         }
     }
 }
@@ -434,7 +525,7 @@ fn decide_never_permits_what_the_effective_state_forbids() {
         facts.process = Window { from: moment(&mut dice), to: moment(&mut dice) };
         facts.state = State::from_number(1 + dice.roll() % 7).unwrap();
         let request = random_request(&mut dice, &facts);
-        let state = lifecycle::effective_state(facts.state, facts.protect, facts.process, NOW);
+        let state = lifecycle::effective_state(facts.state, facts.protect, facts.process, request.now);
         let permitted = lifecycle::permits(state, request.entry, lifecycle::Exceptions::default()).is_ok();
         assert!(permitted || judge(&rules, &facts, &request).is_err(), "{facts:?} {request:?}");
     }

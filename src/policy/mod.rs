@@ -10,6 +10,7 @@
 //! path). `explain` walks the very checks of `decide`. `docs/policy.md` describes the language.
 #![forbid(unsafe_code)]
 
+mod callers;
 mod compile;
 mod decide;
 mod denial;
@@ -18,10 +19,13 @@ mod diagnostic;
 mod document;
 mod entry;
 mod explain;
+mod flag;
+mod hours;
 mod hypothesis;
 mod judge;
 mod keys;
 pub mod lifecycle;
+mod parameters;
 mod pattern;
 mod read;
 mod record;
@@ -31,20 +35,24 @@ pub mod strength;
 mod trial;
 mod word;
 
-pub use decide::{Request, Verdict, decide};
+pub use callers::Caller;
+pub use decide::{Request, Verdict, ahead, decide};
 pub use denial::{Denial, Reason};
 pub use diagnostic::Diagnostic;
 pub use entry::{Entry, Side, candidate_purposes};
 pub use explain::{Explanation, Outcome, Step, explain};
 pub use hypothesis::{Hypothesis, mechanism_named};
+pub use parameters::{Measured, Named, Parameter, Parameters};
 pub use pattern::GROUPS;
 pub use record::KeyRules;
 pub use ruleset::{
-    Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose,
+    Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose, TokenRules,
 };
 pub use trial::TestOutcome;
 
 #[cfg(test)]
 mod examples;
+#[cfg(test)]
+mod language;
 #[cfg(test)]
 mod laws;

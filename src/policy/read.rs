@@ -1,11 +1,17 @@
 //! TOML -> [`Document`]. Every mistake in a file is collected, each with its place; an unknown key or
 //! word is a mistake, never ignored, and so is a key of the language that this version does not enforce.
 
+use super::callers::{Callers, Identity};
 use super::diagnostic::{At, Diagnostic, Place, Source, suggest};
 use super::document::*;
+use super::flag::Flag;
+use super::hours::Hours;
 use super::keys::*;
+use super::parameters::{Parameter, ParameterRule, Parameters};
 use super::pattern::{self, Numbers};
+use super::ruleset::WrapWith;
 use super::word::{Word, duration};
+use crate::ck::date::CkDate;
 use toml::de::{DeTable, DeValue};
 
 /// The version of the language that this module understands.
@@ -52,6 +58,13 @@ impl Reader<'_> {
         };
         if let Some(token) = self.table(table, "token", &TOKEN) {
             document.pin = self.pin(token);
+            if let Some(session) = self.table(token, "session", &SESSION) {
+                document.max_sessions = self.number(session, "max", 1, 1 << 20);
+                document.idle_logout = self.duration(session, "idle_logout");
+            }
+            if let Some(objects) = self.table(token, "objects", &OBJECTS) {
+                document.max_objects = self.number(objects, "max", 1, 1 << 40);
+            }
         }
         if let Some(section) = self.table(table, "mechanisms", &MECHANISMS) {
             document.mechanisms = MechanismSection {
@@ -68,6 +81,7 @@ impl Reader<'_> {
         if let Some(section) = self.table(table, "compromised", &COMPROMISED) {
             document.compromised_process = self.flag(section, "process");
         }
+        document.draft = self.flag(table, "draft");
         document.rules = self.tables(table, "rule", &RULE, Reader::rule);
         document.tests = self.tables(table, "test", &TEST, Reader::test);
         document
@@ -127,8 +141,17 @@ impl Reader<'_> {
             originator: period.and_then(|period| self.duration(period, "originator")),
             recipient: period.and_then(|period| self.duration(period, "recipient")),
             export: self.word(rule, "export"),
+            parameters: self.value(rule, "parameters", Reader::parameters),
+            wrap_with: self.value(rule, "wrap_with", Reader::wrap_with),
+            template: self.template(rule),
+            callers: self.value(rule, "callers", |reader, value| reader.callers(value, &CALLERS)),
+            visible_to: self.value(rule, "visible_to", |reader, value| reader.callers(value, &VISIBLE_TO)),
+            hours: self.value(rule, "hours", Reader::hours),
             source: self.text(rule, "source"),
             section: self.text(rule, "section"),
+            effective: self.value(rule, "effective", Reader::date),
+            sunset: self.value(rule, "sunset", Reader::date),
+            draft: self.flag(rule, "draft"),
         }
     }
 
@@ -141,6 +164,10 @@ impl Reader<'_> {
             origin: self.words(when, "origin"),
             token: self.flag(when, "token"),
             purpose: self.words(when, "purpose"),
+            bits: self.value(when, "bits", Reader::bits),
+            curve: self.words(when, "curve"),
+            parameter_set: self.words(when, "parameter_set"),
+            flags: self.flags(when).into_iter().map(|(flag, value)| (flag.value, value)).collect(),
         }
     }
 
@@ -157,6 +184,8 @@ impl Reader<'_> {
             key: key.map(|key| self.test_key(key)).unwrap_or_default(),
             op: ask.and_then(|ask| self.word(ask, "op")),
             mechanism: ask.and_then(|ask| self.value(ask, "mechanism", Reader::mechanism_value)),
+            parameters: ask.map(|ask| self.asked_parameters(ask)).unwrap_or_default(),
+            at: self.value(test, "at", Reader::date),
             expect: self.word(test, "expect"),
             by: self.list(test, "by", Reader::text_value).map_or_else(Vec::new, |list| list.value),
         }
@@ -181,6 +210,174 @@ impl Reader<'_> {
             extractable: self.flag(key, "extractable"),
             wrap_with_trusted: self.flag(key, "wrap_with_trusted"),
         }
+    }
+}
+
+/// The larger values of rules.
+impl Reader<'_> {
+    /// The table that a value is, with its keys checked.
+    fn inner<'t, 'i>(&mut self, value: &'t Value<'i>, keys: &Keys) -> Option<&'t DeTable<'i>> {
+        match value.get_ref() {
+            DeValue::Table(inner) => {
+                self.keys(inner, keys);
+                Some(inner)
+            }
+            _ => {
+                self.wrong(value, "a table");
+                None
+            }
+        }
+    }
+
+    fn parameters(&mut self, value: &Value<'_>) -> Option<ParameterRule> {
+        let table = self.inner(value, &PARAMETERS)?;
+        let numbers = |list: Option<At<Vec<At<Numbers>>>>| {
+            list.map(|list| list.value.into_iter().flat_map(|each| each.value).collect())
+        };
+        let kdf = self.text(table, "kdf");
+        if let Some(kdf) = kdf.as_ref().filter(|kdf| kdf.value != "required") {
+            self.at(kdf.place, format!("unknown value of `kdf` `{}`", kdf.value), Some("`required`".into()));
+        }
+        let rule = ParameterRule {
+            hash: numbers(self.mechanisms(table, "hash")),
+            mgf: numbers(self.mechanisms(table, "mgf")),
+            min_salt: self.number(table, "min_salt", 0, 65_536).map(|at| at.value),
+            min_tag: self.number(table, "min_tag", 1, 4096).map(|at| at.value),
+            min_iv: self.number(table, "min_iv", 1, 4096).map(|at| at.value),
+            kdf_required: kdf.is_some(),
+        };
+        if rule.is_silent() {
+            self.at(self.place(value), "this asks nothing of any parameter", None);
+        }
+        Some(rule)
+    }
+
+    fn asked_parameters(&mut self, ask: &DeTable<'_>) -> Parameters {
+        let Some(table) = self.table(ask, "parameters", &ASK_PARAMETERS) else {
+            return Parameters::default();
+        };
+        let named = |reader: &mut Self, name: &str| {
+            let numbers = reader.value(table, name, Reader::mechanism_value);
+            numbers.and_then(|at| at.value.first().copied()).map_or(Parameter::Absent, Parameter::Is)
+        };
+        let measured = |reader: &mut Self, name: &str| {
+            reader.number(table, name, 0, 65_536).map_or(Parameter::Absent, |at| Parameter::Is(at.value))
+        };
+        Parameters {
+            hash: named(self, "hash"),
+            mgf: named(self, "mgf"),
+            salt: measured(self, "salt"),
+            tag: measured(self, "tag"),
+            iv: measured(self, "iv"),
+            kdf: measured(self, "kdf"),
+        }
+    }
+
+    fn wrap_with(&mut self, value: &Value<'_>) -> Option<WrapWith> {
+        let table = self.inner(value, &WRAP_WITH)?;
+        let texts = |list: Option<At<Vec<At<String>>>>| {
+            list.map(|list| list.value.into_iter().map(|each| each.value).collect::<Vec<_>>())
+        };
+        let mechanisms = self.mechanisms(table, "mechanisms");
+        let with = WrapWith {
+            trusted: self.flag(table, "trusted").is_some_and(|at| at.value),
+            labels: texts(self.list(table, "label", Reader::text_value)),
+            ids: texts(self.list(table, "id", Reader::hex_value)),
+            mechanisms: mechanisms.map(|list| list.value.into_iter().flat_map(|each| each.value).collect()),
+        };
+        if with == WrapWith::default() {
+            self.at(self.place(value), "this asks nothing of the wrapping key", None);
+        }
+        Some(with)
+    }
+
+    fn template(&mut self, rule: &DeTable<'_>) -> Vec<(At<Flag>, bool)> {
+        let template = self.table(rule, "template", &TEMPLATE);
+        template.map_or_else(Vec::new, |template| self.flags(template))
+    }
+
+    /// The boolean attributes of a table.
+    fn flags(&mut self, table: &DeTable<'_>) -> Vec<(At<Flag>, bool)> {
+        let flag = |(word, flag): &(&str, Flag)| {
+            let value = self.flag(table, word)?;
+            Some((At { value: *flag, place: value.place }, value.value))
+        };
+        Flag::WORDS.iter().filter_map(flag).collect()
+    }
+
+    fn callers(&mut self, value: &Value<'_>, keys: &Keys) -> Option<Callers> {
+        let table = self.inner(value, keys)?;
+        let identities = |list: Option<At<Vec<At<Identity>>>>| {
+            list.map(|list| list.value.into_iter().map(|each| each.value).collect::<Vec<_>>())
+        };
+        let texts = |list: Option<At<Vec<At<String>>>>| {
+            list.map(|list| list.value.into_iter().map(|each| each.value).collect::<Vec<_>>())
+        };
+        let callers = Callers {
+            uid: identities(self.list(table, "uid", Reader::identity)),
+            gid: identities(self.list(table, "gid", Reader::identity)),
+            exe: texts(self.list(table, "exe", Reader::text_value)),
+            unit: texts(self.list(table, "unit", Reader::text_value)),
+        };
+        if table.is_empty() {
+            self.at(self.place(value), "this names no caller", Some("uid, gid, exe or unit".into()));
+        }
+        Some(callers)
+    }
+
+    fn identity(&mut self, value: &Value<'_>) -> Option<Identity> {
+        match value.get_ref() {
+            DeValue::Integer(number) => {
+                let number = u32::from_str_radix(number.as_str(), number.radix()).ok();
+                if number.is_none() {
+                    self.at(self.place(value), "this is the number of no user or group", None);
+                }
+                number.map(Identity::Number)
+            }
+            _ => self.text_value(value).map(Identity::Name),
+        }
+    }
+
+    fn hours(&mut self, value: &Value<'_>) -> Option<Hours> {
+        let text = self.text_value(value)?;
+        let suggestion = || Some("such as \"Mon-Fri 08:00-18:00 Europe/Berlin\"".to_owned());
+        Hours::parse(&text).map_err(|wrong| self.at(self.place(value), wrong, suggestion())).ok()
+    }
+
+    /// A day, as a date of TOML or a text: its first second, UTC.
+    fn date(&mut self, value: &Value<'_>) -> Option<u64> {
+        let text = match value.get_ref() {
+            DeValue::Datetime(date) => date.to_string(),
+            _ => self.text_value(value)?,
+        };
+        let digits: String = text.chars().filter(|c| *c != '-').collect();
+        let day = (text.len() == 10 && digits.len() == 8)
+            .then(|| CkDate::parse(digits.as_bytes()))
+            .flatten()
+            .map(CkDate::start);
+        if day.is_none() {
+            let suggestion = "a day such as 2030-12-31".to_owned();
+            self.at(self.place(value), format!("`{text}` is no date"), Some(suggestion));
+        }
+        day
+    }
+
+    /// One size, or `{ min = 2048, max = 3071 }`.
+    fn bits(&mut self, value: &Value<'_>) -> Option<(u32, u32)> {
+        if let DeValue::Integer(number) = value.get_ref() {
+            let bits = u32::from_str_radix(number.as_str(), number.radix()).ok()?;
+            return Some((bits, bits));
+        }
+        let table = self.inner(value, &BITS)?;
+        let end = |reader: &mut Self, name: &str| {
+            let number = reader.number(table, name, 0, 1 << 20)?;
+            u32::try_from(number.value).ok()
+        };
+        let (min, max) = (end(self, "min").unwrap_or(0), end(self, "max").unwrap_or(u32::MAX));
+        if min > max {
+            self.at(self.place(value), "this can never match: `max` is below `min`", None);
+        }
+        Some((min, max))
     }
 }
 

@@ -1,9 +1,15 @@
 //! What of the rules applies to one object: the intersection of all that match, as a small fixed record
 //! with which `decide` answers.
 
+use super::callers::Caller;
+use super::denial::{Denial, Reason};
+use super::entry::candidate_purposes;
+use super::hours::Hours;
+use super::judge::by;
 use super::pattern::matches;
-use super::ruleset::{Compiled, Export, PurposeSet, Rule, When};
+use super::ruleset::{Compiled, Export, PurposeSet, Rule, When, WrapWith};
 use super::strength;
+use crate::ck::date::UtcSeconds;
 use crate::ck::text::hex;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, MechanismSet};
 use crate::object::facts::{KeyFacts, Purpose, Window};
@@ -25,12 +31,21 @@ pub(super) struct Rows {
 #[derive(Clone, Debug)]
 pub struct KeyRules {
     pub(super) compiled: Arc<Compiled>,
+    /// What holds before any rule with a date does.
+    pub(super) first: Phase,
+    /// What holds from later moments on, in their order. The last one has every rule, drafts too.
+    pub(super) later: Box<[(UtcSeconds, Phase)]>,
+    /// The first use fixes the purpose.
+    pub(super) binds: bool,
+}
+
+/// What the rules say of one object between two dates.
+#[derive(Clone, Debug)]
+pub(super) struct Phase {
     /// What holds whatever the purpose; for a key without a purpose, all that could come to hold.
     pub(super) base: Record,
     /// What holds for each purpose, by number, where a rule asks for it and the key has none yet.
     pub(super) by_purpose: Option<Box<[Record]>>,
-    /// The first use fixes the purpose.
-    pub(super) binds: bool,
 }
 
 /// The intersection of the rules that match.
@@ -42,9 +57,26 @@ pub(super) struct Record {
     pub(super) export: Export,
     pub(super) originator_seconds: Option<u64>,
     pub(super) recipient_seconds: Option<u64>,
+    /// The first moment at which the keys protect nothing more.
+    pub(super) sunset: Option<UtcSeconds>,
+    pub(super) asks: Asks,
     /// Indexes into [`Compiled::rules`].
     pub(super) applied: Box<[usize]>,
 }
+
+/// What must be asked of the rules one by one, where one of them asks for it at all.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub(super) struct Asks {
+    pub(super) parameters: bool,
+    /// Who calls.
+    pub(super) caller: bool,
+    pub(super) hours: bool,
+    pub(super) visible: bool,
+    pub(super) wrapping: bool,
+}
+
+/// A refusal by the circumstances: why, in words, and which rules it is.
+type Circumstance = (Reason, String, Box<dyn Fn(&Rule) -> bool>);
 
 /// Why a key is too weak to protect anything.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
@@ -56,28 +88,118 @@ pub(super) struct Weakness {
 }
 
 impl KeyRules {
-    /// The purposes that the rules leave.
-    pub fn purposes(&self) -> PurposeSet {
-        self.base.purposes
-    }
-
-    /// How the key may leave.
-    pub fn export(&self) -> Export {
-        self.base.export
+    /// What holds at a moment.
+    #[inline]
+    pub(super) fn phase(&self, now: UtcSeconds) -> &Phase {
+        if self.later.is_empty() {
+            return &self.first;
+        }
+        self.later.iter().rev().find(|(from, _)| *from <= now).map_or(&self.first, |(_, phase)| phase)
     }
 
     /// Both windows, originator's first: those of the object, shortened by the crypto-periods of the rules.
     /// A period counts from the start of its window, or else from the activation, or else from the making.
-    pub fn windows(&self, facts: &KeyFacts) -> (Window, Window) {
-        self.base.windows(facts)
+    pub fn windows(&self, facts: &KeyFacts, now: UtcSeconds) -> (Window, Window) {
+        self.phase(now).base.windows(facts)
     }
 
-    /// The ids of the rules that apply, sorted.
-    pub fn applied(&self) -> impl Iterator<Item = &str> {
-        self.base.applied(&self.compiled).map(|rule| &*rule.id)
+    /// The ids of the rules that apply at a moment, sorted.
+    pub fn applied(&self, now: UtcSeconds) -> impl Iterator<Item = &str> {
+        self.phase(now).base.applied(&self.compiled).map(|rule| &*rule.id)
+    }
+
+    /// Whether any rule, in whatever phase, asks who the caller is.
+    #[inline]
+    pub fn asks_caller(&self) -> bool {
+        self.first.base.asks.caller || self.later.last().is_some_and(|(_, phase)| phase.base.asks.caller)
+    }
+
+    /// Whether a process finds the object at all.
+    pub fn shows_to(
+        &self,
+        caller: impl FnOnce() -> Option<Caller>,
+        now: impl FnOnce() -> UtcSeconds,
+    ) -> bool {
+        let hides = |phase: &Phase| phase.base.asks.visible;
+        if !hides(&self.first) && !self.later.iter().any(|(_, phase)| hides(phase)) {
+            return true;
+        }
+        let caller = caller();
+        let mut rules = self.phase(now()).base.applied(&self.compiled);
+        rules.all(|rule| rule.visible_to.as_ref().is_none_or(|callers| callers.admit(caller.as_ref())))
+    }
+
+    /// Whether a caller may do something with the key at this moment that is no use of it: change, copy, destroy it.
+    ///
+    /// # Errors
+    /// [`Reason::Hours`], [`Reason::Caller`].
+    pub fn admits(&self, caller: Option<&Caller>, now: UtcSeconds) -> Result<(), Denial> {
+        let base = &self.phase(now).base;
+        base.circumstances(&self.compiled, caller, now)
+            .map_err(|(reason, because, picks)| by(Denial::new(reason, because), &self.compiled, base, picks))
+    }
+
+    /// Whether the key may leave under this wrapping key, by this mechanism.
+    ///
+    /// # Errors
+    /// [`Reason::WrapWithTrusted`], [`Reason::WrapWith`].
+    pub fn may_leave_under(
+        &self,
+        wrapping: &KeyFacts,
+        ckm: Option<CK_MECHANISM_TYPE>,
+        now: UtcSeconds,
+    ) -> Result<(), Denial> {
+        let base = &self.phase(now).base;
+        if !base.asks.wrapping {
+            return Ok(());
+        }
+        let untrusted =
+            |rule: &Rule| rule.wrap_with.as_ref().is_some_and(|with| with.trusted && !wrapping.trusted);
+        let another = |rule: &Rule| rule.wrap_with.as_ref().is_some_and(|with| !with.names(wrapping, ckm));
+        let refused = |reason, because: &str, picks: &dyn Fn(&Rule) -> bool| {
+            Err(by(Denial::new(reason, because), &self.compiled, base, picks))
+        };
+        if base.applied(&self.compiled).any(untrusted) {
+            return refused(Reason::WrapWithTrusted, "the wrapping key is not trusted", &untrusted);
+        }
+        if base.applied(&self.compiled).any(another) {
+            return refused(
+                Reason::WrapWith,
+                "the key may leave only under other keys or mechanisms",
+                &another,
+            );
+        }
+        Ok(())
     }
 
     /// The record for an entry of this purpose (or none) on a key bound to `bound` (or not yet).
+    #[inline]
+    pub(super) fn record(
+        &self,
+        purpose: Option<Purpose>,
+        bound: Option<Purpose>,
+        now: UtcSeconds,
+    ) -> &Record {
+        self.phase(now).record(purpose, bound)
+    }
+}
+
+impl Phase {
+    /// What the rules of a moment say of an object.
+    pub(super) fn of(compiled: &Compiled, facts: &KeyFacts, now: UtcSeconds) -> Self {
+        let serving = facts.purpose.map_or_else(|| candidate_purposes(facts), PurposeSet::of);
+        let open = facts.purpose.is_none()
+            && compiled
+                .rules
+                .iter()
+                .any(|rule| rule.when.purposes.is_some() && rule.when.matches_but_purpose(facts));
+        let by_purpose = open.then(|| {
+            let each = |purpose: &Purpose| compiled.record(facts, PurposeSet::of(*purpose), now);
+            Purpose::ALL.iter().map(each).collect()
+        });
+        Self { base: compiled.record(facts, serving, now), by_purpose }
+    }
+
     #[inline]
     pub(super) fn record(&self, purpose: Option<Purpose>, bound: Option<Purpose>) -> &Record {
         match (&self.by_purpose, purpose.or(bound)) {
@@ -91,11 +213,11 @@ impl KeyRules {
 
 impl Compiled {
     /// The intersection of the rules that match an object which may serve these purposes.
-    pub(super) fn record(&self, facts: &KeyFacts, serving: PurposeSet) -> Record {
+    pub(super) fn record(&self, facts: &KeyFacts, serving: PurposeSet, now: UtcSeconds) -> Record {
         let mut record = Record::unrestricted();
         let mut applied = Vec::new();
         for (index, rule) in self.rules.iter().enumerate() {
-            if rule.when.matches(facts, serving) {
+            if rule.effective <= now && rule.when.matches(facts, serving) {
                 record.restrict(rule, facts);
                 applied.push(index);
             }
@@ -114,6 +236,8 @@ impl Record {
             export: Export::AsAsked,
             originator_seconds: None,
             recipient_seconds: None,
+            sunset: None,
+            asks: Asks::default(),
             applied: Box::default(),
         }
     }
@@ -131,6 +255,40 @@ impl Record {
         self.export = self.export.min(rule.export.unwrap_or(Export::AsAsked));
         self.originator_seconds = earlier(self.originator_seconds, rule.originator_seconds);
         self.recipient_seconds = earlier(self.recipient_seconds, rule.recipient_seconds);
+        self.sunset = earlier(self.sunset, rule.sunset);
+        self.asks.parameters |= !rule.parameters.is_silent();
+        self.asks.caller |= rule.callers.is_some() || rule.visible_to.is_some();
+        self.asks.hours |= rule.hours.is_some();
+        self.asks.visible |= rule.visible_to.is_some();
+        self.asks.wrapping |= rule.wrap_with.is_some();
+    }
+
+    /// Whether the rules bear this caller at this moment. Whoever may not find a key may not use it either.
+    pub(super) fn circumstances(
+        &self,
+        compiled: &Compiled,
+        caller: Option<&Caller>,
+        now: UtcSeconds,
+    ) -> Result<(), Circumstance> {
+        if self.asks.hours {
+            let closed = move |rule: &Rule| rule.hours.as_ref().is_some_and(|hours| !hours.hold(now));
+            if let Some(rule) = self.applied(compiled).find(|rule| closed(rule)) {
+                let hours = rule.hours.as_ref().map(Hours::text).unwrap_or_default();
+                return Err((Reason::Hours, format!("the hours are {hours}"), Box::new(closed)));
+            }
+        }
+        if self.asks.caller {
+            let caller = caller.copied();
+            let foreign = move |rule: &Rule| {
+                let mut lists = [&rule.callers, &rule.visible_to].into_iter().flatten();
+                lists.any(|callers| !callers.admit(caller.as_ref()))
+            };
+            if self.applied(compiled).any(foreign) {
+                let because = "this process is not among the callers".to_owned();
+                return Err((Reason::Caller, because, Box::new(foreign)));
+            }
+        }
+        Ok(())
     }
 
     pub(super) fn applied<'r>(&'r self, compiled: &'r Compiled) -> impl Iterator<Item = &'r Rule> {
@@ -146,7 +304,7 @@ impl Record {
         let process_end = self.recipient_seconds.map(|period| processing.saturating_add(period));
         let process_to = earlier(facts.process.to, process_end);
         // A key past its deactivation date protects nothing either.
-        let protect_to = earlier(earlier(facts.protect.to, protect_end), process_to);
+        let protect_to = earlier(earlier(earlier(facts.protect.to, protect_end), self.sunset), process_to);
         (
             Window { from: facts.protect.from, to: protect_to },
             Window { from: facts.process.from, to: process_to },
@@ -206,6 +364,18 @@ impl Rule {
     }
 }
 
+impl WrapWith {
+    /// Whether this wrapping key and this mechanism are among those that are named.
+    fn names(&self, wrapping: &KeyFacts, ckm: Option<CK_MECHANISM_TYPE>) -> bool {
+        let any = |list: &Option<Vec<String>>, text: &str| {
+            list.as_ref().is_none_or(|list| list.iter().any(|pattern| matches(pattern, text)))
+        };
+        any(&self.labels, &wrapping.label)
+            && any(&self.ids, &hex(&wrapping.id))
+            && self.mechanisms.as_ref().is_none_or(|list| ckm.is_some_and(|ckm| list.contains(&ckm)))
+    }
+}
+
 impl When {
     /// Whether the rule applies to an object that may serve these purposes. Rules speak of keys only.
     pub(super) fn matches(&self, facts: &KeyFacts, serving: PurposeSet) -> bool {
@@ -224,6 +394,16 @@ impl When {
             && any(&self.key_types, |each| *each == key_type)
             && any(&self.origins, |origin| *origin == facts.origin)
             && self.token.is_none_or(|token| token == facts.token)
+            && self.bits.is_none_or(|(min, max)| facts.bits == 0 || (min..=max).contains(&facts.bits))
+            && self.curves.is_none_or(|set| {
+                // A curve that nobody knows could be one of these.
+                strength::has_curve(key_type)
+                    && strength::curve(facts).is_none_or(|curve| set.contains(curve))
+            })
+            && (self.parameter_sets.is_none()
+                || strength::has_parameter_set(key_type)
+                    && any(&self.parameter_sets, |set| facts.parameter_set.is_none_or(|of| of == *set)))
+            && self.flags.iter().all(|(flag, wanted)| flag.of(facts) == Some(*wanted))
             && any(&self.labels, |pattern| matches(pattern, &facts.label))
             && (self.ids.is_none() || any(&self.ids, |pattern| matches(pattern, &hex(&facts.id))))
     }

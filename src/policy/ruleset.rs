@@ -4,15 +4,19 @@
 //! match it, so their order cannot matter. Settings of `[mechanisms]` and `[keys]` are rules that match
 //! every key, with dotted ids.
 
+use super::callers::Callers;
 use super::denial::Denial;
 use super::diagnostic::{Diagnostic, Source};
-use super::entry::candidate_purposes;
+use super::flag::Flag;
+use super::hours::Hours;
 use super::lifecycle::Exceptions;
+use super::parameters::ParameterRule;
 use super::pattern::Numbers;
-use super::record::{KeyRules, Rows};
+use super::record::{KeyRules, Phase, Rows};
 use super::strength::NamedCurve;
 use super::trial::Trial;
 use super::{compile, shipped};
+use crate::ck::date::UtcSeconds;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, CK_OBJECT_CLASS, MechanismSet};
 use crate::crypto::{ParameterSet, table};
 use crate::object::facts::{KeyFacts, Origin, Purpose};
@@ -75,6 +79,17 @@ pub struct PinRules {
     pub lockout_seconds: u64,
 }
 
+/// `[token] session` and `objects`; what is `None` is not limited.
+#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+pub struct TokenRules {
+    /// Most sessions that one process has open.
+    pub max_sessions: Option<u64>,
+    /// So many seconds without a call end a login.
+    pub idle_logout_seconds: Option<u64>,
+    /// Most objects that the token keeps.
+    pub max_objects: Option<u64>,
+}
+
 /// `[keys]`, `[suspended]`, `[compromised]`
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct KeyDefaults {
@@ -111,6 +126,7 @@ pub(super) struct Compiled {
     /// The files, the one that was asked for first.
     pub(super) sources: Vec<Source>,
     pub(super) pin: PinRules,
+    pub(super) token: TokenRules,
     pub(super) keys: KeyDefaults,
     /// Sorted by id.
     pub(super) rules: Vec<Rule>,
@@ -136,7 +152,31 @@ pub(super) struct Rule {
     pub(super) originator_seconds: Option<u64>,
     pub(super) recipient_seconds: Option<u64>,
     pub(super) export: Option<Export>,
+    pub(super) parameters: ParameterRule,
+    pub(super) wrap_with: Option<WrapWith>,
+    /// What a new key must have.
+    pub(super) template: Vec<(Flag, bool)>,
+    pub(super) callers: Option<Callers>,
+    pub(super) visible_to: Option<Callers>,
+    pub(super) hours: Option<Hours>,
+    /// The moment from which the rule refuses; before it only warns. [`NEVER`] for a draft.
+    pub(super) effective: UtcSeconds,
+    /// From this moment on the keys protect nothing more.
+    pub(super) sunset: Option<UtcSeconds>,
     pub(super) rows: Rows,
+}
+
+/// The moment at which drafts are in force.
+pub(super) const NEVER: UtcSeconds = UtcSeconds::MAX;
+
+/// `wrap_with`: what the key must be that wraps. All that is said must hold; a list means any of it.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub(super) struct WrapWith {
+    /// `CKA_TRUSTED`
+    pub(super) trusted: bool,
+    pub(super) labels: Option<Vec<String>>,
+    pub(super) ids: Option<Vec<String>>,
+    pub(super) mechanisms: Option<Numbers>,
 }
 
 /// A condition; what is `None` is not tested.
@@ -149,6 +189,11 @@ pub(super) struct When {
     pub(super) origins: Option<Vec<Origin>>,
     pub(super) token: Option<bool>,
     pub(super) purposes: Option<PurposeSet>,
+    /// Smallest and largest size.
+    pub(super) bits: Option<(u32, u32)>,
+    pub(super) curves: Option<CurveSet>,
+    pub(super) parameter_sets: Option<Vec<ParameterSet>>,
+    pub(super) flags: Vec<(Flag, bool)>,
 }
 
 /// A set of named curves.
@@ -267,6 +312,11 @@ impl Ruleset {
         self.compiled.pin
     }
 
+    /// What holds for the token.
+    pub fn token(&self) -> TokenRules {
+        self.compiled.token
+    }
+
     /// What holds for every key.
     pub fn keys(&self) -> KeyDefaults {
         self.compiled.keys
@@ -282,29 +332,29 @@ impl Ruleset {
     /// All that the rules say of an object. For loading: it allocates.
     pub fn record_for(&self, facts: &KeyFacts) -> KeyRules {
         let compiled = &self.compiled;
-        let serving = facts.purpose.map_or_else(|| candidate_purposes(facts), PurposeSet::of);
-        let open = facts.purpose.is_none()
-            && compiled
-                .rules
-                .iter()
-                .any(|rule| rule.when.purposes.is_some() && rule.when.matches_but_purpose(facts));
-        let by_purpose = open.then(|| {
-            let each = |purpose: &Purpose| compiled.record(facts, PurposeSet::of(*purpose));
-            Purpose::ALL.iter().map(each).collect()
-        });
+        // The moments at which more rules come to hold, and the last one, at which all do.
+        let mut moments: Vec<UtcSeconds> = compiled
+            .rules
+            .iter()
+            .filter(|rule| rule.effective > 0 && rule.when.matches_but_purpose(facts))
+            .map(|rule| rule.effective)
+            .collect();
+        moments.sort_unstable();
+        moments.dedup();
+        let later = moments.into_iter().map(|from| (from, Phase::of(compiled, facts, from))).collect();
         let binds = match compiled.keys.single_purpose {
             SinglePurpose::Off => super::entry::conflict(facts).is_some(),
             SinglePurpose::BindOnFirstUse | SinglePurpose::Strict => true,
         };
-        KeyRules { base: compiled.record(facts, serving), by_purpose, binds, compiled: Arc::clone(compiled) }
+        KeyRules { first: Phase::of(compiled, facts, 0), later, binds, compiled: Arc::clone(compiled) }
     }
 
     /// Judges an object that is about to be made, or to become what the facts say.
     ///
     /// # Errors
     /// The first refusal; the order of the checks is that of the module `judge`.
-    pub fn judge_new(&self, facts: &KeyFacts) -> Result<(), Denial> {
-        super::judge::refusals(&self.compiled, facts).into_iter().next().map_or(Ok(()), Err)
+    pub fn judge_new(&self, facts: &KeyFacts, now: UtcSeconds) -> Result<(), Denial> {
+        super::judge::refusals(&self.compiled, facts, now).into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Judges a change of an object: what was refused before the change already does not stop it, so a
@@ -312,11 +362,11 @@ impl Ruleset {
     ///
     /// # Errors
     /// The first refusal that the change would bring.
-    pub fn judge_change(&self, before: &KeyFacts, after: &KeyFacts) -> Result<(), Denial> {
-        let old = super::judge::refusals(&self.compiled, before);
+    pub fn judge_change(&self, before: &KeyFacts, after: &KeyFacts, now: UtcSeconds) -> Result<(), Denial> {
+        let old = super::judge::refusals(&self.compiled, before, now);
         let brought =
             |new: &Denial| !old.iter().any(|each| each.reason == new.reason && each.rules == new.rules);
-        super::judge::refusals(&self.compiled, after).into_iter().find(brought).map_or(Ok(()), Err)
+        super::judge::refusals(&self.compiled, after, now).into_iter().find(brought).map_or(Ok(()), Err)
     }
 }
 

@@ -9,9 +9,11 @@ use super::denial::Denial;
 use super::diagnostic::Place;
 use super::document::{TestKey, TestSection};
 use super::entry::Entry;
+use super::parameters::Parameters;
 use super::ruleset::{Compiled, Ruleset};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
+use crate::ck::date::UtcSeconds;
 use crate::ck::names::MECHANISMS;
 use crate::ck::text::from_hex;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, CK_OBJECT_CLASS};
@@ -20,8 +22,8 @@ use crate::object::facts::{KeyFacts, Origin, Purpose, State, Usage, Window};
 use cryptoki_sys::*;
 use std::sync::Arc;
 
-/// The moment at which every test case happens: any would do.
-const NOW: u64 = 2_000_000_000;
+/// The moment at which a test case happens that does not say `at`: any would do.
+pub(super) const NOW: u64 = 2_000_000_000;
 
 /// A compiled test case.
 #[derive(Clone, Debug)]
@@ -30,6 +32,8 @@ pub(super) struct Trial {
     facts: KeyFacts,
     entry: Entry,
     mechanism: Option<CK_MECHANISM_TYPE>,
+    parameters: Parameters,
+    now: UtcSeconds,
     expect: Expect,
     by: Vec<String>,
 }
@@ -84,6 +88,7 @@ impl Trial {
             Some(numbers) if numbers.value.len() == 1 => numbers.value.first().copied(),
             Some(numbers) => return Err((numbers.place, "a test asks for one mechanism".to_owned())),
         };
+        let now = section.at.as_ref().map_or(NOW, |at| at.value);
         let expect = section.expect.as_ref().ok_or_else(|| missing("expect"))?;
         if expect.value == Expect::Allow
             && let Some(by) = section.by.first()
@@ -92,9 +97,11 @@ impl Trial {
         }
         Ok(Self {
             id: section.id.as_ref().map(|id| id.value.clone()).ok_or_else(|| missing("id"))?,
-            facts: facts(&section.key, class.value, key_type.value, entry)?,
+            facts: facts(&section.key, class.value, key_type.value, entry, now)?,
             entry,
             mechanism,
+            parameters: section.parameters,
+            now,
             expect: expect.value,
             by: section.by.iter().map(|id| id.value.clone()).collect(),
         })
@@ -106,12 +113,14 @@ impl Trial {
             mechanism: self.mechanism.and_then(|ckm| mechanisms.iter().position(|each| *each == ckm)),
             ckm: self.mechanism,
             mac: false,
-            now: NOW,
+            now: self.now,
             state: self.facts.state,
             purpose: self.facts.purpose,
+            parameters: self.parameters,
+            caller: None,
         };
         let new = matches!(self.entry, Entry::Generate | Entry::Create | Entry::Copy);
-        let judged = if new { ruleset.judge_new(&self.facts) } else { Ok(()) };
+        let judged = if new { ruleset.judge_new(&self.facts, self.now) } else { Ok(()) };
         let answer = judged.and_then(|()| decide(&ruleset.record_for(&self.facts), &self.facts, &request));
         let (passed, detail) = self.compare(answer.map(|_| ()));
         TestOutcome { id: self.id.clone(), passed, detail }
@@ -139,6 +148,7 @@ pub(super) fn facts(
     class: Class,
     key_type: KeyType,
     entry: Entry,
+    now: UtcSeconds,
 ) -> Result<KeyFacts, (Place, String)> {
     let id = match &key.id {
         None => Vec::new(),
@@ -155,7 +165,7 @@ pub(super) fn facts(
         .or(parameter_set.map(ParameterSet::bits))
         .unwrap_or_else(|| everyday_bits(key_type.0));
     let age = key.age.as_ref().map(|age| age.value);
-    let activation = NOW.saturating_sub(age.unwrap_or(0));
+    let activation = now.saturating_sub(age.unwrap_or(0));
     let flag = |flag: &Option<super::diagnostic::At<bool>>, otherwise| {
         flag.as_ref().map_or(otherwise, |flag| flag.value)
     };

@@ -38,6 +38,37 @@ pub fn executable() -> Option<PathBuf> {
     std::env::current_exe().ok()
 }
 
+/// The name of a user in `/etc/passwd`. Users of other sources have none here.
+pub fn user_name(uid: u32) -> Option<String> {
+    named(&std::fs::read_to_string("/etc/passwd").ok()?, uid)
+}
+
+/// The name of a group in `/etc/group`.
+pub fn group_name(gid: u32) -> Option<String> {
+    named(&std::fs::read_to_string("/etc/group").ok()?, gid)
+}
+
+/// The name in the first column of the line that has the number in the third.
+fn named(lines: &str, number: u32) -> Option<String> {
+    lines.lines().find_map(|line| {
+        let mut columns = line.split(':');
+        let (name, of) = (columns.next()?, columns.nth(1)?);
+        (of.parse() == Ok(number)).then(|| name.to_owned())
+    })
+}
+
+/// The systemd unit that this process belongs to, such as `nginx.service`.
+pub fn systemd_unit() -> Option<String> {
+    unit(&std::fs::read_to_string("/proc/self/cgroup").ok()?)
+}
+
+/// The innermost service or scope of a control group's path.
+fn unit(cgroup: &str) -> Option<String> {
+    let path = cgroup.lines().find_map(|line| line.strip_prefix("0::"))?;
+    let is_unit = |part: &&str| part.ends_with(".service") || part.ends_with(".scope");
+    path.split('/').rev().find(is_unit).map(str::to_owned)
+}
+
 /// A number in this process's memory that may not be there at all: nothing is followed, the system is asked. `None` where
 /// there is no such memory, or where the system does not answer such questions.
 #[cfg(target_os = "linux")]

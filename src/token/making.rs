@@ -5,7 +5,7 @@ use super::life::{add_history, set_purpose};
 use crate::backend::NewObject;
 use crate::ck::date::display_utc;
 use crate::ck::vendor::*;
-use crate::ck::{CK_MECHANISM_TYPE, CK_UNAVAILABLE_INFORMATION, ObjectHandle, Result, SessionHandle};
+use crate::ck::{CK_MECHANISM_TYPE, CK_UNAVAILABLE_INFORMATION, Error, ObjectHandle, Result, SessionHandle};
 use crate::crypto::mechanism::Inheritance;
 use crate::crypto::random;
 use crate::guard::{Held, Kept};
@@ -119,7 +119,11 @@ impl Token {
         if new.is_empty() {
             return Ok(());
         }
+        let most = self.guard().rules().token().max_objects;
         self.write(|writer| {
+            if most.is_some_and(|most| writer.count().is_ok_and(|count| count + new.len() as u64 > most)) {
+                return Err(Error::DeviceMemory);
+            }
             for (uid, held, kept) in new {
                 writer.put(*uid, held.attributes(), kept)?;
             }

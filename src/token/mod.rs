@@ -41,7 +41,7 @@ use arc_swap::ArcSwap;
 use information::Header;
 use objects::Objects;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What a PIN costs whoever guesses.
 pub(crate) const PIN_COST: PinCost = PinCost::RECOMMENDED;
@@ -58,6 +58,8 @@ pub struct Token {
     objects: Objects,
     /// The rules of a token in which no policy was installed.
     default_rules: Arc<Ruleset>,
+    /// When the last call came, where the policy wants to know.
+    last_call: AtomicU64,
     /// What the rules in force were made of.
     seen_policy: Mutex<law::Seen>,
     built_in: built_in::BuiltIn,
@@ -101,6 +103,7 @@ impl Token {
             login: ArcSwap::from_pointee(Login { user: User::NOBODY, vault }),
             objects: Objects::default(),
             default_rules: guard.rules(),
+            last_call: AtomicU64::new(0),
             seen_policy: Mutex::new(law::Seen::Nothing),
             built_in: built_in::BuiltIn::default(),
             seen: AtomicU64::new(u64::MAX),
@@ -228,6 +231,19 @@ impl Token {
         }
         self.close_login();
         Ok(())
+    }
+
+    /// Ends a login after which no call came for as long as the policy says; otherwise this call is the last one.
+    pub fn end_idle_login(&self) {
+        let Some(seconds) = self.guard.idle_logout_seconds() else { return };
+        let now = self.guard.now();
+        let last = self.last_call.swap(now, Ordering::AcqRel);
+        if self.role() != Role::Public && last > 0 && now >= last.saturating_add(seconds) {
+            self.guard
+                .journal()
+                .line("login", format_args!("token {}: idle for too long, logged out", self.serial));
+            self.close_login();
+        }
     }
 
     /// What C_Logout and the end of the last session do.

@@ -9,7 +9,7 @@ use super::handles::Table;
 use super::law::POLICY;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle};
 use crate::guard::vault::{INDEXED, Plain, Vault, indexed_value, is_vouched};
-use crate::guard::{Held, Kept, Role};
+use crate::guard::{Held, Kept, Role, caller};
 use crate::object::{Attributes, find, key};
 use crate::store::{Query, Record, StoreError, TokenRecord, Transaction, Uid};
 use crate::sys::lock::Mutex;
@@ -240,10 +240,16 @@ impl Token {
         }
     }
 
+    /// Whether an object is there at all for who asks: by the login, and by `visible_to` of the policy.
+    fn shows(&self, held: &Held) -> bool {
+        (!held.facts().private || self.role() == Role::User)
+            && held.rules().shows_to(caller::this, || self.guard.now())
+    }
+
     /// An object by handle, as it is now.
     pub fn object(&self, handle: ObjectHandle) -> Option<Arc<Held>> {
         let held = self.objects.held(handle).or_else(|| self.built_in_object(handle));
-        held.filter(|held| !held.facts().private || self.role() == Role::User)
+        held.filter(|held| self.shows(held))
     }
 
     /// A tombstone or a living object straight from the store, by identity.
@@ -264,7 +270,7 @@ impl Token {
 
     /// C_FindObjects: handles of every visible object that matches.
     pub fn find(&self, template: &Attributes) -> Result<Vec<ObjectHandle>> {
-        let visible = |held: &Held| !held.facts().private || self.role() == Role::User;
+        let visible = |held: &Held| self.shows(held);
         let mut handles = Vec::new();
         let token = template.value(CKA_TOKEN);
         if token != Some(&crate::object::Value::Bool(false)) {
@@ -403,6 +409,12 @@ impl<'t> Writer<'t> {
             Some(record) if !record.deleted => Held::load(record, self.vault, rules, None).map(Some),
             _ => Ok(None),
         }
+    }
+
+    /// How many objects there are, the policy not counted.
+    pub(super) fn count(&mut self) -> Result<u64> {
+        let policy = self.tx.record(self.serial, POLICY)?.is_some_and(|record| !record.deleted);
+        Ok(self.tx.count(self.serial)?.saturating_sub(policy.into()))
     }
 
     /// Writes an object, new or changed.

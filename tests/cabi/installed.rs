@@ -33,7 +33,7 @@ fn folder(world: &World) -> PathBuf {
 }
 
 /// The command, in a process of its own: its exit code and what it said.
-fn keyward(world: &World, words: &[&str]) -> (i32, String) {
+pub fn keyward(world: &World, words: &[&str]) -> (i32, String) {
     std::fs::write(folder(world).join("so"), SO_PIN).unwrap();
     std::fs::write(folder(world).join("pin"), USER_PIN).unwrap();
     let output = Command::new(env!("CARGO_BIN_EXE_keyward"))
@@ -49,13 +49,19 @@ fn keyward(world: &World, words: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), String::from_utf8(said).unwrap())
 }
 
-fn install(world: &World, policy: &str) {
+pub fn install(world: &World, policy: &str) {
     let (code, said) = keyward(world, &["policy", "install", policy, "--so-pin-file", "so"]);
     assert_eq!(code, 0, "{said}");
 }
 
-fn write(world: &World, name: &str, text: &str) {
+pub fn write(world: &World, name: &str, text: &str) {
     std::fs::write(folder(world).join(name), text).unwrap();
+}
+
+/// Installs a policy of this text over the default one.
+pub fn install_text(world: &World, text: &str) {
+    write(world, "test.toml", &format!("policy = 1\nextends = \"default\"\n{text}"));
+    install(world, "test.toml");
 }
 
 fn sha256_rsa() -> Mechanism {

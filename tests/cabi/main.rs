@@ -48,6 +48,7 @@ mod processes;
 mod recover;
 mod return_codes;
 mod rsa;
+mod rules;
 mod searches;
 mod sessions;
 mod slot_events;

@@ -1,0 +1,265 @@
+//! The language, sentence by sentence: what each condition matches and what each restriction refuses.
+
+use super::laws::*;
+use super::*;
+use crate::ck::Params;
+use crate::object::facts::{KeyFacts, Purpose};
+use cryptoki_sys::*;
+
+const DAY: u64 = 86_400;
+
+fn rule(body: &str) -> Ruleset {
+    load(&format!("policy = 1\n[[rule]]\nid = \"r\"\nwhy = \"because\"\n{body}\n")).unwrap()
+}
+
+fn told(text: &str) -> Diagnostic {
+    load(&format!("policy = 1\n{text}\n")).unwrap_err().remove(0)
+}
+
+/// Whether a rule that denies signing with RSA and ECDSA applies to a key.
+fn applies(when: &str, facts: &KeyFacts) -> bool {
+    let rules = rule(&format!("when = {{ {when} }}\nexport = \"never\""));
+    rules.record_for(facts).applied(NOW).any(|id| id == "r")
+}
+
+#[test]
+fn when_bits_is_a_size_or_a_span_and_an_unknown_size_matches() {
+    let of = |bits| key(CKO_PRIVATE_KEY, CKK_RSA, bits);
+    assert!(applies("bits = 2048", &of(2048)) && !applies("bits = 2048", &of(3072)));
+    assert!(applies("bits = { min = 2048, max = 3071 }", &of(2048)));
+    assert!(!applies("bits = { max = 3071 }", &of(3072)) && !applies("bits = { min = 3072 }", &of(2048)));
+    assert!(applies("bits = 2048", &of(0)), "what cannot be told is restricted");
+    assert!(
+        told("[[rule]]\nid = \"r\"\nwhen = { bits = { min = 2, max = 1 } }\nexport = \"never\"")
+            .message
+            .contains("never match")
+    );
+}
+
+#[test]
+fn when_curve_and_parameter_set_match_the_keys_that_have_them() {
+    let (p256, rsa) = (key(CKO_PRIVATE_KEY, CKK_EC, 256), key(CKO_PRIVATE_KEY, CKK_RSA, 2048));
+    assert!(applies("curve = [\"P-256\", \"P-384\"]", &p256) && !applies("curve = \"P-384\"", &p256));
+    assert!(!applies("curve = \"P-256\"", &rsa));
+    let unknown = KeyFacts { curve: None, ..p256 };
+    assert!(applies("curve = \"P-384\"", &unknown), "what cannot be told is restricted");
+    let dsa = key(CKO_PRIVATE_KEY, CKK_ML_DSA, 15_616);
+    assert!(
+        applies("parameter_set = \"ML-DSA-65\"", &dsa) && !applies("parameter_set = \"ML-DSA-87\"", &dsa)
+    );
+    assert!(!applies("parameter_set = \"ML-DSA-65\"", &rsa));
+}
+
+#[test]
+fn when_tests_boolean_attributes_that_the_class_has() {
+    let mut facts = key(CKO_SECRET_KEY, CKK_AES, 256);
+    assert!(applies("sensitive = true, extractable = false", &facts));
+    assert!(!applies("sensitive = true, trusted = true", &facts));
+    facts.trusted = true;
+    assert!(applies("trusted = true", &facts) && !applies("trusted = false", &facts));
+    for word in
+        ["private", "wrap_with_trusted", "always_authenticate", "modifiable", "copyable", "destroyable"]
+    {
+        let (yes, no) =
+            (applies(&format!("{word} = true"), &facts), applies(&format!("{word} = false"), &facts));
+        assert!(yes != no, "{word}");
+    }
+    let public = key(CKO_PUBLIC_KEY, CKK_RSA, 2048);
+    assert!(!applies("extractable = false", &public) && !applies("extractable = true", &public));
+}
+
+#[test]
+fn template_refuses_keys_that_are_made_otherwise() {
+    let rules = rule("when = { class = \"secret\" }\ntemplate = { copyable = false, sensitive = true }");
+    let mut facts = key(CKO_SECRET_KEY, CKK_AES, 256);
+    let denial = rules.judge_new(&facts, NOW).unwrap_err();
+    assert_eq!((denial.reason, denial.rules[0].as_ref()), (Reason::TemplateConflict, "r"));
+    assert!(denial.detail.contains("copyable would be true"), "{denial}");
+    facts.copyable = false;
+    assert_eq!(rules.judge_new(&facts, NOW), Ok(()));
+    let opened = KeyFacts { sensitive: false, ..facts.clone() };
+    assert!(rules.judge_change(&facts, &opened, NOW).is_err());
+    assert_eq!(rules.judge_new(&key(CKO_PUBLIC_KEY, CKK_RSA, 2048), NOW), Ok(()));
+    let both = "[[rule]]\nid = \"r\"\nwhen = { trusted = true }\ntemplate = { trusted = false }";
+    assert!(told(both).message.contains("opposite"));
+}
+
+#[test]
+fn wrap_with_names_the_wrapping_keys_and_the_mechanisms() {
+    let rules = rule(
+        "when = { class = \"secret\" }\n\
+         wrap_with = { trusted = true, label = \"kek-*\", mechanisms = [\"CKM_AES_KEY_WRAP\", \"CKM_AES_GCM\"] }",
+    );
+    let record = rules.record_for(&key(CKO_SECRET_KEY, CKK_AES, 128));
+    let mut kek = key(CKO_SECRET_KEY, CKK_AES, 256);
+    kek.label = "kek-1".into();
+    let under =
+        |kek: &KeyFacts, ckm| record.may_leave_under(kek, Some(ckm), NOW).err().map(|denial| denial.reason);
+    assert_eq!(under(&kek, CKM_AES_KEY_WRAP), Some(Reason::WrapWithTrusted));
+    kek.trusted = true;
+    assert_eq!(under(&kek, CKM_AES_KEY_WRAP), None);
+    assert_eq!(under(&kek, CKM_AES_CBC_PAD), Some(Reason::WrapWith));
+    kek.label = "other".into();
+    assert_eq!(under(&kek, CKM_AES_KEY_WRAP), Some(Reason::WrapWith));
+    let free = rules.record_for(&key(CKO_PRIVATE_KEY, CKK_RSA, 2048));
+    assert_eq!(free.may_leave_under(&kek, None, NOW), Ok(()));
+}
+
+#[test]
+fn parameters_refuse_uses_on_both_sides() {
+    let rules = rule("parameters = { hash = [\"CKM_SHA256\"], min_tag = 96, kdf = \"required\" }");
+    let facts = key(CKO_PRIVATE_KEY, CKK_RSA, 2048);
+    let asked = |entry, hash| {
+        let params = Params::Pss { hash, mgf: CKG_MGF1_SHA256, salt_len: 32 };
+        let parameters = Parameters::of(CKM_RSA_PKCS_PSS, &params);
+        reason(&rules, &facts, &Request { parameters, ..ask(&facts, entry, Some(CKM_RSA_PKCS_PSS)) })
+    };
+    assert_eq!(asked(Entry::Sign, CKM_SHA256), None);
+    assert_eq!(asked(Entry::Sign, CKM_SHA_1), Some(Reason::Parameters));
+    assert_eq!(asked(Entry::Verify, CKM_SHA_1), Some(Reason::Parameters));
+    assert_eq!(reason(&rules, &facts, &ask(&facts, Entry::Sign, Some(CKM_SHA256_RSA_PKCS))), None);
+}
+
+#[test]
+fn hours_and_callers_refuse_uses_and_handling_and_say_whose_rule_it_is() {
+    // NOW is 2033-05-18T03:33:20Z, a Wednesday.
+    let facts = key(CKO_PRIVATE_KEY, CKK_RSA, 2048);
+    let request = ask(&facts, Entry::Sign, Some(CKM_SHA256_RSA_PKCS));
+    let open = rule("hours = \"Wed 03:00-04:00 UTC\"");
+    assert_eq!(reason(&open, &facts, &request), None);
+    let closed = rule("hours = \"Mon-Fri 08:00-18:00 UTC\"");
+    let denial = judge(&closed, &facts, &request).unwrap_err();
+    assert_eq!(denial.reason, Reason::Hours);
+    assert_eq!(denial.why.as_deref(), Some("because"));
+    assert!(denial.detail.contains("Mon-Fri 08:00-18:00 UTC"), "{denial}");
+    assert!(closed.record_for(&facts).admits(None, NOW).is_err());
+
+    let mine = rule("callers = { uid = [7, \"pki\"], exe = \"/usr/bin/*\" }");
+    let caller = Caller { uid: 7, exe: Some("/usr/bin/openssl"), ..Caller::default() };
+    let by = |caller| reason(&mine, &facts, &Request { caller, ..request });
+    assert_eq!(by(Some(caller)), None);
+    assert_eq!(by(Some(Caller { uid: 8, ..caller })), Some(Reason::Caller));
+    assert_eq!(by(None), Some(Reason::Caller));
+    assert!(mine.record_for(&facts).asks_caller() && !open.record_for(&facts).asks_caller());
+    assert!(mine.record_for(&facts).admits(None, NOW).is_err());
+}
+
+#[test]
+fn visible_to_hides_the_key_and_forbids_its_use_to_others() {
+    let facts = key(CKO_PRIVATE_KEY, CKK_RSA, 2048);
+    let record = rule("visible_to = { uid = 7 }").record_for(&facts);
+    let seven = Caller { uid: 7, ..Caller::default() };
+    assert!(record.shows_to(|| Some(seven), || NOW));
+    assert!(
+        !record.shows_to(|| Some(Caller { uid: 8, ..seven }), || NOW) && !record.shows_to(|| None, || NOW)
+    );
+    let request = Request { caller: None, ..ask(&facts, Entry::Sign, Some(CKM_SHA256_RSA_PKCS)) };
+    assert_eq!(decide(&record, &facts, &request).unwrap_err().reason, Reason::Caller);
+    let open = rule("export = \"never\"").record_for(&facts);
+    assert!(open.shows_to(|| unreachable!("nobody asks"), || NOW));
+}
+
+#[test]
+fn rule_with_a_later_date_warns_until_then_and_refuses_after() {
+    let rules = rule("effective = 2033-05-20\ndeny = \"CKM_SHA256_RSA_PKCS\"\nmin_bits = { rsa = 3072 }");
+    let mut facts = key(CKO_PRIVATE_KEY, CKK_RSA, 2048);
+    facts.purpose = Some(Purpose::Sign);
+    let record = rules.record_for(&facts);
+    let at = |now| Request { now, ..ask(&facts, Entry::Sign, Some(CKM_SHA256_RSA_PKCS)) };
+    let begins = 2_000_160_000;
+    let verdict = decide(&record, &facts, &at(NOW)).unwrap();
+    assert!(verdict.dated);
+    let (from, denial) = ahead(&record, &facts, &at(NOW)).unwrap();
+    assert_eq!((from, denial.reason), (Some(begins), Reason::Mechanism));
+    assert!(decide(&record, &facts, &at(begins - 1)).is_ok());
+    assert_eq!(decide(&record, &facts, &at(begins)).unwrap_err().rules[0].as_ref(), "r");
+    assert_eq!(ahead(&record, &facts, &at(begins)), None);
+    assert!(rules.judge_new(&facts, begins - 1).is_ok() && rules.judge_new(&facts, begins).is_err());
+}
+
+#[test]
+fn draft_only_warns_unless_a_file_opts_in() {
+    let draft = "[[rule]]\nid = \"r\"\ndraft = true\nsource = \"a draft\"\ndeny = \"CKM_SHA256_RSA_PKCS\"\n";
+    let facts = key(CKO_PRIVATE_KEY, CKK_RSA, 2048);
+    let request = ask(&facts, Entry::Sign, Some(CKM_SHA256_RSA_PKCS));
+    let rules = load(&format!("policy = 1\n{draft}")).unwrap();
+    let record = rules.record_for(&facts);
+    assert!(decide(&record, &facts, &request).unwrap().dated);
+    assert_eq!(ahead(&record, &facts, &request).unwrap().0, None);
+    let rules = load(&format!("policy = 1\ndraft = true\n{draft}")).unwrap();
+    assert_eq!(reason(&rules, &facts, &request), Some(Reason::Mechanism));
+    assert!(load(&format!("policy = 1\ndraft = false\n{draft}")).is_ok());
+}
+
+#[test]
+fn after_its_sunset_a_key_protects_nothing_and_goes_on_processing() {
+    let rules = rule("sunset = 2033-05-19");
+    let facts = key(CKO_PRIVATE_KEY, CKK_RSA, 2048);
+    let at = |entry, now| {
+        let request = Request { now, ..ask(&facts, entry, Some(CKM_SHA256_RSA_PKCS)) };
+        judge(&rules, &facts, &request)
+    };
+    assert!(at(Entry::Sign, NOW).is_ok());
+    let denial = at(Entry::Sign, NOW + DAY).unwrap_err();
+    assert_eq!((denial.reason, denial.rules[0].as_ref()), (Reason::OriginatorWindowOver, "r"));
+    assert!(at(Entry::Verify, NOW + 1000 * DAY).is_ok());
+}
+
+#[test]
+fn token_limits_are_the_smallest_of_all_files() {
+    let loader =
+        |_: &str| Ok("policy = 1\n[token]\nsession = { max = 10 }\nobjects = { max = 5 }\n".to_owned());
+    let text = "policy = 1\nextends = \"./b.toml\"\n[token]\nsession = { max = 20, idle_logout = \"30m\" }\n";
+    let token = Ruleset::load("a.toml", text, &loader).unwrap().token();
+    assert_eq!(
+        (token.max_sessions, token.idle_logout_seconds, token.max_objects),
+        (Some(10), Some(1800), Some(5))
+    );
+}
+
+#[test]
+fn tests_may_say_when_and_with_which_parameters() {
+    let text = "policy = 1\n[[rule]]\nid = \"r\"\neffective = \"2031-01-01\"\n\
+                parameters = { hash = \"CKM_SHA256\" }\n";
+    let test = |at: &str, hash: &str, expect: &str| {
+        format!(
+            "[[test]]\nid = \"{at} {hash}\"\nat = {at}\nkey = {{ class = \"private\", type = \"rsa\" }}\n\
+             ask = {{ op = \"sign\", mechanism = \"CKM_RSA_PKCS_PSS\", parameters = {{ hash = \"{hash}\" }} }}\n\
+             expect = \"{expect}\"\n"
+        )
+    };
+    let text = [
+        text.to_owned(),
+        test("2030-12-31", "CKM_SHA_1", "allow"),
+        test("2031-01-01", "CKM_SHA_1", "deny"),
+        test("2031-01-01", "CKM_SHA256", "allow"),
+    ]
+    .concat();
+    let outcomes = load(&text).unwrap().run_tests();
+    assert_eq!(outcomes.len(), 3);
+    assert!(outcomes.iter().all(|outcome| outcome.passed), "{outcomes:?}");
+}
+
+#[test]
+fn mistakes_in_the_values_of_rules_are_told_at_their_place() {
+    for (body, message) in [
+        ("parameters = { }", "asks nothing"),
+        ("parameters = { kdf = \"maybe\" }", "unknown value of `kdf`"),
+        ("parameters = { hash = \"CKM_SHA256\", iv_source = \"generated\" }", "not enforced"),
+        ("wrap_with = { trusted = false }", "asks nothing"),
+        ("callers = { }", "names no caller"),
+        ("callers = { pid = 1 }", "unknown key `pid`"),
+        ("callers = { uid = -1 }", "number of no user"),
+        ("hours = \"always\"", "expected days"),
+        ("effective = 2031-13-01", "not TOML"),
+        ("effective = \"soon\"", "no date"),
+        ("effective = 2031-01-01T00:00:00Z\nexport = \"never\"", "no date"),
+        ("effective = 2031-01-01\nsunset = 2030-01-01", "before the rule is effective"),
+        ("template = { sensitve = true }", "unknown key `sensitve`"),
+        ("limits = { uses = 1 }", "not enforced"),
+    ] {
+        let told = told(&format!("[[rule]]\nid = \"r\"\n{body}"));
+        assert!(told.message.contains(message), "{body}: {told}");
+        assert!(told.line >= 2, "{body}: {told}");
+    }
+}
