@@ -3,6 +3,7 @@
 //! The running-operation traits stand here too. They know nothing of sessions, handles, keys'
 //! attributes or the two-call rule; they turn bytes into bytes.
 
+use super::engine::dh::Group;
 use super::material::{Material, Pair};
 use crate::ck::message::{MessageParams, MessageShape};
 use crate::ck::params::Shape;
@@ -255,6 +256,8 @@ pub struct Ops {
     pub generate: Option<fn(&Recipe) -> Result<Material>>,
     /// Makes a secret key as the parameter says.
     pub generate_from: Option<GenerateFrom>,
+    /// Chooses the domain parameters that a template asks for.
+    pub choose_group: Option<fn(&Recipe) -> Result<Group>>,
     /// Makes a key pair.
     pub generate_pair: Option<fn(&Recipe) -> Result<Pair>>,
     /// Derives key bytes. `Recipe::value_len` says how many are wanted, if the template does.
@@ -290,6 +293,7 @@ impl Ops {
         bare_padding: false,
         generate: None,
         generate_from: None,
+        choose_group: None,
         generate_pair: None,
         derive: None,
         derivation: None,
@@ -305,9 +309,9 @@ impl Ops {
         self.derive.is_some() || self.derivation.is_some()
     }
 
-    /// Whether secret keys can be made.
+    /// Whether secret keys or domain parameters can be made.
     pub const fn generates(&self) -> bool {
-        self.generate.is_some() || self.generate_from.is_some()
+        self.generate.is_some() || self.generate_from.is_some() || self.choose_group.is_some()
     }
 }
 
@@ -326,6 +330,14 @@ pub struct Recipe {
     pub ec_params: Option<Vec<u8>>,
     /// `CKA_PARAMETER_SET`.
     pub parameter_set: Option<u64>,
+    /// `CKA_PRIME`, big-endian.
+    pub prime: Option<Vec<u8>>,
+    /// `CKA_BASE`, big-endian.
+    pub base: Option<Vec<u8>>,
+    /// `CKA_PRIME_BITS`.
+    pub prime_bits: Option<u32>,
+    /// `CKA_VALUE_BITS` of the private key to be made.
+    pub value_bits: Option<u32>,
 }
 
 /// A running digest.

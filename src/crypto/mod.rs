@@ -27,6 +27,7 @@ mod curve;
 #[cfg(feature = "curve448")]
 mod curve448;
 pub mod der;
+pub mod dh;
 pub mod digest;
 pub mod ec;
 pub mod ec_extra_bits;

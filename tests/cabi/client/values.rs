@@ -98,6 +98,11 @@ impl Mechanism {
         Self { ckm, param: Param::None }
     }
 
+    /// Whether it has no parameter.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.param, Param::None)
+    }
+
     pub fn iv(ckm: CK_MECHANISM_TYPE, iv: &[u8]) -> Self {
         Self { ckm, param: Param::Bytes(iv.to_vec()) }
     }
