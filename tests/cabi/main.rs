@@ -22,6 +22,7 @@ mod curves;
 mod damage;
 mod derivation;
 mod dual;
+mod ecdh_wrap;
 mod encapsulate;
 mod forks;
 mod functions;
