@@ -67,6 +67,18 @@ impl Row {
     }
 }
 
+/// The flags of `CK_MECHANISM_INFO` that promise to protect something or to make a key.
+pub const PROTECTS_OR_MAKES: CK_FLAGS = CKF_ENCRYPT
+    | CKF_SIGN
+    | CKF_SIGN_RECOVER
+    | CKF_WRAP
+    | CKF_GENERATE
+    | CKF_GENERATE_KEY_PAIR
+    | CKF_DERIVE
+    | CKF_ENCAPSULATE
+    | CKF_MESSAGE_ENCRYPT
+    | CKF_MESSAGE_SIGN;
+
 /// Smallest and largest key of a mechanism (PKCS#11 3.2, `CK_MECHANISM_INFO`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sizes {
@@ -247,6 +259,8 @@ pub struct Ops {
     pub wraps: bool,
     /// Whether the encryption and the decryption are for wrapping and unwrapping alone.
     pub only_wraps: bool,
+    /// Whether only private keys are wrapped and unwrapped, because the form is one of PKCS#8.
+    pub only_private: bool,
     /// Whether wrapping puts zeros behind a key to fill its last 8 bytes.
     pub zero_pads: bool,
     /// Whether unwrapping takes a padding off that nothing authenticates, so that what is wrong behind the
@@ -289,6 +303,7 @@ impl Ops {
         message_decrypt: None,
         wraps: false,
         only_wraps: false,
+        only_private: false,
         zero_pads: false,
         bare_padding: false,
         generate: None,

@@ -41,6 +41,7 @@ mod objects;
 mod operation_state;
 mod outputs;
 mod parameters;
+mod password_wrap;
 mod pkcs8;
 mod positions;
 mod post_quantum;

@@ -8,6 +8,7 @@ use super::parameters::{
     cbc_encrypt_data, ccm, chacha20, chacha20_poly1305, ecb_encrypt_data, ecdh_aes, gmac,
     hash_signature_context, mac_general, rsa_aes, structure,
 };
+use super::password_wrap::unwraps_under_a_password;
 use crate::{alone, call};
 use cryptoki_sys::*;
 
@@ -548,7 +549,11 @@ alone! {
                 assert!(has(CKF_ENCRYPT) && has(CKF_DECRYPT));
                 encrypts_and_decrypts(session, ckm);
             }
-            if has(CKF_WRAP) || has(CKF_UNWRAP) {
+            if ckm == CKM_KEYWARD_PBES2 {
+                // The default policy lets keys in under a password, and none out.
+                assert!(has(CKF_UNWRAP) && !has(CKF_WRAP));
+                unwraps_under_a_password(session);
+            } else if has(CKF_WRAP) || has(CKF_UNWRAP) {
                 assert!(has(CKF_WRAP) && has(CKF_UNWRAP));
                 wraps_and_unwraps(session, ckm);
             }
