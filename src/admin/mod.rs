@@ -11,6 +11,7 @@ mod life;
 mod policy;
 mod question;
 mod reason;
+pub mod report;
 mod token;
 mod user;
 mod visit;
