@@ -509,6 +509,44 @@ fn policy_is_installed_by_the_so_and_told_with_its_history_and_its_drift() {
 }
 
 #[test]
+fn commands_of_the_page_about_policies_do_what_it_says() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/policy.md")).unwrap();
+    let block = |kind: &str| page.split(kind).nth(1).unwrap().split("```").next().unwrap().to_owned();
+    let house = House::new();
+    house.pair("tls-www");
+    house.write("tls.toml", &block("```toml\n"));
+    let mut ran = 0;
+    for line in block("```sh\n").lines() {
+        let (command, comment) = line.split_once('#').unwrap();
+        let mut words: Vec<&str> = command.split_whitespace().skip(1).collect();
+        if comment.contains("(SO PIN)") {
+            words.extend(["--so-pin-file", "@so"]);
+        }
+        if comment.contains("(user's PIN)") {
+            words.extend(["--pin-file", "@pin"]);
+        }
+        let told = house.run(&words);
+        // `try` answers 1 where something would be refused, as this policy does for the mechanisms that are ours.
+        let expected = i32::from(command.contains(" try "));
+        assert_eq!(told.code, expected, "{line}: {}{}", told.out, told.err);
+        ran += 1;
+    }
+    assert_eq!(ran, 7);
+    assert!(house.run(&["policy", "status"]).out.contains("\"tls-fleet\""));
+    let refused = house.user(&[
+        "policy",
+        "explain",
+        "--key",
+        "tls-www",
+        "--op",
+        "sign",
+        "--mechanism",
+        "CKM_ECDSA_SHA1",
+    ]);
+    assert!(refused.code == 1 && refused.out.contains("CKR_MECHANISM_INVALID"), "{}", refused.out);
+}
+
+#[test]
 fn policy_try_lists_what_another_policy_would_refuse_and_changes_nothing() {
     let house = House::new();
     house.pair("tls");

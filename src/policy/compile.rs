@@ -5,15 +5,15 @@ use super::diagnostic::{At, Diagnostic, Place, Source, printable, suggest};
 use super::document::{Document, KeySection, RuleSection, WhenSection};
 use super::lifecycle::Exceptions;
 use super::pattern::Numbers;
-use super::record::Rows;
+use super::record::{RowIndex, Rows};
 use super::ruleset::*;
 use super::trial::Trial;
 use super::word::{Class, KeyType};
-use super::{read, shipped};
+use super::{lint, read, shipped};
 use crate::ck::CK_MECHANISM_TYPE;
 use cryptoki_sys::*;
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 /// Ids of the rules that stand for settings.
@@ -168,8 +168,9 @@ impl Compiler<'_> {
         }
         let written: Vec<&RuleSection> = documents.iter().flat_map(|document| &document.rules).collect();
         self.impossible(&rules, &written);
+        let index = RowIndex::of(rows);
         for rule in &mut rules {
-            rule.index(rows);
+            rule.index(&index);
         }
         rules.sort_by(|left, right| left.id.cmp(&right.id));
         let root = documents.first();
@@ -185,6 +186,7 @@ impl Compiler<'_> {
             keys: keys(documents),
             rules,
             tests: tests.iter().filter_map(|test| self.test(test, &ids)).collect(),
+            lints: lint::lints(self.sources, root, rows),
         }
     }
 
@@ -318,13 +320,20 @@ impl Compiler<'_> {
     /// Refuses rules that together allow nothing: an allow-list that lies outside what holds for every key
     /// or for every key that the rule matches.
     fn impossible(&mut self, rules: &[Rule], written: &[&RuleSection]) {
+        // Only conditions that certainly hold whenever this one does: those that test nothing, and the same.
+        let mut by_when: HashMap<String, Vec<&Rule>> = HashMap::new();
+        for rule in rules.iter().filter(|rule| rule.allow.is_some() || !rule.deny.is_empty()) {
+            by_when.entry(format!("{:?}", rule.when)).or_default().push(rule);
+        }
+        let everywhere = format!("{:?}", When::default());
         for section in written {
             let (Some(allowed), Some(id)) = (&section.mechanisms, &section.id) else { continue };
             let left = union(&allowed.value);
-            let mine = when(&section.when);
-            // Only conditions that certainly hold whenever this one does.
-            let covers = |rule: &&Rule| rule.when == When::default() || rule.when == mine;
-            for other in rules.iter().filter(|rule| *rule.id != *id.value).filter(covers) {
+            let mine = format!("{:?}", when(&section.when));
+            let also = (mine != everywhere).then_some(&everywhere);
+            let covering =
+                [Some(&mine), also].into_iter().flatten().filter_map(|when| by_when.get(when)).flatten();
+            for other in covering.filter(|rule| *rule.id != *id.value) {
                 let rest: Numbers = left
                     .iter()
                     .filter(|ckm| other.allow.as_ref().is_none_or(|allow| allow.contains(ckm)))

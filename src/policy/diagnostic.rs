@@ -23,6 +23,8 @@ pub struct Diagnostic {
     pub message: String,
     /// What to write instead, if that can be guessed.
     pub suggestion: Option<String>,
+    /// It stops nothing.
+    pub warning: bool,
 }
 
 /// A place in one of the files of a policy.
@@ -80,7 +82,13 @@ impl Diagnostic {
             width: marked.chars().count().max(1),
             message: message.into(),
             suggestion,
+            warning: false,
         }
+    }
+
+    /// The same as a remark that stops nothing.
+    pub(super) fn into_warning(self) -> Self {
+        Self { warning: true, ..self }
     }
 }
 
@@ -94,7 +102,8 @@ impl fmt::Display for Diagnostic {
         let indent = " ".repeat((self.column - 1).saturating_sub(skipped));
         let carets = "^".repeat(self.width.min(SHOWN));
         let file: String = self.file.chars().map(printable).collect();
-        writeln!(f, "error: {}", self.message)?;
+        let weight = if self.warning { "warning" } else { "error" };
+        writeln!(f, "{weight}: {}", self.message)?;
         writeln!(f, "{margin}--> {file}:{number}:{}", self.column)?;
         writeln!(f, "{margin} |")?;
         writeln!(f, "{number} | {shown}")?;

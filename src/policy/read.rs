@@ -12,6 +12,7 @@ use super::pattern::{self, Numbers};
 use super::ruleset::WrapWith;
 use super::word::{Word, duration};
 use crate::ck::date::CkDate;
+use std::collections::HashMap;
 use toml::de::{DeTable, DeValue};
 
 /// The version of the language that this module understands.
@@ -24,7 +25,7 @@ const LONGEST_TEXT: usize = 1000;
 /// Reads the file with this number. The document is only of use where no diagnostic was added.
 pub(super) fn read(sources: &[Source], file: usize, diagnostics: &mut Vec<Diagnostic>) -> Document {
     let text = sources.get(file).map_or("", |source| source.text.as_str());
-    let mut reader = Reader { sources, file, diagnostics: Vec::new() };
+    let mut reader = Reader { sources, file, diagnostics: Vec::new(), patterns: HashMap::new() };
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let place = Place::new(file, error.span().unwrap_or(0..0));
@@ -45,6 +46,8 @@ struct Reader<'s> {
     sources: &'s [Source],
     file: usize,
     diagnostics: Vec<Diagnostic>,
+    /// What patterns stand for that were met already: a large policy repeats them.
+    patterns: HashMap<String, Numbers>,
 }
 
 impl Reader<'_> {
@@ -614,9 +617,14 @@ impl<'s> Reader<'s> {
 
     fn mechanism_value(&mut self, value: &Value<'_>) -> Option<Numbers> {
         let text = self.text_value(value)?;
-        pattern::mechanisms(&text)
+        if let Some(known) = self.patterns.get(&text) {
+            return Some(known.clone());
+        }
+        let numbers = pattern::mechanisms(&text)
             .map_err(|(message, suggestion)| self.at(self.place(value), message, suggestion))
-            .ok()
+            .ok()?;
+        self.patterns.insert(text, numbers.clone());
+        Some(numbers)
     }
 
     fn word_value<W: Word>(&mut self, value: &Value<'_>) -> Option<W> {

@@ -27,6 +27,9 @@ pub(super) struct Rows {
     pub(super) make: MechanismSet,
 }
 
+/// The rows of a table of mechanisms, by mechanism.
+pub(super) struct RowIndex(Vec<(CK_MECHANISM_TYPE, usize)>);
+
 /// Everything that the rules say of one object: made when the object is loaded or changed.
 #[derive(Clone, Debug)]
 pub struct KeyRules {
@@ -343,24 +346,39 @@ impl Rule {
         }
     }
 
-    /// Sets [`Self::rows`] for a table whose row indexes stand for these mechanisms.
-    pub(super) fn index(&mut self, rows: &[CK_MECHANISM_TYPE]) {
-        self.rows = Rows::default();
-        for (row, ckm) in rows.iter().enumerate() {
-            let allowed = self.allow.as_ref().is_none_or(|allow| allow.contains(ckm));
-            let denied = self.deny.contains(ckm);
-            let legacy = self.legacy_use.contains(ckm);
-            if denied || legacy || !allowed {
-                self.rows.protect.remove(row);
-            }
-            if denied || !allowed {
-                self.rows.process.remove(row);
-            }
+    /// Sets [`Self::rows`] for a table of mechanisms.
+    pub(super) fn index(&mut self, table: &RowIndex) {
+        let mut rows = Rows::default();
+        if let Some(allow) = &self.allow {
+            rows.protect = MechanismSet::EMPTY;
+            allow.iter().flat_map(|ckm| table.rows(*ckm)).for_each(|row| rows.protect.insert(row));
             // An allow-list speaks of uses: a rule that allows ECDSA must not forbid the making of the key.
-            if denied || legacy {
-                self.rows.make.remove(row);
-            }
+            rows.process = rows.protect;
         }
+        for row in self.legacy_use.iter().flat_map(|ckm| table.rows(*ckm)) {
+            rows.protect.remove(row);
+            rows.make.remove(row);
+        }
+        for row in self.deny.iter().flat_map(|ckm| table.rows(*ckm)) {
+            rows.protect.remove(row);
+            rows.process.remove(row);
+            rows.make.remove(row);
+        }
+        self.rows = rows;
+    }
+}
+
+impl RowIndex {
+    /// The index of a table whose rows stand for these mechanisms.
+    pub(super) fn of(rows: &[CK_MECHANISM_TYPE]) -> Self {
+        let mut index: Vec<_> = rows.iter().copied().zip(0..).collect();
+        index.sort_unstable();
+        Self(index)
+    }
+
+    fn rows(&self, ckm: CK_MECHANISM_TYPE) -> impl Iterator<Item = usize> {
+        let from = self.0.partition_point(|(each, _)| *each < ckm);
+        self.0.iter().skip(from).take_while(move |(each, _)| *each == ckm).map(|(_, row)| *row)
     }
 }
 

@@ -10,6 +10,7 @@ use super::diagnostic::{Diagnostic, Source};
 use super::flag::Flag;
 use super::hours::Hours;
 use super::lifecycle::Exceptions;
+use super::lint::Lint;
 use super::parameters::ParameterRule;
 use super::pattern::Numbers;
 use super::record::{KeyRules, Phase, Rows};
@@ -131,6 +132,7 @@ pub(super) struct Compiled {
     /// Sorted by id.
     pub(super) rules: Vec<Rule>,
     pub(super) tests: Vec<Trial>,
+    pub(super) lints: Vec<Lint>,
 }
 
 /// One rule: when it matches, what it restricts, in whose words.

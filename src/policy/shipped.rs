@@ -6,6 +6,17 @@ pub(super) const DEFAULT: &str = "default";
 const SHIPPED: &[(&str, &str)] = &[
     (DEFAULT, include_str!("../../policy/default.toml")),
     ("legacy", include_str!("../../policy/legacy.toml")),
+    ("sp800-57", include_str!("../../policy/sp800-57.toml")),
+    ("sp800-131a", include_str!("../../policy/sp800-131a.toml")),
+    ("fips-approved", include_str!("../../policy/fips-approved.toml")),
+    ("cnsa-2.0", include_str!("../../policy/cnsa-2.0.toml")),
+    ("bsi-tr02102", include_str!("../../policy/bsi-tr02102.toml")),
+    ("pci-pin", include_str!("../../policy/pci-pin.toml")),
+    ("pci-dss", include_str!("../../policy/pci-dss.toml")),
+    ("root-ca", include_str!("../../policy/root-ca.toml")),
+    ("tls-server", include_str!("../../policy/tls-server.toml")),
+    ("code-signing", include_str!("../../policy/code-signing.toml")),
+    ("data-encryption", include_str!("../../policy/data-encryption.toml")),
 ];
 
 /// The text of a shipped policy.

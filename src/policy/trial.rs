@@ -10,6 +10,7 @@ use super::diagnostic::Place;
 use super::document::{TestKey, TestSection};
 use super::entry::Entry;
 use super::parameters::Parameters;
+use super::record::RowIndex;
 use super::ruleset::{Compiled, Ruleset};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
@@ -56,8 +57,9 @@ impl Ruleset {
         let mut mechanisms: Vec<CK_MECHANISM_TYPE> = MECHANISMS.iter().map(|(_, number)| *number).collect();
         mechanisms.dedup();
         let mut compiled = Compiled::clone(&self.compiled);
+        let index = RowIndex::of(&mechanisms);
         for rule in &mut compiled.rules {
-            rule.index(&mechanisms);
+            rule.index(&index);
         }
         (Self::of(compiled), mechanisms)
     }

@@ -135,6 +135,7 @@ fn checked(path: &str) -> (Json, bool) {
             (Json::Object(vec![("file", Json::text(path)), ("mistakes", list)]), false)
         }
         Ok(rules) => {
+            let now = clock::utc_seconds();
             let outcomes = rules.run_tests();
             let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
             let object = Json::Object(vec![
@@ -144,6 +145,8 @@ fn checked(path: &str) -> (Json, bool) {
                 ("digest", Json::text(hex(&rules.digest()))),
                 ("tests", Json::Number(outcomes.len() as u64)),
                 ("failed", Json::texts(failed.iter().map(|outcome| &outcome.id))),
+                ("warnings", Json::List(rules.warnings(now).iter().map(mistake).collect())),
+                ("allows", Json::texts(rules.weaknesses(now))),
             ]);
             (object, failed.is_empty())
         }
@@ -167,6 +170,11 @@ fn check(context: &Context, files: &[String]) -> Answer {
                 let failed: Vec<_> = outcomes.iter().filter(|outcome| !outcome.passed).collect();
                 for outcome in &failed {
                     eprintln!("error: {path}: test {:?}: {}", outcome.id, printable(&outcome.detail));
+                }
+                let now = clock::utc_seconds();
+                rules.warnings(now).iter().for_each(|warning| eprintln!("{warning}\n"));
+                for weakness in rules.weaknesses(now) {
+                    eprintln!("warning: {path}: allows {weakness}");
                 }
                 answer.well &= failed.is_empty();
                 answer.text.push_str(&format!(

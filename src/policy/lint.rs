@@ -1,0 +1,194 @@
+//! What a policy is told of that is no mistake but likely none of its author's intentions: mechanisms that the module does
+//! not have, purposes that no key of a class can have, dates that are past, and weaknesses that the rules leave open.
+
+use super::decide::{Request, decide};
+use super::diagnostic::{At, Diagnostic, Source};
+use super::document::{Document, RuleSection, TestKey};
+use super::entry::Entry;
+use super::parameters::Parameters;
+use super::ruleset::Ruleset;
+use super::trial;
+use super::word::{Class, KeyType, Word};
+use crate::ck::CK_MECHANISM_TYPE;
+use crate::ck::date::UtcSeconds;
+use crate::object::facts::{Origin, Purpose};
+use cryptoki_sys::*;
+
+/// A remark with its place.
+#[derive(Clone, Debug)]
+pub(super) struct Lint {
+    remark: Diagnostic,
+    /// The remark is true from this moment on.
+    from: UtcSeconds,
+}
+
+/// The remarks on the file that was asked for; those on what it extends are theirs.
+pub(super) fn lints(sources: &[Source], root: Option<&Document>, rows: &[CK_MECHANISM_TYPE]) -> Vec<Lint> {
+    let mut lints = Vec::new();
+    for rule in root.map_or(&[][..], |root| &root.rules) {
+        let mut remark = |at: super::diagnostic::Place, from, message: String| {
+            lints.push(Lint { remark: Diagnostic::new(sources, at, message, None).into_warning(), from });
+        };
+        for allowed in rule.mechanisms.iter().flat_map(|list| &list.value) {
+            if !allowed.value.iter().any(|ckm| rows.contains(ckm)) {
+                remark(allowed.place, 0, "this module has no such mechanism".to_owned());
+            }
+        }
+        for (at, message) in unmatched(rule) {
+            remark(at, 0, message);
+        }
+        if let Some(sunset) = &rule.sunset {
+            let message = "this date is past: the keys that the rule matches protect nothing".to_owned();
+            remark(sunset.place, sunset.value, message);
+        }
+        if let Some(effective) = &rule.effective {
+            let message = "this date is past: the rule holds as it would without it".to_owned();
+            remark(effective.place, effective.value, message);
+        }
+    }
+    lints
+}
+
+/// The purposes in a rule's `when` that no key of the tested classes can have.
+fn unmatched(rule: &RuleSection) -> Vec<(super::diagnostic::Place, String)> {
+    let (Some(classes), Some(purposes)) = (&rule.when.class, &rule.when.purpose) else { return Vec::new() };
+    let fits = |class: &At<Class>, purpose: Purpose| {
+        let secret = class.value.0 == CKO_SECRET_KEY;
+        match purpose {
+            Purpose::Sign | Purpose::Agree | Purpose::Encapsulate => !secret,
+            Purpose::Mac | Purpose::Derive => secret,
+            Purpose::Encrypt | Purpose::Wrap => true,
+        }
+    };
+    let never = |purpose: &&At<Purpose>| !classes.value.iter().any(|class| fits(class, purpose.value));
+    purposes
+        .value
+        .iter()
+        .filter(never)
+        .map(|purpose| {
+            let message = format!("no key of this class has the purpose `{}`", Word::word(purpose.value));
+            (purpose.place, message)
+        })
+        .collect()
+}
+
+/// A use that should not be allowed without a thought.
+struct Weakness {
+    class: Class,
+    key_type: KeyType,
+    bits: u64,
+    entry: Entry,
+    ckm: CK_MECHANISM_TYPE,
+    said: &'static str,
+}
+
+const fn weakness(
+    class: u64,
+    key_type: u64,
+    bits: u64,
+    entry: Entry,
+    ckm: u64,
+    said: &'static str,
+) -> Weakness {
+    Weakness { class: Class(class), key_type: KeyType(key_type), bits, entry, ckm, said }
+}
+
+const WEAKNESSES: &[Weakness] = &[
+    weakness(
+        CKO_PRIVATE_KEY,
+        CKK_RSA,
+        3072,
+        Entry::Decrypt,
+        CKM_RSA_PKCS,
+        "decryption with the padding of PKCS#1 v1.5 (Bleichenbacher 1998)",
+    ),
+    weakness(CKO_PRIVATE_KEY, CKK_RSA, 3072, Entry::Decrypt, CKM_RSA_X_509, "RSA without padding"),
+    weakness(CKO_PRIVATE_KEY, CKK_RSA, 1024, Entry::Sign, CKM_SHA256_RSA_PKCS, "signatures with RSA-1024"),
+    weakness(CKO_PRIVATE_KEY, CKK_RSA, 3072, Entry::Sign, CKM_SHA1_RSA_PKCS, "signatures with SHA-1"),
+    weakness(CKO_SECRET_KEY, CKK_AES, 256, Entry::Encrypt, CKM_AES_ECB, "encryption in ECB mode"),
+    weakness(CKO_SECRET_KEY, CKK_AES, 256, Entry::Wrap, CKM_AES_CBC_PAD, "wrapping without integrity (CBC)"),
+    weakness(CKO_SECRET_KEY, CKK_DES3, 192, Entry::Encrypt, CKM_DES3_CBC, "encryption with Triple DES"),
+    weakness(
+        CKO_SECRET_KEY,
+        CKK_GENERIC_SECRET,
+        64,
+        Entry::Sign,
+        CKM_SHA256_HMAC,
+        "MACs with keys of 64 bits",
+    ),
+];
+
+impl Ruleset {
+    /// Remarks on the file that was loaded, each with its place, as they are true at a moment.
+    pub fn warnings(&self, now: UtcSeconds) -> Vec<Diagnostic> {
+        let lints = self.compiled.lints.iter().filter(|lint| lint.from <= now);
+        lints.map(|lint| lint.remark.clone()).collect()
+    }
+
+    /// Weak uses that the rules allow for an everyday key at a moment, in words.
+    pub fn weaknesses(&self, now: UtcSeconds) -> Vec<&'static str> {
+        let (rules, mechanisms) = self.of_the_standard();
+        let allowed = |weakness: &&Weakness| {
+            let at = |value| At { value, place: super::diagnostic::Place::default() };
+            let key = TestKey {
+                bits: Some(at(weakness.bits)),
+                origin: Some(At { value: Origin::Generated, place: super::diagnostic::Place::default() }),
+                ..TestKey::default()
+            };
+            let Ok(facts) = trial::facts(&key, weakness.class, weakness.key_type, weakness.entry, now) else {
+                return false;
+            };
+            let request = Request {
+                entry: weakness.entry,
+                mechanism: mechanisms.iter().position(|each| *each == weakness.ckm),
+                ckm: Some(weakness.ckm),
+                mac: false,
+                now,
+                state: facts.state,
+                purpose: facts.purpose,
+                parameters: Parameters::default(),
+                caller: None,
+            };
+            decide(&rules.record_for(&facts), &facts, &request).is_ok()
+        };
+        WEAKNESSES.iter().filter(allowed).map(|weakness| weakness.said).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::policy::Ruleset;
+    use crate::policy::laws::{NOW, load};
+
+    #[test]
+    fn remarks_are_told_at_their_place_and_from_their_day_on() {
+        let text = "policy = 1\n[[rule]]\nid = \"r\"\nwhen = { class = \"secret\", purpose = [\"mac\", \"sign\"] }\n\
+                    mechanisms = [\"CKM_SHA256_HMAC\", \"CKM_BATON_CBC128\"]\nsunset = 2033-05-20\n";
+        let rules = load(text).unwrap();
+        let told = |now| -> Vec<String> { rules.warnings(now).iter().map(ToString::to_string).collect() };
+        let now = told(NOW);
+        assert_eq!(now.len(), 2, "{now:?}");
+        assert!(
+            now[0].starts_with("warning: this module has no such mechanism\n --> test.toml:5:34"),
+            "{}",
+            now[0]
+        );
+        assert!(now[1].contains("no key of this class has the purpose `sign`"), "{}", now[1]);
+        assert_eq!(told(NOW + 10 * 86_400).len(), 3);
+    }
+
+    #[test]
+    fn weaknesses_that_the_rules_leave_open_are_told() {
+        let of = |rules: &Ruleset| rules.weaknesses(NOW).join("; ");
+        let open = of(&load("policy = 1\n").unwrap());
+        for each in ["PKCS#1 v1.5", "RSA-1024", "SHA-1", "ECB", "Triple DES", "64 bits"] {
+            assert!(open.contains(each), "{each}: {open}");
+        }
+        let default = of(&Ruleset::default_preset().unwrap());
+        assert!(
+            default.contains("PKCS#1 v1.5") && !default.contains("SHA-1") && !default.contains("RSA-1024")
+        );
+        let fips = of(&Ruleset::of_shipped("fips-approved").unwrap().unwrap());
+        assert!(!fips.contains("PKCS#1 v1.5"), "{fips}");
+    }
+}
