@@ -10,6 +10,7 @@ pub mod aes_ctr;
 pub mod aes_ecb;
 pub mod aes_gcm;
 pub mod aes_key_wrap;
+pub mod attest;
 pub mod chacha20_poly1305;
 pub mod check_value;
 mod collected;
