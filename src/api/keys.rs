@@ -97,9 +97,10 @@ pub fn generate_key(
     }
     let mut template = template(Making::Generate, &raw, Some(CKO_SECRET_KEY), made_by(ckm))?;
     begin(&mut template);
-    let grant = session.authorize(Generate { mechanism, template })?;
-    let new = session.backend().generate(grant)?;
-    one(session.token().adopt(vec![new], generated(ckm, s))?)
+    session.perform(Generate { mechanism, template }, |grant| {
+        let new = session.backend().generate(grant)?;
+        one(session.token().adopt(vec![new], generated(ckm, s))?)
+    })
 }
 
 /// C_GenerateKeyPair: the public key, then the private one.
@@ -119,12 +120,13 @@ pub fn generate_key_pair(
     let mut private = template(Making::Generate, &private, Some(CKO_PRIVATE_KEY), made_by(ckm))?;
     begin(&mut public);
     begin(&mut private);
-    let grant = session.authorize(GeneratePair { mechanism, public, private })?;
-    let (public, private) = session.backend().generate_pair(grant)?;
-    match session.token().adopt(vec![public, private], generated(ckm, s))?.as_slice() {
-        [public, private] => Ok((*public, *private)),
-        _ => Err(Error::GeneralError),
-    }
+    session.perform(GeneratePair { mechanism, public, private }, |grant| {
+        let (public, private) = session.backend().generate_pair(grant)?;
+        match session.token().adopt(vec![public, private], generated(ckm, s))?.as_slice() {
+            [public, private] => Ok((*public, *private)),
+            _ => Err(Error::GeneralError),
+        }
+    })
 }
 
 const fn generated(ckm: CK_MECHANISM_TYPE, session: SessionHandle) -> Birth {
@@ -150,10 +152,11 @@ pub fn derive_key(
     let mut template = derive_template(&key, &raw)?;
     begin(&mut template);
     let parent = Parent::of(key.attributes());
-    let grant = session.authorize(Derive { key, mechanism, template })?;
-    let new = session.backend().derive(grant)?;
     let birth = Birth { origin: Origin::Derived, mechanism: None, session: s, parent: Some(parent) };
-    one(session.token().adopt(vec![new], birth)?)
+    session.perform(Derive { key, mechanism, template }, |grant| {
+        let new = session.backend().derive(grant)?;
+        one(session.token().adopt(vec![new], birth)?)
+    })
 }
 
 #[cfg(test)]

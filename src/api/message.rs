@@ -8,7 +8,6 @@ use crate::crypto::table;
 use crate::guard::op::{Decrypt, Encrypt, Sign, Verify};
 use crate::session::message::{self, Ciphers, Messages, Signatures, Verifications};
 use crate::session::{Output, operation};
-use std::sync::Arc;
 
 /// The form of the parameters of a mechanism's messages. `CKR_MECHANISM_INVALID` where it has none.
 fn shape(mechanism: &Mechanism) -> Result<MessageShape> {
@@ -32,11 +31,10 @@ pub fn encrypt_init(
     operation::idle(&operations.message_encrypt)?;
     let shape = shape(&mechanism)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(Encrypt { key, mechanism })?;
-    let obligations = grant.obligations();
-    let work = Ciphers::new(session.backend().message_encrypt(grant)?, shape, true);
-    operations.message_encrypt = Some(Messages::new(work, life, obligations));
+    let begun = session.begin(Encrypt { key, mechanism }, |grant| {
+        Ok(Ciphers::new(session.backend().message_encrypt(grant)?, shape, true))
+    })?;
+    operations.message_encrypt = Some(Messages::new(begun));
     Ok(())
 }
 
@@ -101,11 +99,10 @@ pub fn decrypt_init(
     operation::idle(&operations.message_decrypt)?;
     let shape = shape(&mechanism)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(Decrypt { key, mechanism })?;
-    let obligations = grant.obligations();
-    let work = Ciphers::new(session.backend().message_decrypt(grant)?, shape, false);
-    operations.message_decrypt = Some(Messages::new(work, life, obligations));
+    let begun = session.begin(Decrypt { key, mechanism }, |grant| {
+        Ok(Ciphers::new(session.backend().message_decrypt(grant)?, shape, false))
+    })?;
+    operations.message_decrypt = Some(Messages::new(begun));
     Ok(())
 }
 
@@ -170,11 +167,10 @@ pub fn sign_init(
     };
     operation::idle(&operations.message_sign)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(Sign { key, mechanism })?;
-    let obligations = grant.obligations();
-    let work = Signatures::new(session.backend().message_sign(grant)?);
-    operations.message_sign = Some(Messages::new(work, life, obligations));
+    let begun = session.begin(Sign { key, mechanism }, |grant| {
+        Ok(Signatures::new(session.backend().message_sign(grant)?))
+    })?;
+    operations.message_sign = Some(Messages::new(begun));
     Ok(())
 }
 
@@ -219,11 +215,10 @@ pub fn verify_init(
     };
     operation::idle(&operations.message_verify)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(Verify { key, mechanism })?;
-    let obligations = grant.obligations();
-    let work = Verifications::new(session.backend().message_verify(grant)?);
-    operations.message_verify = Some(Messages::new(work, life, obligations));
+    let begun = session.begin(Verify { key, mechanism }, |grant| {
+        Ok(Verifications::new(session.backend().message_verify(grant)?))
+    })?;
+    operations.message_verify = Some(Messages::new(begun));
     Ok(())
 }
 

@@ -214,7 +214,13 @@ impl Head {
     }
 
     /// Signs the next anchor and moves on: the key that signed is gone with `self`.
-    pub fn sign(self, serial: &str, at: u64, statement: Statement, progress: Progress) -> Result<(Anchor, Self)> {
+    pub fn sign(
+        self,
+        serial: &str,
+        at: u64,
+        statement: Statement,
+        progress: Progress,
+    ) -> Result<(Anchor, Self)> {
         let next = SigningKey::generate()?;
         let mut anchor = Anchor {
             serial: serial.to_owned(),

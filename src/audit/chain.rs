@@ -125,9 +125,12 @@ pub fn climb(leaf: Hash, index: u64, count: u64, path: &[Hash]) -> Option<Hash> 
         return None;
     }
     let steps = turns.iter().rev().zip(path);
-    Some(steps.fold(leaf, |hash, (goes_left, other)| {
-        if *goes_left { node(&hash, other) } else { node(other, &hash) }
-    }))
+    Some(steps.fold(
+        leaf,
+        |hash, (goes_left, other)| {
+            if *goes_left { node(&hash, other) } else { node(other, &hash) }
+        },
+    ))
 }
 
 /// The root over leaves that are all at hand.
@@ -164,7 +167,10 @@ mod tests {
                 let way = path(&all, at).unwrap();
                 assert_eq!(climb(all[at], index, count, &way), Some(whole), "{index} of {count}");
                 assert_ne!(climb([0; LEN], index, count, &way), Some(whole));
-                assert_ne!(climb(all[at], (index + 1) % count, count, &way), Some(whole).filter(|_| count > 1));
+                assert_ne!(
+                    climb(all[at], (index + 1) % count, count, &way),
+                    Some(whole).filter(|_| count > 1)
+                );
                 if let Some((_, shorter)) = way.split_last() {
                     assert_eq!(climb(all[at], index, count, shorter), None);
                 }

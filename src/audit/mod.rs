@@ -20,7 +20,7 @@ pub mod trail;
 pub mod verify;
 
 pub use event::{Event, Kind};
-pub use trail::{Trail, Want};
+pub use trail::Trail;
 
 #[cfg(test)]
 mod tests;

@@ -145,7 +145,7 @@ pub enum Frame<'a> {
     /// A checkpoint.
     Checkpoint {
         /// The signed statement.
-        anchor: Anchor,
+        anchor: Box<Anchor>,
         /// The moving key at this point, sealed.
         key: &'a [u8],
     },
@@ -193,12 +193,6 @@ impl<'a> Segment<'a> {
         self.at
     }
 
-    /// The next frame; `None` at the end.
-    pub fn next(&mut self) -> Option<Result<Frame<'a>, Damage>> {
-        let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
-        Some(self.read(rest))
-    }
-
     fn read(&mut self, rest: &'a [u8]) -> Result<Frame<'a>, Damage> {
         let (cut, wrong) = (Damage::Cut(self.at), Damage::Frame(self.at));
         let (&[kind, len @ ..], rest) = rest.split_first_chunk::<5>().ok_or_else(|| cut.clone())?;
@@ -217,11 +211,21 @@ impl<'a> Segment<'a> {
                 let (anchor_len, content) = content.split_first_chunk::<4>().ok_or_else(|| wrong.clone())?;
                 let anchor_len = usize::try_from(u32::from_le_bytes(*anchor_len)).unwrap_or(usize::MAX);
                 let (anchor, key) = content.split_at_checked(anchor_len).ok_or_else(|| wrong.clone())?;
-                let anchor = Anchor::decode(anchor).ok_or(wrong)?;
+                let anchor = Box::new(Anchor::decode(anchor).ok_or(wrong)?);
                 self.at += 5 + len;
                 Ok(Frame::Checkpoint { anchor, key })
             }
             _ => Err(wrong),
         }
+    }
+}
+
+/// The frames, one after the other. What follows damage is damage again.
+impl<'a> Iterator for Segment<'a> {
+    type Item = Result<Frame<'a>, Damage>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let rest = self.bytes.get(self.at..).filter(|rest| !rest.is_empty())?;
+        Some(self.read(rest))
     }
 }

@@ -257,8 +257,7 @@ fn equal_records_are_counted_and_none_is_lost() {
     let mut counts = [0, 0];
     let mut bytes = 0;
     for (_, file) in world.segments() {
-        let mut segment = super::segment::Segment::open(&file).unwrap();
-        while let Some(frame) = segment.next() {
+        for frame in super::segment::Segment::open(&file).unwrap() {
             if let super::segment::Frame::Record { record, .. } = frame.unwrap() {
                 let event = Event::decode(record).unwrap();
                 counts[usize::from(event.label == "key 2")] += event.count;

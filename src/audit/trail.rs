@@ -21,17 +21,6 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Which decisions leave a record. What changes keys, and what is refused, always does.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Want {
-    /// Refusals, and changes of keys and users.
-    Denials,
-    /// Also whatever makes, moves, shows or removes a key.
-    Changes,
-    /// Also every use.
-    All,
-}
-
 /// Records between two checkpoints, at most.
 const RECORDS_MAX: u64 = 4096;
 /// Time between two checkpoints in nanoseconds, looked at when a record comes.
@@ -213,7 +202,8 @@ impl Trail {
         if lasting {
             open.file.sync_data().map_err(|_| Error::FunctionFailed)?;
         }
-        if open.records - open.first >= RECORDS_MAX || now().saturating_sub(open.checked) >= CHECKPOINT_NANOS {
+        if open.records - open.first >= RECORDS_MAX || now().saturating_sub(open.checked) >= CHECKPOINT_NANOS
+        {
             self.seal(open, Statement::Checkpoint)?;
         }
         Ok(())
@@ -284,6 +274,13 @@ impl Trail {
         let sealed = seal::seal(&self.key, &context, open.key.now().expose())?;
         open.put(&segment::checkpoint_frame(&anchor, &sealed))?;
         Ok(anchor)
+    }
+}
+
+impl Drop for Trail {
+    /// C_Finalize: the segment is ended. A process that ends without it leaves a segment without an end, which is seen.
+    fn drop(&mut self) {
+        let _ = self.close();
     }
 }
 
@@ -365,13 +362,16 @@ pub(super) fn append(
     store.transact(&mut |tx| {
         let refuse = StoreError::Aborted;
         let mut end = match tx.chain_end(serial)? {
-            Some(sealed) => seal::open(key, &context, &sealed)
-                .and_then(|bytes| Head::decode(&bytes))
-                .ok_or_else(|| StoreError::Damaged("the end of the audit chain is not what was written".into()))?,
+            Some(sealed) => {
+                seal::open(key, &context, &sealed).and_then(|bytes| Head::decode(&bytes)).ok_or_else(
+                    || StoreError::Damaged("the end of the audit chain is not what was written".into()),
+                )?
+            }
             None => {
                 let begin = Head::begin().map_err(refuse)?;
                 let nothing = Progress { segment: [0; 16], first: 0, end: 0, root: [0; 32], head: [0; 32] };
-                let (genesis, next) = begin.sign(serial, now(), Statement::Genesis, nothing).map_err(refuse)?;
+                let (genesis, next) =
+                    begin.sign(serial, now(), Statement::Genesis, nothing).map_err(refuse)?;
                 let sealed = seal::seal(key, &context, next.encode().expose()).map_err(refuse)?;
                 tx.put_anchor(serial, genesis.sequence, &genesis.encode(), &sealed)?;
                 next

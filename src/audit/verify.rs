@@ -154,7 +154,12 @@ pub fn check_chain(anchors: &[Vec<u8>], trust: Trust<'_>, report: &mut Report) -
     chain
 }
 
-fn link(before: Option<&Anchor>, number: u64, bytes: &[u8], trust: Trust<'_>) -> Result<Anchor, &'static str> {
+fn link(
+    before: Option<&Anchor>,
+    number: u64,
+    bytes: &[u8],
+    trust: Trust<'_>,
+) -> Result<Anchor, &'static str> {
     let anchor = Anchor::decode(bytes).ok_or("its bytes are no anchor")?;
     if !anchor.is_signed() {
         return Err("its signature is wrong");
@@ -164,9 +169,13 @@ fn link(before: Option<&Anchor>, number: u64, bytes: &[u8], trust: Trust<'_>) ->
     }
     match before {
         None if anchor.statement != Statement::Genesis => Err("the chain does not begin with a genesis"),
-        None if trust.key.is_some_and(|key| key != anchor.key) => Err("it is not signed by the key that was given"),
+        None if trust.key.is_some_and(|key| key != anchor.key) => {
+            Err("it is not signed by the key that was given")
+        }
         Some(before) if before.hash() != anchor.previous => Err("it does not follow the one before"),
-        Some(before) if before.next != anchor.key => Err("its key is not the one that the anchor before names"),
+        Some(before) if before.next != anchor.key => {
+            Err("its key is not the one that the anchor before names")
+        }
         Some(before) if before.serial != anchor.serial => Err("it belongs to another token"),
         _ => Ok(anchor),
     }
@@ -225,7 +234,7 @@ fn check_segment(
         tail_is_good: true,
     };
     walk.meet_anchors(report);
-    while let Some(frame) = segment.next() {
+    for frame in &mut segment {
         match frame {
             Ok(Frame::Record { record, tag }) => walk.record(record, tag, report),
             Ok(Frame::Checkpoint { anchor, key }) => walk.checkpoint(&anchor, key, trust, report),
@@ -256,7 +265,11 @@ impl Walk<'_> {
         let (first, end) = (self.signed, self.records);
         let root = chain::root(&self.leaves);
         let expected = if end > first { chain::head(&self.head, &root, first, end) } else { self.head };
-        if progress.first == first && progress.end == end && progress.root == root && progress.head == expected {
+        if progress.first == first
+            && progress.end == end
+            && progress.root == root
+            && progress.head == expected
+        {
             report.signed += end - first;
         } else {
             let what = format!(
@@ -300,7 +313,10 @@ impl Walk<'_> {
         }
         self.time = event.at.max(event.until);
         if event.kind == Kind::Lost {
-            report.visible(self.name, format!("{} records could not be written before record {number}", event.count));
+            report.visible(
+                self.name,
+                format!("{} records could not be written before record {number}", event.count),
+            );
         }
     }
 
@@ -337,7 +353,10 @@ impl Walk<'_> {
     fn end(mut self, report: &mut Report) {
         if let Some(anchor) = self.anchors.next() {
             let missing = anchor.progress.end - self.records;
-            let what = format!("{missing} records at least are missing at the end: anchor {} signed them", anchor.sequence);
+            let what = format!(
+                "{missing} records at least are missing at the end: anchor {} signed them",
+                anchor.sequence
+            );
             report.broken(self.name, what);
             return;
         }
@@ -347,12 +366,17 @@ impl Walk<'_> {
             None => report.broken(self.name, "no anchor knows it"),
             Some(Statement::Close | Statement::Abandoned) if tail == 0 => {
                 if self.last == Some(Statement::Abandoned) {
-                    report.visible(self.name, "its process ended without closing it: its last records may be missing");
+                    report.visible(
+                        self.name,
+                        "its process ended without closing it: its last records may be missing",
+                    );
                 }
             }
             _ => {
                 report.unsigned += tail;
-                let what = format!("it was not closed: its process still writes or was killed; {tail} records are not signed for");
+                let what = format!(
+                    "it was not closed: its process still writes or was killed; {tail} records are not signed for"
+                );
                 report.visible(self.name, what);
             }
         }

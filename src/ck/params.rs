@@ -3,6 +3,7 @@
 //!
 //! A shape that is not here cannot be judged, so a mechanism that needs it is not offered.
 
+use super::names::mechanism_name;
 use super::{CK_MECHANISM_TYPE, CK_ULONG};
 
 /// One mechanism parameter, its bytes copied out of the caller's memory.
@@ -80,6 +81,28 @@ pub enum Params {
         /// The context, at most 255 bytes.
         context: Vec<u8>,
     },
+}
+
+impl Params {
+    /// What a record says of the parameter: what decides how strong the operation is. No IV, no data, no label.
+    pub fn summary(&self) -> String {
+        match self {
+            Self::None => String::new(),
+            Self::Iv(iv) => format!("iv {} bytes", iv.len()),
+            Self::Ctr { counter_bits, .. } => format!("counter {counter_bits} bits"),
+            Self::Gcm { iv, aad, tag_bits } => {
+                format!("iv {} bytes, aad {} bytes, tag {tag_bits} bits", iv.len(), aad.len())
+            }
+            Self::Ccm { nonce, aad, mac_len, .. } => {
+                format!("nonce {} bytes, aad {} bytes, mac {mac_len} bytes", nonce.len(), aad.len())
+            }
+            Self::Poly1305 { nonce, aad } => format!("nonce {} bytes, aad {} bytes", nonce.len(), aad.len()),
+            Self::Pss { hash, salt_len, .. } => format!("{}, salt {salt_len} bytes", mechanism_name(*hash)),
+            Self::Oaep { hash, .. } => mechanism_name(*hash),
+            Self::Ecdh1 { kdf, shared, .. } => format!("kdf {kdf:#x}, shared data {} bytes", shared.len()),
+            Self::Eddsa { prehash, context } => format!("prehash {prehash}, context {} bytes", context.len()),
+        }
+    }
 }
 
 /// Which form a mechanism's parameter takes; `sys::params` reads by it.

@@ -4,7 +4,7 @@
 use super::diagnostic::{At, Place};
 use super::entry::Entry;
 use super::pattern::Numbers;
-use super::ruleset::{Export, InitialState, Sensitive, SinglePurpose};
+use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
 use crate::object::facts::{Origin, Purpose, State};
@@ -19,6 +19,8 @@ pub(super) struct Document {
     pub(super) keys: KeySection,
     pub(super) suspended_process: Option<At<bool>>,
     pub(super) compromised_process: Option<At<bool>>,
+    /// `[audit] required`
+    pub(super) audit_required: Option<At<bool>>,
     pub(super) rules: Vec<RuleSection>,
     pub(super) tests: Vec<TestSection>,
 }
@@ -47,6 +49,7 @@ pub(super) struct KeySection {
     pub(super) min_strength: Option<At<u64>>,
     pub(super) sensitive: Option<At<Sensitive>>,
     pub(super) export: Option<At<Export>>,
+    pub(super) audit: Option<At<Audit>>,
     pub(super) initial_state: Option<At<InitialState>>,
 }
 
@@ -67,6 +70,7 @@ pub(super) struct RuleSection {
     pub(super) originator: Option<At<u64>>,
     pub(super) recipient: Option<At<u64>>,
     pub(super) export: Option<At<Export>>,
+    pub(super) audit: Option<At<Audit>>,
     pub(super) source: Option<At<String>>,
     pub(super) section: Option<At<String>>,
 }

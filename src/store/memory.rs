@@ -147,7 +147,11 @@ impl Store for MemoryStore {
     fn anchors(&self, serial: &str, from: u64, most: usize) -> Result<Vec<Vec<u8>>> {
         let state = self.state();
         let chain = state.chains.get(serial).into_iter();
-        Ok(chain.flat_map(|chain| chain.anchors.range(from..)).take(most).map(|(_, anchor)| anchor.clone()).collect())
+        Ok(chain
+            .flat_map(|chain| chain.anchors.range(from..))
+            .take(most)
+            .map(|(_, anchor)| anchor.clone())
+            .collect())
     }
 
     fn transact(&self, work: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>) -> Result<()> {

@@ -12,6 +12,7 @@ mod life;
 mod login;
 mod making;
 mod objects;
+mod record;
 mod slots;
 mod state;
 mod users;
@@ -25,6 +26,7 @@ pub use making::{Birth, Parent};
 pub use slots::{Slot, Slots};
 pub use users::{NAME_MAX, NamedUser, User, UserName};
 
+use crate::audit::Kind;
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle, SlotId};
 use crate::crypto::seal::PinCost;
@@ -140,8 +142,15 @@ impl Token {
     /// this token comes through here, and comes back with the proof or with the reason.
     ///
     /// A purpose that this use binds is written, for every process, before the proof is handed out.
-    pub fn authorize<O: Op>(&self, read_write: bool, op: O) -> core::result::Result<Authorized<O>, Denial> {
-        let caller = Caller { role: self.role(), read_write };
+    pub fn authorize<O: Op>(
+        &self,
+        session: SessionHandle,
+        read_write: bool,
+        op: O,
+    ) -> core::result::Result<Authorized<O>, Denial> {
+        let login = self.login.load();
+        let caller =
+            Caller { role: login.user.role, name: login.user.word(), session: session.0, read_write };
         let grant = self.guard.authorize(&caller, op)?;
         if let Some(purpose) = grant.obligations().bind {
             let object = grant.object().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
@@ -156,6 +165,12 @@ impl Token {
     /// `CKR_USER_ALREADY_LOGGED_IN`, `CKR_USER_ANOTHER_ALREADY_LOGGED_IN`, those of the PIN, and
     /// `CKR_DEVICE_ERROR` where the store was tampered with.
     pub fn login(&self, user: User, pin: &Pin) -> Result<()> {
+        let who = user.clone();
+        let outcome = self.try_login(user, pin);
+        self.note_of(Kind::Login, "login", &who, outcome)
+    }
+
+    fn try_login(&self, user: User, pin: &Pin) -> Result<()> {
         match &self.login.load().user {
             nobody if nobody.role == Role::Public => {}
             there if *there == user => return Err(Error::UserAlreadyLoggedIn),
@@ -176,7 +191,8 @@ impl Token {
         if user.role != Role::User {
             return Err(Error::UserNotLoggedIn);
         }
-        self.verify_pin(&user, pin).map(|_| ())
+        let outcome = self.verify_pin(&user, pin).map(|_| ());
+        self.note_of(Kind::Login, "context-login", &user, outcome)
     }
 
     /// Every record that the token's key vouches for is there, in its last version, and no other.
@@ -210,11 +226,12 @@ impl Token {
 
     /// C_Logout: private objects go, and with them every running use of them.
     pub fn logout(&self) -> Result<()> {
-        if self.role() == Role::Public {
+        let who = self.user();
+        if who.role == Role::Public {
             return Err(Error::UserNotLoggedIn);
         }
         self.close_login();
-        Ok(())
+        self.note_of(Kind::Logout, "logout", &who, Ok(()))
     }
 
     /// What C_Logout and the end of the last session do.

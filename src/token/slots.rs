@@ -6,6 +6,7 @@ use super::events::Told;
 use super::information::Header;
 use super::login::{reseal, user_record};
 use super::{Configuration, Token, User};
+use crate::audit::{Kind, Trail};
 use crate::backend::Software;
 use crate::ck::{Error, Result, SlotId};
 use crate::crypto::random;
@@ -20,7 +21,7 @@ use crate::sys::lock::Mutex;
 use arc_swap::ArcSwap;
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What stands in a slot.
@@ -39,6 +40,8 @@ pub enum Slot {
 pub struct Slots {
     pub(super) store: Arc<dyn Store>,
     keys: Arc<StoreKeys>,
+    /// The store's folder: the record of each token has a place in it.
+    folder: PathBuf,
     rules: Arc<Ruleset>,
     journal: Arc<Journal>,
     tokens: ArcSwap<Vec<Arc<Token>>>,
@@ -64,6 +67,7 @@ impl Slots {
         let slots = Self {
             store: Arc::new(store),
             keys: Arc::new(keys),
+            folder: configuration.store.clone(),
             rules,
             journal,
             tokens: ArcSwap::from_pointee(Vec::new()),
@@ -143,12 +147,14 @@ impl Slots {
     }
 
     fn token(&self, record: TokenRecord) -> Token {
+        let key = self.keys.trail(&record.serial);
+        let trail = Trail::new(&self.folder, &record.serial, key, Arc::clone(&self.store));
         Token::new(
             record.clone(),
             slot_id(&record.serial),
             Arc::clone(&self.store),
             Arc::clone(&self.keys),
-            Guard::new(Arc::clone(&self.rules), Arc::clone(&self.journal)),
+            Guard::new(Arc::clone(&self.rules), Arc::clone(&self.journal), Some(Arc::new(trail))),
             Box::new(Software),
         )
     }
@@ -177,7 +183,12 @@ impl Slots {
                     }
                     tx.put_token(&record)
                 })?;
-                self.refresh()
+                self.refresh()?;
+                if let Slot::Token(token) = self.slot(id)? {
+                    let who = User::standard(Role::SecurityOfficer);
+                    token.note_of(Kind::Token, "initialize", &who, Ok(()))?;
+                }
+                Ok(())
             }
         }
     }
@@ -201,7 +212,9 @@ impl Slots {
             tx.put_token(&record)
         })?;
         self.store.scrub()?;
-        token.refresh()
+        token.refresh()?;
+        let who = User::standard(Role::SecurityOfficer);
+        token.note_of(Kind::Token, "initialize-again", &who, Ok(()))
     }
 }
 

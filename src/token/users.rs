@@ -3,6 +3,7 @@
 
 use super::Token;
 use super::login::{Attempts, acceptable, reseal, user_record};
+use crate::audit::{Event, Kind};
 use crate::ck::{Error, Result};
 use crate::guard::Role;
 use crate::guard::vault::Vault;
@@ -64,6 +65,11 @@ impl User {
     /// The token's own user of a role.
     pub const fn standard(role: Role) -> Self {
         Self { role, name: None }
+    }
+
+    /// The name for the record: a named user's own, else the role's word.
+    pub fn word(&self) -> &str {
+        self.name.as_ref().map_or(self.role.word(), UserName::as_str)
     }
 
     /// A named user.
@@ -138,7 +144,7 @@ impl Token {
         acceptable(pin, self.guard.rules().pin())?;
         let vault = self.officers_vault()?;
         let row = user_record(&vault, &User::named(role, name.clone()), pin)?;
-        self.change_users(&vault, |record| {
+        let outcome = self.change_users(&vault, |record| {
             if row_of(record, name).is_some() {
                 return Ok(false);
             }
@@ -147,7 +153,8 @@ impl Token {
             }
             record.users.push(row.clone());
             Ok(true)
-        })
+        });
+        self.note_user("add-user", name, outcome)
     }
 
     /// Gives a named user another PIN, and all attempts back. Answers false where there is none of the name.
@@ -160,10 +167,11 @@ impl Token {
         self.refresh()?;
         let Some((role, _)) = row_of(&self.record.load(), name) else { return Ok(false) };
         let row = user_record(&vault, &User::named(role, name.clone()), pin)?;
-        self.change_users(&vault, |record| {
+        let outcome = self.change_users(&vault, |record| {
             let there = record.users.iter_mut().find(|other| other.name == row.name);
             Ok(there.map(|other| *other = row.clone()).is_some())
-        })
+        });
+        self.note_user("reset-user", name, outcome)
     }
 
     /// Lets a named user in no more; every process that has this user logged in notices at its next call.
@@ -173,11 +181,22 @@ impl Token {
     /// `CKR_USER_NOT_LOGGED_IN` but for the SO.
     pub fn remove_user(&self, name: &UserName) -> Result<bool> {
         let vault = self.officers_vault()?;
-        self.change_users(&vault, |record| {
+        let outcome = self.change_users(&vault, |record| {
             let before = record.users.len();
             record.users.retain(|row| of_row(row).is_none_or(|(_, other)| other != *name));
             Ok(record.users.len() < before)
-        })
+        });
+        self.note_user("remove-user", name, outcome)
+    }
+
+    /// Records a change of the users; nothing where nothing was changed.
+    fn note_user(&self, operation: &'static str, name: &UserName, outcome: Result<bool>) -> Result<bool> {
+        if outcome != Ok(false) {
+            let result = outcome.as_ref().err().map_or(0, |error| error.code());
+            let label = name.as_str().to_owned();
+            self.note(Event { label, result, ..self.event(Kind::User, operation) });
+        }
+        outcome
     }
 
     fn officers_vault(&self) -> Result<std::sync::Arc<Vault>> {

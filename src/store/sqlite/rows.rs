@@ -219,7 +219,9 @@ fn found_in_parts(
 /// SQLite from choosing another index, because it has no statistics to choose well.
 pub(super) fn anchors(connection: &Connection, serial: &str, from: u64, most: usize) -> Result<Vec<Vec<u8>>> {
     connection
-        .prepare_cached("SELECT anchor FROM anchor WHERE serial = ?1 AND number >= ?2 ORDER BY number LIMIT ?3")?
+        .prepare_cached(
+            "SELECT anchor FROM anchor WHERE serial = ?1 AND number >= ?2 ORDER BY number LIMIT ?3",
+        )?
         .query_map(params![serial, stored(from), i64::try_from(most).unwrap_or(i64::MAX)], |row| row.get(0))?
         .collect()
 }
