@@ -46,8 +46,11 @@ pub fn choose(source: &mut Source<'_>, fitting: &[usize]) -> Chosen {
         _ if fitting.is_empty() => return Chosen { ckm: 0x9999, key_types: &[] },
         _ => MECHANISMS[source.pick(fitting)],
     };
-    // A pair of RSA keys takes too long to make.
-    let ckm = if row.ckm == CKM_RSA_PKCS_KEY_PAIR_GEN { CKM_EC_KEY_PAIR_GEN } else { row.ckm };
+    // A pair of RSA keys takes too long to make, and one of SLH-DSA may.
+    let ckm = match row.ckm {
+        CKM_RSA_PKCS_KEY_PAIR_GEN | CKM_SLH_DSA_KEY_PAIR_GEN => CKM_EC_KEY_PAIR_GEN,
+        ckm => ckm,
+    };
     Chosen { ckm, key_types: row.key_types }
 }
 
@@ -87,15 +90,33 @@ const MGFS: &[CK_ULONG] = &[CKG_MGF1_SHA256, CKG_MGF1_SHA1, CKG_MGF1_SHA384, CKG
 
 fn parameter(source: &mut Source<'_>, memory: &mut Memory, ckm: CK_MECHANISM_TYPE) -> (usize, CK_ULONG) {
     match ckm {
-        CKM_AES_CBC | CKM_AES_CBC_PAD => {
+        CKM_AES_CBC | CKM_AES_CBC_PAD | CKM_AES_CTS | CKM_AES_XTS | CKM_AES_OFB | CKM_AES_CFB8
+        | CKM_AES_CFB128 | CKM_AES_CFB1 => {
             let len = if source.once_in(12) { source.below(40) } else { 16 };
             (memory.put(vec![source.byte(); len]), len as CK_ULONG)
+        }
+        CKM_AES_KEY_WRAP | CKM_AES_KEY_WRAP_KWP | CKM_AES_KEY_WRAP_PAD | CKM_AES_KEY_WRAP_PKCS7
+            if source.once_in(3) =>
+        {
+            let bytes = source.pick(&[&[0xA6; 8][..], &[0xA6, 0x59, 0x59, 0xA6], &[1; 8], &[1; 5]]);
+            (memory.put(bytes.to_vec()), bytes.len() as CK_ULONG)
         }
         CKM_AES_CTR => {
             let bits = source.pick(&[128, 32, 1, 8, 0, 129, CK_ULONG::MAX]);
             whole(memory, CK_AES_CTR_PARAMS { ulCounterBits: bits, cb: [source.byte(); 16] })
         }
-        CKM_AES_GCM => gcm(source, memory),
+        CKM_AES_GCM | CKM_AES_GMAC => gcm(source, memory),
+        CKM_AES_CMAC_GENERAL => whole(memory, source.pick(&[16 as CK_ULONG, 8, 4, 1, 0, 17, CK_ULONG::MAX])),
+        CKM_AES_ECB_ENCRYPT_DATA => {
+            let data = field(source, memory, 32);
+            whole(memory, CK_KEY_DERIVATION_STRING_DATA { pData: at(data.0), ulLen: data.1 })
+        }
+        CKM_AES_CBC_ENCRYPT_DATA => {
+            let data = field(source, memory, 32);
+            let iv = [source.byte(); 16];
+            whole(memory, CK_AES_CBC_ENCRYPT_DATA_PARAMS { iv, pData: at(data.0), length: data.1 })
+        }
+        CKM_CHACHA20 => chacha20(source, memory),
         CKM_AES_CCM => {
             let (nonce, aad) = (field(source, memory, 12), field(source, memory, 5));
             let len = source.pick(&[16, 0, 32, 33, CK_ULONG::MAX]);
@@ -162,9 +183,45 @@ fn parameter(source: &mut Source<'_>, memory: &mut Memory, ckm: CK_MECHANISM_TYP
             };
             whole(memory, param)
         }
+        CKM_HASH_ML_DSA | CKM_HASH_SLH_DSA => {
+            let context = field(source, memory, 3);
+            let param = CK_HASH_SIGN_ADDITIONAL_CONTEXT {
+                hedgeVariant: source.pick(&[0, 1, 2, 3]),
+                pContext: at(context.0),
+                ulContextLen: context.1,
+                hash: source.pick(HASHES),
+            };
+            whole(memory, param)
+        }
+        CKM_ML_DSA
+        | CKM_SLH_DSA
+        | CKM_HASH_ML_DSA_SHA224..=CKM_HASH_ML_DSA_SHAKE256
+        | CKM_HASH_SLH_DSA_SHA224..=CKM_HASH_SLH_DSA_SHAKE256
+            if source.once_in(2) =>
+        {
+            let context = field(source, memory, 3);
+            let param = CK_SIGN_ADDITIONAL_CONTEXT {
+                hedgeVariant: source.pick(&[0, 1, 2, 3]),
+                pContext: at(context.0),
+                ulContextLen: context.1,
+            };
+            whole(memory, param)
+        }
         _ if source.once_in(32) => (memory.put(vec![1; 3]), 3),
         _ => (0, 0),
     }
+}
+
+/// Counter and nonce of all variants, near the end of the counter too. Lengths are in bits.
+fn chacha20(source: &mut Source<'_>, memory: &mut Memory) -> (usize, CK_ULONG) {
+    let (counter_len, nonce_len) = source.pick(&[(4_usize, 12_usize), (8, 8), (4, 8), (8, 24), (0, 12)]);
+    let param = CK_CHACHA20_PARAMS {
+        pBlockCounter: at(memory.put(vec![source.pick(&[0, 1, 0xFF]); counter_len])),
+        blockCounterBits: counter_len as CK_ULONG * 8,
+        pNonce: at(if source.once_in(12) { 0 } else { memory.put(vec![7; nonce_len]) }),
+        ulNonceBits: nonce_len as CK_ULONG * 8,
+    };
+    whole(memory, param)
 }
 
 fn gcm(source: &mut Source<'_>, memory: &mut Memory) -> (usize, CK_ULONG) {

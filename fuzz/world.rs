@@ -148,7 +148,10 @@ impl World {
         }
         self.secret(CKM_GENERIC_SECRET_KEY_GEN, CKK_GENERIC_SECRET, &[CKA_SIGN, CKA_VERIFY]);
         self.secret(CKM_GENERIC_SECRET_KEY_GEN, CKK_GENERIC_SECRET, &[CKA_DERIVE]);
-        assert!(self.keys.len() > 12);
+        self.secret(CKM_AES_KEY_GEN, CKK_AES, &[CKA_DERIVE]);
+        self.secret(CKM_AES_XTS_KEY_GEN, CKK_AES_XTS, &[CKA_ENCRYPT, CKA_DECRYPT]);
+        self.secret(CKM_CHACHA20_KEY_GEN, CKK_CHACHA20, &[CKA_ENCRYPT, CKA_DECRYPT]);
+        assert!(self.keys.len() > 15);
     }
 
     /// A pair that stays. A mechanism that the module has not is passed over.

@@ -104,6 +104,9 @@ impl Key {
         let Some(key_type) = self.facts.key_type else { return "?".into() };
         let name = key_type_name(key_type);
         let name = name.trim_start_matches("CKK_").replace('_', " ");
+        if let Some(set) = self.facts.parameter_set {
+            return set.name().into();
+        }
         match (strength::curve(&self.facts), self.facts.bits) {
             (Some(curve), _) => format!("{} {}", name.replace(" EDWARDS", ""), curve.name()),
             (None, 0) => name,

@@ -54,6 +54,7 @@ impl Visit<'_> {
             mechanism: mechanism.as_ref(),
             object: Some(&Arc::clone(&object)),
             target: None,
+            seconds: &[],
             makes,
         };
         let caller = Caller { role: session.token().role(), name: "", session: 0, read_write: true };

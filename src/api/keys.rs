@@ -4,13 +4,14 @@ use super::Module;
 use super::object::one;
 use crate::ck::raw::RawAttribute;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, Error, Mechanism, ObjectHandle, Result, SessionHandle};
+use crate::crypto::mechanism::Sizes;
 use crate::crypto::table;
 use crate::guard::Held;
-use crate::guard::op::{Derive, Generate, GeneratePair};
+use crate::guard::op::{Generate, GeneratePair};
 use crate::object::template::{self, Making};
 use crate::object::{Attributes, KeyFacts, Origin, State, Template, Value};
 use crate::session::Session;
-use crate::token::{Birth, Parent};
+use crate::token::Birth;
 use cryptoki_sys::*;
 
 /// The key type that a generation mechanism makes, where it makes but one.
@@ -18,6 +19,15 @@ fn made_by(ckm: CK_MECHANISM_TYPE) -> Option<CK_KEY_TYPE> {
     let (_, row) = table::find(ckm)?;
     match row.key_types {
         [only] => Some(*only),
+        _ => None,
+    }
+}
+
+/// The length in bytes that a mechanism settles for the key that it makes of its parameter.
+fn made_of(ckm: CK_MECHANISM_TYPE) -> Option<u32> {
+    let (_, row) = table::find(ckm)?;
+    match row.sizes {
+        Sizes::Bytes(from, to) if from == to && row.ops.generate_from.is_some() => Some(from),
         _ => None,
     }
 }
@@ -75,14 +85,6 @@ pub(super) fn open_template(
     Ok(template)
 }
 
-/// The template of a derived key: what the caller asks, under the base key's `CKA_DERIVE_TEMPLATE`. Where neither
-/// names a type of key it is a generic secret.
-fn derive_template(key: &Held, raw: &[RawAttribute]) -> Result<Template> {
-    let asked = template::under(key.attributes(), CKA_DERIVE_TEMPLATE, Attributes::from_raw(raw)?)?;
-    let kind = (!asked.has(CKA_KEY_TYPE)).then_some(CKK_GENERIC_SECRET);
-    completed(Making::Derive, asked, Some(CKO_SECRET_KEY), kind)
-}
-
 /// C_GenerateKey.
 pub fn generate_key(
     m: &Module,
@@ -92,10 +94,18 @@ pub fn generate_key(
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
     let ckm = mechanism.ckm;
-    if table::find(ckm).is_none_or(|(_, row)| row.ops.generate.is_none()) {
+    if table::find(ckm).is_none_or(|(_, row)| !row.ops.generates()) {
         return Err(Error::MechanismInvalid);
     }
-    let mut template = template(Making::Generate, &raw, Some(CKO_SECRET_KEY), made_by(ckm))?;
+    let mut asked = Attributes::from_raw(&raw)?;
+    if let Some(len) = made_of(ckm) {
+        // Only so long a key comes of it, and only to go on with (PKCS#11 3.2, 6.40).
+        asked.set_default(CKA_VALUE_LEN, || Value::Ulong(len.into()));
+        if !template::names_a_use(&asked) {
+            asked.set(CKA_DERIVE, Value::Bool(true));
+        }
+    }
+    let mut template = completed(Making::Generate, asked, Some(CKO_SECRET_KEY), made_by(ckm))?;
     begin(&mut template);
     session.perform(Generate { mechanism, template }, |grant| {
         let new = session.backend().generate(grant)?;
@@ -137,26 +147,6 @@ const fn generated(ckm: CK_MECHANISM_TYPE, session: SessionHandle) -> Birth {
 pub(super) fn begin(template: &mut Template) {
     use crate::ck::vendor::CKA_KEYWARD_STATE;
     template.attributes.set_default(CKA_KEYWARD_STATE, || Value::Ulong(State::Active as u64));
-}
-
-/// C_DeriveKey.
-pub fn derive_key(
-    m: &Module,
-    s: SessionHandle,
-    mechanism: Mechanism,
-    base: ObjectHandle,
-    raw: Vec<RawAttribute>,
-) -> Result<ObjectHandle> {
-    let session = m.session(s)?;
-    let key = session.key(base)?;
-    let mut template = derive_template(&key, &raw)?;
-    begin(&mut template);
-    let parent = Parent::of(key.attributes());
-    let birth = Birth { origin: Origin::Derived, mechanism: None, session: s, parent: Some(parent) };
-    session.perform(Derive { key, mechanism, template }, |grant| {
-        let new = session.backend().derive(grant)?;
-        one(session.token().adopt(vec![new], birth)?)
-    })
 }
 
 #[cfg(test)]

@@ -15,6 +15,15 @@ fn shape(mechanism: &Mechanism) -> Result<MessageShape> {
     row.and_then(|row| row.ops.message_shape).ok_or(Error::MechanismInvalid)
 }
 
+/// Whether several messages may be signed or verified under one parameter of the mechanism
+/// (`CKR_MECHANISM_INVALID`). Whether there is such a mechanism is the guard's question.
+fn serves_several(mechanism: &Mechanism) -> Result<()> {
+    match table::find(mechanism.ckm) {
+        Some((_, row)) if row.ops.one_message => Err(Error::MechanismInvalid),
+        _ => Ok(()),
+    }
+}
+
 /// C_MessageEncryptInit. No mechanism cancels.
 pub fn encrypt_init(
     m: &Module,
@@ -166,6 +175,7 @@ pub fn sign_init(
         return Ok(());
     };
     operation::idle(&operations.message_sign)?;
+    serves_several(&mechanism)?;
     let key = session.key(key)?;
     let begun = session.begin(Sign { key, mechanism }, |grant| {
         Ok(Signatures::new(session.backend().message_sign(grant)?))
@@ -214,6 +224,7 @@ pub fn verify_init(
         return Ok(());
     };
     operation::idle(&operations.message_verify)?;
+    serves_several(&mechanism)?;
     let key = session.key(key)?;
     let begun = session.begin(Verify { key, mechanism }, |grant| {
         Ok(Verifications::new(session.backend().message_verify(grant)?))

@@ -6,6 +6,7 @@
 
 pub mod asynchronous;
 pub mod decrypt;
+pub mod derive;
 pub mod digest;
 pub mod dual;
 pub mod encapsulation;
@@ -85,6 +86,16 @@ impl Module {
         })?;
         let slots = Slots::open(configuration, journal, Arc::new(rules))?;
         Ok(Self { slots, sessions: Table::default(), listed: ArcSwapOption::const_empty() })
+    }
+
+    /// A module under other rules than the default ones, over a store of its own. The folder must outlive it.
+    #[cfg(test)]
+    pub(crate) fn under(policy: &str, folder: &std::path::Path) -> Self {
+        let configuration = Configuration { store: folder.to_owned(), log: Sink::Silent };
+        let rules = Ruleset::load("test.toml", policy, &|_| Err("no files here".to_owned())).unwrap();
+        let journal = Arc::new(Journal::new(Sink::Silent));
+        let slots = Slots::open(&configuration, journal, Arc::new(rules)).unwrap();
+        Self { slots, sessions: Table::default(), listed: ArcSwapOption::const_empty() }
     }
 
     /// The slots.

@@ -67,12 +67,8 @@ mod tests {
     use crate::api::{keys, session, slot};
     use crate::ck::Error;
     use crate::ck::raw::{RawAttribute, RawValue, ulong_to_bytes};
-    use crate::guard::{Journal, Sink};
-    use crate::policy::Ruleset;
     use crate::secret::Pin;
-    use crate::token::{Configuration, Slots};
     use cryptoki_sys::*;
-    use std::sync::Arc;
     use zeroize::Zeroizing;
 
     fn raw(cka: CK_ATTRIBUTE_TYPE, bytes: &[u8]) -> RawAttribute {
@@ -82,11 +78,7 @@ mod tests {
     /// A session with an RSA pair for recovery, under a policy.
     fn with_pair(policy: &str, test: impl FnOnce(&Module, SessionHandle, ObjectHandle, ObjectHandle)) {
         let folder = tempfile::tempdir().unwrap();
-        let configuration = Configuration { store: folder.path().to_owned(), log: Sink::Silent };
-        let rules = Ruleset::load("test.toml", policy, &|_| Err("no files here".to_owned())).unwrap();
-        let journal = Arc::new(Journal::new(Sink::Silent));
-        let slots = Slots::open(&configuration, journal, Arc::new(rules)).unwrap();
-        let module = Module { slots, sessions: Default::default(), listed: Default::default() };
+        let module = Module::under(policy, folder.path());
         let at = slot::slots(&module, true, true).unwrap()[0];
         let pin = || Some(Pin::from_slice(b"123456"));
         slot::init_token(&module, at, pin(), &[b'x'; 32]).unwrap();

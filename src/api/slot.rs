@@ -178,29 +178,7 @@ pub fn mechanism_info(m: &Module, slot: SlotId, ckm: CK_MECHANISM_TYPE) -> Resul
         Sizes::None => (0, 0),
         Sizes::Bits(from, to) | Sizes::Bytes(from, to) => (from.into(), to.into()),
     };
-    let ops = &row.ops;
-    let can = [
-        (ops.digest.is_some(), CKF_DIGEST),
-        (ops.sign.is_some(), CKF_SIGN),
-        (ops.verify.is_some(), CKF_VERIFY),
-        (ops.sign_recover.is_some(), CKF_SIGN_RECOVER),
-        (ops.verify_recover.is_some(), CKF_VERIFY_RECOVER),
-        (ops.encrypt.is_some(), CKF_ENCRYPT),
-        (ops.decrypt.is_some(), CKF_DECRYPT),
-        (ops.wraps && ops.encrypt.is_some(), CKF_WRAP),
-        (ops.wraps && ops.decrypt.is_some(), CKF_UNWRAP),
-        (ops.generate.is_some(), CKF_GENERATE),
-        (ops.generate_pair.is_some(), CKF_GENERATE_KEY_PAIR),
-        (ops.derive.is_some(), CKF_DERIVE),
-        (ops.encapsulate.is_some(), CKF_ENCAPSULATE),
-        (ops.decapsulate.is_some(), CKF_DECAPSULATE),
-        (ops.message_encrypt.is_some(), CKF_MESSAGE_ENCRYPT | CKF_MULTI_MESSAGE),
-        (ops.message_decrypt.is_some(), CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE),
-        (ops.sign.is_some(), CKF_MESSAGE_SIGN | CKF_MULTI_MESSAGE),
-        (ops.verify.is_some(), CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE),
-    ];
-    let flags = can.iter().filter(|(can, _)| *can).fold(row.flags, |flags, (_, flag)| flags | flag);
-    Ok(MechanismInfo { min_key_size, max_key_size, flags })
+    Ok(MechanismInfo { min_key_size, max_key_size, flags: row.announced() })
 }
 
 /// C_InitToken.

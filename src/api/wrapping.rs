@@ -147,3 +147,184 @@ const fn unwrapped(session: SessionHandle) -> Birth {
     let parent = Parent { always_sensitive: false, never_extractable: false };
     Birth { origin: Origin::Unwrapped, mechanism: None, session, parent: Some(parent) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{decrypt, derive, encrypt, keys, object, session, slot};
+    use crate::ck::raw::{RawValue, ulong_to_bytes};
+    use crate::ck::{CK_ATTRIBUTE_TYPE, CK_MECHANISM_TYPE, Params};
+    use crate::policy::Ruleset;
+    use crate::secret::Pin;
+    use cryptoki_sys::*;
+    use zeroize::Zeroizing;
+
+    fn raw(cka: CK_ATTRIBUTE_TYPE, bytes: &[u8]) -> RawAttribute {
+        RawAttribute { cka, value: RawValue::Bytes(Zeroizing::new(bytes.to_vec())) }
+    }
+
+    fn number(cka: CK_ATTRIBUTE_TYPE, value: u64) -> RawAttribute {
+        raw(cka, &ulong_to_bytes(value))
+    }
+
+    /// A session with a free token, under a shipped policy.
+    fn under(policy: &str, test: impl FnOnce(&Module, SessionHandle)) {
+        let folder = tempfile::tempdir().unwrap();
+        let module = Module::under(Ruleset::shipped(policy).unwrap(), folder.path());
+        let at = slot::slots(&module, true, true).unwrap()[0];
+        slot::init_token(&module, at, Some(Pin::from_slice(b"123456")), &[b'x'; 32]).unwrap();
+        let s = session::open_session(&module, at, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
+        test(&module, s);
+    }
+
+    fn whole(call: impl Fn(Output<'_>) -> Result<()>) -> Result<Vec<u8>> {
+        let (mut room, mut len) = (vec![0; 512], 512);
+        call(Output::new(Some(&mut room), &mut len))?;
+        room.truncate(usize::try_from(len).unwrap());
+        Ok(room)
+    }
+
+    /// The keys of SP 800-67 Rev. 1, appendix B.
+    const DES3: [u8; 24] = [
+        0x01, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF, 0x23, 0x45, 0x67, 0x89, 0xAB, 0xCD, 0xEF, 0x01, 0x45,
+        0x67, 0x89, 0xAB, 0xCD, 0xEF, 0x01, 0x23,
+    ];
+    const IV: [u8; 8] = [0xF0, 0xE1, 0xD2, 0xC3, 0xB4, 0xA5, 0x96, 0x87];
+    /// 0x40 to 0x4F, made by OpenSSL with the keys above: `des-ede3-cbc`, with its padding; `des-ede3`, without one.
+    const WRAPPED_CBC_PAD: [u8; 24] = [
+        0x9C, 0x60, 0x85, 0x59, 0xB7, 0xC6, 0x60, 0x66, 0x58, 0x31, 0xA0, 0xF2, 0x41, 0xE7, 0x15, 0x17, 0xAE,
+        0xE8, 0xD3, 0x21, 0x03, 0x61, 0xF9, 0x67,
+    ];
+    const WRAPPED_ECB: [u8; 16] =
+        [0x2E, 0x66, 0x40, 0x93, 0x65, 0x8F, 0xDF, 0xC4, 0x15, 0x9D, 0xDF, 0x98, 0x06, 0x79, 0x1B, 0x29];
+    /// 0x40 to 0x53 and four zeros: `des-ede3-cbc`, without a padding.
+    const WRAPPED_CBC: [u8; 24] = [
+        0x9C, 0x60, 0x85, 0x59, 0xB7, 0xC6, 0x60, 0x66, 0x58, 0x31, 0xA0, 0xF2, 0x41, 0xE7, 0x15, 0x17, 0x52,
+        0x98, 0xE7, 0x19, 0xAC, 0xEA, 0x4D, 0x6A,
+    ];
+
+    fn des3(m: &Module, s: SessionHandle, value: &[u8], uses: &[CK_ATTRIBUTE_TYPE]) -> Result<ObjectHandle> {
+        let kind = if value.len() == 16 { CKK_DES2 } else { CKK_DES3 };
+        let mut template = vec![
+            number(CKA_CLASS, CKO_SECRET_KEY),
+            number(CKA_KEY_TYPE, kind),
+            raw(CKA_VALUE, value),
+            raw(CKA_PRIVATE, &[CK_FALSE]),
+            raw(CKA_EXTRACTABLE, &[CK_TRUE]),
+        ];
+        template.extend(uses.iter().map(|cka| raw(*cka, &[CK_TRUE])));
+        object::create_object(m, s, template)
+    }
+
+    fn with_iv(ckm: CK_MECHANISM_TYPE) -> Mechanism {
+        let params = if ckm == CKM_DES3_ECB { Params::None } else { Params::Iv(IV.to_vec()) };
+        Mechanism { ckm, params }
+    }
+
+    fn open(kind: u64, more: Vec<RawAttribute>) -> Vec<RawAttribute> {
+        let mut template = vec![
+            number(CKA_CLASS, CKO_SECRET_KEY),
+            number(CKA_KEY_TYPE, kind),
+            raw(CKA_PRIVATE, &[CK_FALSE]),
+            raw(CKA_SENSITIVE, &[CK_FALSE]),
+        ];
+        template.extend(more);
+        template
+    }
+
+    const TRIPLE_DES: [CK_MECHANISM_TYPE; 3] = [CKM_DES3_ECB, CKM_DES3_CBC, CKM_DES3_CBC_PAD];
+
+    fn value(m: &Module, s: SessionHandle, key: ObjectHandle) -> Vec<u8> {
+        let session = m.session(s).unwrap();
+        let key = session.key(key).unwrap();
+        let grant =
+            session.authorize(crate::guard::op::Reveal { object: key, attribute: CKA_VALUE }).unwrap();
+        session.backend().reveal(grant).unwrap().expose().to_vec()
+    }
+
+    #[test]
+    fn triple_des_unwraps_and_decrypts_under_the_legacy_policy() {
+        under("legacy", |m, s| {
+            let at = m.session(s).unwrap().token().slot();
+            for ckm in TRIPLE_DES {
+                assert!(slot::mechanisms(m, at).unwrap().contains(&ckm));
+                assert_eq!(slot::mechanism_info(m, at, ckm).unwrap().flags, CKF_DECRYPT | CKF_UNWRAP);
+            }
+            let key = des3(m, s, &DES3, &[CKA_UNWRAP]).unwrap();
+            let expected: Vec<u8> = (0x40..0x54).collect();
+            for (ckm, wrapped, kind, len) in [
+                (CKM_DES3_CBC_PAD, &WRAPPED_CBC_PAD[..], CKK_AES, 16),
+                (CKM_DES3_ECB, &WRAPPED_ECB, CKK_AES, 16),
+                (CKM_DES3_CBC, &WRAPPED_CBC, CKK_GENERIC_SECRET, 20),
+            ] {
+                // What was filled up with zeros says by its template where they begin.
+                let more = if len == 20 { vec![number(CKA_VALUE_LEN, len)] } else { vec![] };
+                let new = unwrap_key(m, s, with_iv(ckm), key, wrapped, open(kind, more)).unwrap();
+                assert_eq!(value(m, s, new), expected[..usize::try_from(len).unwrap()], "{ckm:#x}");
+            }
+            let key = des3(m, s, &DES3, &[CKA_DECRYPT]).unwrap();
+            decrypt::decrypt_init(m, s, Some(with_iv(CKM_DES3_CBC_PAD)), key).unwrap();
+            let plain = whole(|out| decrypt::decrypt(m, s, &WRAPPED_CBC_PAD, out)).unwrap();
+            assert_eq!(plain, expected[..16]);
+        });
+    }
+
+    #[test]
+    fn triple_des_makes_nothing_under_the_legacy_policy() {
+        under("legacy", |m, s| {
+            let uses = [CKA_ENCRYPT, CKA_WRAP, CKA_DERIVE];
+            for usage in uses {
+                let key = des3(m, s, &DES3, &[usage]).unwrap();
+                for ckm in TRIPLE_DES {
+                    let refused = encrypt::encrypt_init(m, s, Some(with_iv(ckm)), key);
+                    assert_eq!(refused, Err(Error::MechanismInvalid));
+                    let refused = whole(|out| wrap_key(m, s, with_iv(ckm), key, key, out));
+                    assert_eq!(refused, Err(Error::MechanismInvalid));
+                }
+            }
+            // Nor is a key of this type new: by derivation it would be.
+            let aes = [number(CKA_VALUE_LEN, 32), raw(CKA_DERIVE, &[1]), raw(CKA_PRIVATE, &[0])];
+            let aes = keys::generate_key(m, s, Mechanism::plain(CKM_AES_KEY_GEN), aes.into()).unwrap();
+            let params = Params::StringData(vec![7; 32].into());
+            let mechanism = Mechanism { ckm: CKM_AES_ECB_ENCRYPT_DATA, params };
+            let refused = derive::derive_key(m, s, mechanism, aes, &open(CKK_DES3, vec![]), &[]);
+            assert_eq!(refused.unwrap_err().error, Error::TemplateInconsistent);
+        });
+    }
+
+    #[test]
+    fn triple_des_does_nothing_under_the_default_policy() {
+        under("default", |m, s| {
+            let at = m.session(s).unwrap().token().slot();
+            let key = des3(m, s, &DES3, &[CKA_DECRYPT]).unwrap();
+            let unwrapping = des3(m, s, &DES3, &[CKA_UNWRAP]).unwrap();
+            for ckm in TRIPLE_DES {
+                assert!(!slot::mechanisms(m, at).unwrap().contains(&ckm));
+                assert_eq!(slot::mechanism_info(m, at, ckm).err(), Some(Error::MechanismInvalid));
+                let refused = decrypt::decrypt_init(m, s, Some(with_iv(ckm)), key);
+                assert_eq!(refused, Err(Error::MechanismInvalid));
+                let wrapped = &WRAPPED_CBC_PAD;
+                let refused = unwrap_key(m, s, with_iv(ckm), unwrapping, wrapped, open(CKK_AES, vec![]));
+                assert_eq!(refused, Err(Error::MechanismInvalid));
+            }
+        });
+    }
+
+    #[test]
+    fn wrapped_bytes_that_are_no_key_have_one_answer() {
+        under("legacy", |m, s| {
+            let key = des3(m, s, &DES3, &[CKA_UNWRAP]).unwrap();
+            let unwrap = |ckm, wrapped: &[u8], kind| {
+                unwrap_key(m, s, with_iv(ckm), key, wrapped, open(kind, vec![])).unwrap_err()
+            };
+            // A padding that is wrong, a right one behind a key of a length that there is not, bytes without parity.
+            let mut tampered = WRAPPED_CBC_PAD;
+            tampered[15] ^= 0x20;
+            assert_eq!(unwrap(CKM_DES3_CBC_PAD, &tampered, CKK_AES), Error::WrappedKeyInvalid);
+            assert_eq!(unwrap(CKM_DES3_CBC_PAD, &WRAPPED_CBC_PAD, CKK_DES3), Error::WrappedKeyInvalid);
+            assert_eq!(unwrap(CKM_DES3_CBC_PAD, &WRAPPED_CBC_PAD, CKK_DES2), Error::WrappedKeyInvalid);
+            assert_eq!(unwrap(CKM_DES3_ECB, &WRAPPED_ECB, CKK_DES3), Error::WrappedKeyInvalid);
+            assert_eq!(unwrap(CKM_DES3_ECB, &WRAPPED_ECB, CKK_DES2), Error::WrappedKeyInvalid);
+        });
+    }
+}

@@ -10,6 +10,7 @@
 //! ```
 #![forbid(unsafe_code)]
 
+mod derivation;
 mod software;
 mod wrapping;
 
@@ -31,6 +32,16 @@ pub struct NewObject {
     pub attributes: Attributes,
     /// Its material; `None` for objects that are no keys.
     pub fresh: Option<Fresh>,
+}
+
+/// What a derivation made.
+pub struct DerivedObjects {
+    /// The objects, in the order of the operation.
+    pub objects: Vec<NewObject>,
+    /// Initialisation vectors for TLS, the client's first.
+    pub ivs: Vec<Vec<u8>>,
+    /// The version that stood in a premaster secret.
+    pub version: Option<[u8; 2]>,
 }
 
 /// A home for keys. No default bodies: the compiler lists what a backend has not done.
@@ -74,8 +85,8 @@ pub trait Backend: Send + Sync {
     fn generate(&self, grant: Authorized<Generate>) -> Result<NewObject>;
     /// Makes a key pair: public, private.
     fn generate_pair(&self, grant: Authorized<GeneratePair>) -> Result<(NewObject, NewObject)>;
-    /// Derives a secret key.
-    fn derive(&self, grant: Authorized<Derive>) -> Result<NewObject>;
+    /// Derives secret keys or data.
+    fn derive(&self, grant: Authorized<Derive>) -> Result<DerivedObjects>;
     /// Length of the ciphertext of an encapsulation in bytes. Makes nothing.
     fn encapsulated_len(&self, grant: &Authorized<Encapsulate>) -> Result<usize>;
     /// Makes a shared secret key and its ciphertext.

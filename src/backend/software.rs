@@ -1,6 +1,6 @@
 //! The software backend: the rows of the mechanism table, driven by grants.
 
-use super::{Backend, NewObject, wrapping};
+use super::{Backend, DerivedObjects, NewObject, derivation, wrapping};
 use crate::ck::message::MessageParams;
 use crate::ck::{CK_MECHANISM_TYPE, Error, Result};
 use crate::crypto::mechanism::{
@@ -101,9 +101,14 @@ impl Backend for Software {
     }
 
     fn generate(&self, grant: Authorized<Generate>) -> Result<NewObject> {
-        let make = grant.row()?.ops.generate.ok_or(Error::MechanismInvalid)?;
-        let Generate { template, .. } = grant.into_op();
-        let material = make(&recipe(&template.attributes)?)?;
+        let ops = &grant.row()?.ops;
+        let Generate { template, mechanism } = grant.into_op();
+        let recipe = recipe(&template.attributes)?;
+        let material = match (ops.generate, ops.generate_from) {
+            (Some(make), _) => make(&recipe)?,
+            (None, Some(make)) => make(&mechanism.params, &recipe)?,
+            (None, None) => return Err(Error::MechanismInvalid),
+        };
         described(template, material)
     }
 
@@ -114,12 +119,8 @@ impl Backend for Software {
         Ok((described(public, pair.public)?, described(private, pair.private)?))
     }
 
-    fn derive(&self, grant: Authorized<Derive>) -> Result<NewObject> {
-        let derive = grant.row()?.ops.derive.ok_or(Error::MechanismInvalid)?;
-        let context = grant.context()?;
-        let Derive { mechanism, template, .. } = grant.into_op();
-        let value = derive(&context, &mechanism.params, &recipe(&template.attributes)?)?;
-        secret_key(template, value)
+    fn derive(&self, grant: Authorized<Derive>) -> Result<DerivedObjects> {
+        derivation::derive(grant)
     }
 
     fn encapsulated_len(&self, grant: &Authorized<Encapsulate>) -> Result<usize> {
@@ -200,7 +201,7 @@ impl Backend for Software {
 }
 
 /// What a template says about the key to be made.
-fn recipe(attributes: &Attributes) -> Result<Recipe> {
+pub(super) fn recipe(attributes: &Attributes) -> Result<Recipe> {
     let small = |cka, error: Error| {
         attributes.number(cka).map(|number| u32::try_from(number).map_err(|_| error)).transpose()
     };
@@ -221,9 +222,13 @@ pub(super) fn described(template: Template, material: Material) -> Result<NewObj
     Ok(NewObject { attributes, fresh: Some(fresh) })
 }
 
-/// A secret key of derived bytes. A length that the template names must be met.
-fn secret_key(template: Template, value: Secret) -> Result<NewObject> {
+/// A secret key of derived bytes. A length that the template names must be met. A key for DES is never new: it may
+/// only come from where it once was (`CKR_TEMPLATE_INCONSISTENT`).
+pub(super) fn secret_key(template: Template, value: Secret) -> Result<NewObject> {
     let kind = template.kind.ok_or(Error::TemplateIncomplete)?;
+    if crypto::triple_des::key_len(kind).is_some() {
+        return Err(Error::TemplateInconsistent);
+    }
     if let Some(len) = template.attributes.number(CKA_VALUE_LEN)
         && len != value.len() as u64
     {

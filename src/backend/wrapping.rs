@@ -58,7 +58,8 @@ pub(super) fn wrap_authenticated(
 ) -> Result<Vec<u8>> {
     let row = grant.row()?;
     let start = row.ops.message_encrypt.ok_or(Error::MechanismInvalid)?;
-    // A counter starts at zero in each call: the second key would be wrapped under the IV of the first.
+    // A counter starts at zero in every process, and a wrapping key is shared by many: two keys would be wrapped
+    // under one IV.
     if matches!(message.generator, IvGenerator::Counter | IvGenerator::CounterXor) {
         return Err(Error::MechanismParamInvalid);
     }
@@ -113,7 +114,12 @@ fn made_of(template: Template, kind: CK_KEY_TYPE, plain: Secret, row: &Row) -> R
     match template.class {
         CKO_SECRET_KEY => {
             let value = cut(plain, template.attributes.number(CKA_VALUE_LEN), row)?;
-            let material = crypto::import_secret(kind, &value).map_err(|_| Error::WrappedKeyLenRange)?;
+            let wrong = if crypto::takes_len(kind, value.len()) {
+                Error::WrappedKeyInvalid
+            } else {
+                Error::WrappedKeyLenRange
+            };
+            let material = crypto::import_secret(kind, &value).map_err(|_| wrong)?;
             described(template, material)
         }
         CKO_PRIVATE_KEY => {

@@ -1,6 +1,10 @@
 //! A mechanism as a caller names it, and a set of mechanisms as the law and the backends keep it.
 
 use super::{CK_MECHANISM_TYPE, Params};
+use cryptoki_sys::{
+    CKM_TLS_KDF, CKM_TLS_MAC, CKM_TLS12_KDF, CKM_TLS12_KEY_AND_MAC_DERIVE, CKM_TLS12_KEY_SAFE_DERIVE,
+    CKM_TLS12_MAC,
+};
 
 /// `CK_MECHANISM` (PKCS#11 3.2, 3.5) in safe form: the type and the parsed parameter.
 #[derive(Debug)]
@@ -17,6 +21,17 @@ impl Mechanism {
         Self { ckm, params: Params::None }
     }
 }
+
+/// What a TLS secret may do (PKCS#11 3.2, 6.40): all of it is the pseudo-random function of TLS. A key that may do nothing
+/// else only derives, whatever the functions are called that it is used by.
+pub const TLS_SECRET_MECHANISMS: [CK_MECHANISM_TYPE; 6] = [
+    CKM_TLS12_KEY_AND_MAC_DERIVE,
+    CKM_TLS12_KEY_SAFE_DERIVE,
+    CKM_TLS_KDF,
+    CKM_TLS_MAC,
+    CKM_TLS12_KDF,
+    CKM_TLS12_MAC,
+];
 
 /// How many rows a [`MechanismSet`] can tell apart; the table of mechanisms is tested against it.
 pub const MECHANISM_SET_CAPACITY: usize = 512;

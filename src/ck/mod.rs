@@ -6,12 +6,14 @@
 #![forbid(unsafe_code)]
 
 pub mod date;
+pub mod derivation;
 pub mod mechanism;
 pub mod message;
 pub mod names;
 pub mod params;
 pub mod raw;
 pub mod rv;
+mod summary;
 pub mod text;
 pub mod vendor;
 

@@ -3,8 +3,8 @@
 //!
 //! A shape that is not here cannot be judged, so a mechanism that needs it is not offered.
 
-use super::names::mechanism_name;
-use super::{CK_MECHANISM_TYPE, CK_ULONG};
+use super::derivation::{Hidden, Hkdf, Kbkdf, Pbkd2, PrfData, Salt, TlsKdf, TlsKeys, TlsMac, TlsMaster};
+use super::{CK_MECHANISM_TYPE, CK_ULONG, ObjectHandle};
 
 /// One mechanism parameter, its bytes copied out of the caller's memory.
 #[derive(Debug, PartialEq, Eq)]
@@ -47,6 +47,24 @@ pub enum Params {
         /// Additional authenticated data.
         aad: Vec<u8>,
     },
+    /// `CK_CHACHA20_PARAMS` (PKCS#11 3.2, 6.58).
+    ChaCha20 {
+        /// The counter of the first block, little-endian.
+        counter: Vec<u8>,
+        /// The nonce.
+        nonce: Vec<u8>,
+    },
+    /// `CK_KEY_DERIVATION_STRING_DATA` (PKCS#11 3.2, 6.43).
+    StringData(Hidden),
+    /// `CK_AES_CBC_ENCRYPT_DATA_PARAMS` (PKCS#11 3.2, 6.17).
+    AesCbcData {
+        /// The initialisation vector.
+        iv: [u8; 16],
+        /// What is encrypted.
+        data: Vec<u8>,
+    },
+    /// `CK_MAC_GENERAL_PARAMS`: length of the MAC in bytes.
+    MacGeneral(CK_ULONG),
     /// `CK_RSA_PKCS_PSS_PARAMS`.
     Pss {
         /// `CKM_SHA256`, ...
@@ -65,6 +83,13 @@ pub enum Params {
         /// The encoding parameter P (the label).
         label: Vec<u8>,
     },
+    /// `CK_RSA_AES_KEY_WRAP_PARAMS`.
+    RsaAes {
+        /// Size of the AES key that is made for the wrapping, in bits.
+        aes_bits: CK_ULONG,
+        /// How that key is wrapped: always [`Params::Oaep`].
+        oaep: Box<Self>,
+    },
     /// `CK_ECDH1_DERIVE_PARAMS`.
     Ecdh1 {
         /// `CKD_NULL`, `CKD_SHA256_KDF`, ...
@@ -74,6 +99,15 @@ pub enum Params {
         /// The other party's public point, as the caller sent it (raw or DER-wrapped).
         public: Vec<u8>,
     },
+    /// `CK_ECDH_AES_KEY_WRAP_PARAMS`.
+    EcdhAes {
+        /// Length of the AES key that is agreed, in bits.
+        aes_bits: CK_ULONG,
+        /// `CKD_NULL`, `CKD_SHA256_KDF`, ...
+        kdf: CK_ULONG,
+        /// Data shared between the two parties, for the KDF.
+        shared: Vec<u8>,
+    },
     /// `CK_EDDSA_PARAMS`. Absent for pure Ed25519 ([`Params::None`]).
     Eddsa {
         /// Prehashed variant (Ed25519ph).
@@ -81,26 +115,60 @@ pub enum Params {
         /// The context, at most 255 bytes.
         context: Vec<u8>,
     },
+    /// The handle of a second key (PKCS#11 3.2, 6.43).
+    Key(ObjectHandle),
+    /// `CK_EXTRACT_PARAMS`: the first bit (PKCS#11 3.2, 6.43).
+    Bit(CK_ULONG),
+    /// The public value of the other party (PKCS#11 3.2, 6.4).
+    Public(Vec<u8>),
+    /// `CK_HKDF_PARAMS`.
+    Hkdf(Hkdf),
+    /// `CK_SP800_108_KDF_PARAMS` or `CK_SP800_108_FEEDBACK_KDF_PARAMS`.
+    Kbkdf(Kbkdf),
+    /// `CK_PKCS5_PBKD2_PARAMS2` or `CK_PKCS5_PBKD2_PARAMS`.
+    Pbkd2(Pbkd2),
+    /// `CK_VERSION`: major, minor (PKCS#11 3.2, 6.39).
+    Version([u8; 2]),
+    /// `CK_TLS12_MASTER_KEY_DERIVE_PARAMS` or `CK_TLS12_EXTENDED_MASTER_KEY_DERIVE_PARAMS`.
+    TlsMaster(TlsMaster),
+    /// `CK_TLS12_KEY_MAT_PARAMS`.
+    TlsKeys(TlsKeys),
+    /// `CK_TLS_KDF_PARAMS`.
+    TlsKdf(TlsKdf),
+    /// `CK_TLS_MAC_PARAMS`.
+    TlsMac(TlsMac),
+    /// `CK_SIGN_ADDITIONAL_CONTEXT` (PKCS#11 3.2, ML-DSA). Absent where the caller has none ([`Params::None`]).
+    SignatureContext {
+        /// `CKH_HEDGE_PREFERRED`, ...
+        hedge: CK_ULONG,
+        /// The context, at most 255 bytes.
+        context: Vec<u8>,
+    },
+    /// `CK_HASH_SIGN_ADDITIONAL_CONTEXT` (PKCS#11 3.2, ML-DSA).
+    HashSignatureContext {
+        /// `CKH_HEDGE_PREFERRED`, ...
+        hedge: CK_ULONG,
+        /// The context, at most 255 bytes.
+        context: Vec<u8>,
+        /// `CKM_SHA256`, ...: what made the caller's digest.
+        hash: CK_MECHANISM_TYPE,
+    },
 }
 
 impl Params {
-    /// What a record says of the parameter: what decides how strong the operation is. No IV, no data, no label.
-    pub fn summary(&self) -> String {
+    /// The handles of the keys that go into a derivation beside the base key, in their order. The same key may stand
+    /// there twice.
+    pub fn second_keys(&self) -> Vec<ObjectHandle> {
         match self {
-            Self::None => String::new(),
-            Self::Iv(iv) => format!("iv {} bytes", iv.len()),
-            Self::Ctr { counter_bits, .. } => format!("counter {counter_bits} bits"),
-            Self::Gcm { iv, aad, tag_bits } => {
-                format!("iv {} bytes, aad {} bytes, tag {tag_bits} bits", iv.len(), aad.len())
+            Self::Key(handle) | Self::Hkdf(Hkdf { extract: Some(Salt::Key(handle)), .. }) => vec![*handle],
+            Self::Kbkdf(kbkdf) => {
+                let keys = kbkdf.data.iter().filter_map(|part| match part {
+                    PrfData::Key(handle) => Some(*handle),
+                    _ => None,
+                });
+                keys.collect()
             }
-            Self::Ccm { nonce, aad, mac_len, .. } => {
-                format!("nonce {} bytes, aad {} bytes, mac {mac_len} bytes", nonce.len(), aad.len())
-            }
-            Self::Poly1305 { nonce, aad } => format!("nonce {} bytes, aad {} bytes", nonce.len(), aad.len()),
-            Self::Pss { hash, salt_len, .. } => format!("{}, salt {salt_len} bytes", mechanism_name(*hash)),
-            Self::Oaep { hash, .. } => mechanism_name(*hash),
-            Self::Ecdh1 { kdf, shared, .. } => format!("kdf {kdf:#x}, shared data {} bytes", shared.len()),
-            Self::Eddsa { prehash, context } => format!("prehash {prehash}, context {} bytes", context.len()),
+            _ => Vec::new(),
         }
     }
 }
@@ -122,12 +190,54 @@ pub enum Shape {
     Ccm,
     /// `CK_SALSA20_CHACHA20_POLY1305_PARAMS`.
     Poly1305,
+    /// `CK_CHACHA20_PARAMS`.
+    ChaCha20,
+    /// `CK_KEY_DERIVATION_STRING_DATA`.
+    StringData,
+    /// `CK_AES_CBC_ENCRYPT_DATA_PARAMS`.
+    AesCbcData,
+    /// `CK_MAC_GENERAL_PARAMS`.
+    MacGeneral,
     /// `CK_RSA_PKCS_PSS_PARAMS`.
     Pss,
     /// `CK_RSA_PKCS_OAEP_PARAMS`.
     Oaep,
+    /// `CK_RSA_AES_KEY_WRAP_PARAMS`.
+    RsaAes,
     /// `CK_ECDH1_DERIVE_PARAMS`.
     Ecdh1,
+    /// `CK_ECDH_AES_KEY_WRAP_PARAMS`.
+    EcdhAes,
     /// Nothing, or `CK_EDDSA_PARAMS`.
     Eddsa,
+    /// `CK_OBJECT_HANDLE`.
+    Key,
+    /// `CK_EXTRACT_PARAMS`.
+    Bit,
+    /// Nothing, or a public value.
+    Public,
+    /// `CK_HKDF_PARAMS`.
+    Hkdf,
+    /// `CK_SP800_108_KDF_PARAMS`.
+    Kbkdf,
+    /// `CK_SP800_108_FEEDBACK_KDF_PARAMS`.
+    FeedbackKdf,
+    /// `CK_PKCS5_PBKD2_PARAMS2` or `CK_PKCS5_PBKD2_PARAMS`.
+    Pbkd2,
+    /// `CK_VERSION`.
+    Version,
+    /// `CK_TLS12_MASTER_KEY_DERIVE_PARAMS`.
+    TlsMaster,
+    /// `CK_TLS12_EXTENDED_MASTER_KEY_DERIVE_PARAMS`.
+    TlsExtendedMaster,
+    /// `CK_TLS12_KEY_MAT_PARAMS`.
+    TlsKeys,
+    /// `CK_TLS_KDF_PARAMS`.
+    TlsKdf,
+    /// `CK_TLS_MAC_PARAMS`.
+    TlsMac,
+    /// Nothing, or `CK_SIGN_ADDITIONAL_CONTEXT`.
+    SignatureContext,
+    /// `CK_HASH_SIGN_ADDITIONAL_CONTEXT`.
+    HashSignatureContext,
 }

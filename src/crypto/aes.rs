@@ -1,14 +1,13 @@
-//! AES keys (FIPS 197), and whole blocks out of input of any size: what ECB and CBC share.
+//! AES keys (FIPS 197).
 
-use super::engine::cipher::{BLOCK, Cipher, CipherKey, Direction, Mode};
-use super::mechanism::{Ciphering, Ops, Recipe, Row, Sizes};
+use super::blocks::Schedules;
+use super::engine::cipher::{CipherKey, Direction, Mode};
+use super::mechanism::{Ops, Recipe, Row, Sizes};
 use super::{Material, random};
 use crate::ck::params::Shape;
 use crate::ck::{Error, Result};
 use crate::secret::Secret;
 use cryptoki_sys::*;
-use subtle::{Choice, ConstantTimeEq, ConstantTimeGreater};
-use zeroize::{Zeroize, Zeroizing};
 
 /// CKM_AES_KEY_GEN. PKCS#11 3.2, AES key generation.
 pub static KEY_GEN: Row = Row {
@@ -24,7 +23,7 @@ pub static KEY_GEN: Row = Row {
 /// Sizes of all AES mechanisms.
 pub(super) const SIZES: Sizes = Sizes::Bytes(16, 32);
 
-const fn is_key_len(len: usize) -> bool {
+pub(super) const fn is_key_len(len: usize) -> bool {
     matches!(len, 16 | 24 | 32)
 }
 
@@ -60,172 +59,12 @@ pub(super) fn key_bytes(key: &Material) -> Result<&[u8]> {
 }
 
 /// The two key schedules of a block mode.
-pub(super) struct Schedules {
-    encrypt: CipherKey,
-    decrypt: CipherKey,
-}
-
-impl Schedules {
-    pub(super) fn new(mode: Mode, key: &Material) -> Result<Self> {
-        let key = key_bytes(key)?;
-        Ok(Self {
-            encrypt: CipherKey::new(mode, Direction::Encrypt, key)?,
-            decrypt: CipherKey::new(mode, Direction::Decrypt, key)?,
-        })
-    }
-}
-
-/// A running block mode. Input that fills no block waits; so does the last full block of a decryption
-/// whose padding will be taken off, because it may be the one with the padding.
-pub(super) struct Blocks {
-    cipher: Cipher,
-    direction: Direction,
-    padded: bool,
-    waiting: Zeroizing<[u8; BLOCK]>,
-    used: usize,
-}
-
-impl Blocks {
-    /// Starts a message, with the padding of PKCS#7 (RFC 5652, 6.3) or without one.
-    pub(super) fn new(
-        keys: &Schedules,
-        direction: Direction,
-        padded: bool,
-        iv: &[u8; BLOCK],
-    ) -> Result<Self> {
-        let key = match direction {
-            Direction::Encrypt => &keys.encrypt,
-            Direction::Decrypt => &keys.decrypt,
-        };
-        let waiting = Zeroizing::new([0; BLOCK]);
-        Ok(Self { cipher: key.start(iv)?, direction, padded, waiting, used: 0 })
-    }
-
-    fn takes_padding_off(&self) -> bool {
-        self.padded && self.direction == Direction::Decrypt
-    }
-
-    /// How much of `total` bytes goes out at once.
-    fn ready(&self, total: usize) -> usize {
-        let total = if self.takes_padding_off() { total.saturating_sub(1) } else { total };
-        total - total % BLOCK
-    }
-
-    const fn length_error(&self) -> Error {
-        match self.direction {
-            Direction::Encrypt => Error::DataLenRange,
-            Direction::Decrypt => Error::EncryptedDataLenRange,
-        }
-    }
-
-    /// Completes the waiting block from `input`; answers what is left of the input.
-    fn complete_waiting<'a>(&mut self, input: &'a [u8], out: &mut [u8]) -> Result<&'a [u8]> {
-        let (head, rest) = input.split_at_checked(BLOCK - self.used).ok_or(Error::GeneralError)?;
-        self.waiting.get_mut(self.used..).unwrap_or_default().copy_from_slice(head);
-        self.cipher.update(&*self.waiting, out)?;
-        self.used = 0;
-        Ok(rest)
-    }
-
-    fn wait(&mut self, rest: &[u8]) -> Result<()> {
-        let end = self.used + rest.len();
-        self.waiting.get_mut(self.used..end).ok_or(Error::GeneralError)?.copy_from_slice(rest);
-        self.used = end;
-        Ok(())
-    }
-
-    fn finish_padding(&mut self, out: &mut [u8]) -> Result<usize> {
-        let missing = BLOCK - self.used;
-        let fill = u8::try_from(missing).unwrap_or(0);
-        self.waiting.get_mut(self.used..).unwrap_or_default().fill(fill);
-        self.used = 0;
-        self.cipher.update(&*self.waiting, out.get_mut(..BLOCK).ok_or(Error::BufferTooSmall)?)?;
-        Ok(BLOCK)
-    }
-
-    fn finish_unpadding(&mut self, out: &mut [u8]) -> Result<usize> {
-        if self.used != BLOCK {
-            return Err(Error::EncryptedDataLenRange);
-        }
-        self.used = 0;
-        let mut block = Zeroizing::new([0; BLOCK]);
-        self.cipher.update(&*self.waiting, &mut *block)?;
-        let message = unpadded(&block).ok_or(Error::EncryptedDataInvalid)?;
-        out.get_mut(..message.len()).ok_or(Error::BufferTooSmall)?.copy_from_slice(message);
-        Ok(message.len())
-    }
-}
-
-/// What stands before the padding. Looks at the whole block whatever the padding says.
-fn unpadded(block: &[u8; BLOCK]) -> Option<&[u8]> {
-    let [.., last] = *block;
-    let mut good = last.ct_gt(&0) & !last.ct_gt(&16);
-    for (from_end, byte) in (1_u8..).zip(block.iter().rev()) {
-        let in_padding: Choice = !from_end.ct_gt(&last);
-        good &= !in_padding | byte.ct_eq(&last);
-    }
-    if bool::from(good) { block.get(..BLOCK.saturating_sub(last.into())) } else { None }
-}
-
-impl Ciphering for Blocks {
-    fn update_len(&self, input: usize) -> usize {
-        self.ready(self.used.saturating_add(input))
-    }
-
-    fn update(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
-        let ready = self.update_len(input.len());
-        let mut out = out.get_mut(..ready).ok_or(Error::BufferTooSmall)?;
-        let mut input = input;
-        if ready > 0 && self.used > 0 {
-            let (first, rest) = out.split_at_mut_checked(BLOCK).ok_or(Error::GeneralError)?;
-            input = self.complete_waiting(input, first)?;
-            out = rest;
-        }
-        let (whole, rest) = input.split_at_checked(out.len()).ok_or(Error::GeneralError)?;
-        self.cipher.update(whole, out)?;
-        self.wait(rest)?;
-        Ok(ready)
-    }
-
-    fn finish_len(&self) -> usize {
-        if self.padded { BLOCK } else { 0 }
-    }
-
-    fn finish(&mut self, out: &mut [u8]) -> Result<usize> {
-        match (self.padded, self.direction) {
-            (true, Direction::Encrypt) => self.finish_padding(out),
-            (true, Direction::Decrypt) => self.finish_unpadding(out),
-            (false, _) if self.used == 0 => Ok(0),
-            (false, _) => Err(self.length_error()),
-        }
-    }
-
-    fn whole_len(&self, input: usize) -> usize {
-        match (self.padded, self.direction) {
-            (true, Direction::Encrypt) => (input - input % BLOCK).saturating_add(BLOCK),
-            _ => input,
-        }
-    }
-
-    fn whole(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
-        let adds_padding = self.padded && self.direction == Direction::Encrypt;
-        if !adds_padding && !input.len().is_multiple_of(BLOCK) {
-            return Err(self.length_error());
-        }
-        let len = self.update(input, out)?;
-        let (body, tail) = out.split_at_mut_checked(len).ok_or(Error::GeneralError)?;
-        match self.finish(tail) {
-            Ok(more) => Ok(len + more),
-            Err(error) => {
-                body.zeroize();
-                Err(error)
-            }
-        }
-    }
-
-    fn exact(&self) -> bool {
-        !self.takes_padding_off()
-    }
+pub(super) fn schedules(mode: Mode, key: &Material) -> Result<Schedules> {
+    let key = key_bytes(key)?;
+    Ok(Schedules {
+        encrypt: CipherKey::new(mode, Direction::Encrypt, key)?,
+        decrypt: CipherKey::new(mode, Direction::Decrypt, key)?,
+    })
 }
 
 #[cfg(test)]
@@ -248,21 +87,5 @@ mod tests {
         let other = Recipe { value_len: Some(16), key_type: Some(CKK_DES3), ..Recipe::default() };
         assert_eq!(generate(&other).err(), Some(Error::TemplateInconsistent));
         assert_eq!(import(&[0; 17]).err(), Some(Error::AttributeValueInvalid));
-    }
-
-    #[test]
-    fn unpadded_knows_right_from_wrong() {
-        for len in 0..BLOCK {
-            let mut block = [0xA5; BLOCK];
-            block[len..].fill(u8::try_from(BLOCK - len).unwrap());
-            assert_eq!(unpadded(&block), Some(&[0xA5; BLOCK][..len]));
-            if len < BLOCK - 1 {
-                block[len] ^= 1;
-                assert_eq!(unpadded(&block), None);
-            }
-        }
-        for last in [0, 17, 255] {
-            assert_eq!(unpadded(&[last; BLOCK]), None);
-        }
     }
 }

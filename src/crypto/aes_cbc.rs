@@ -1,7 +1,8 @@
 //! AES in the cipher block chaining mode (SP 800-38A, 6.2), without padding and with that of PKCS#7.
 
 use super::Material;
-use super::aes::{self, Blocks, Schedules};
+use super::aes;
+use super::blocks::{Blocks, Schedules};
 use super::engine::cipher::{BLOCK, Direction, Mode};
 use super::mechanism::{Ciphering, Context, Ops, Row};
 use super::self_test::{self, Family};
@@ -43,9 +44,9 @@ pub static AES_CBC_PAD: Row = Row {
     },
 };
 
-fn prepare(key: &Material) -> Result<Context> {
+pub(super) fn prepare(key: &Material) -> Result<Context> {
     self_test::ready(Family::Aes)?;
-    Ok(Arc::new(Schedules::new(Mode::Cbc, key)?))
+    Ok(Arc::new(aes::schedules(Mode::Cbc, key)?))
 }
 
 fn start(
@@ -57,7 +58,7 @@ fn start(
     let Params::Iv(iv) = params else { return Err(Error::MechanismParamInvalid) };
     let iv = iv.as_slice().try_into().map_err(|_| Error::MechanismParamInvalid)?;
     let keys: Arc<Schedules> = prepared(context)?;
-    Ok(Box::new(Blocks::new(&keys, direction, padded, iv)?))
+    Ok(Box::new(Blocks::<BLOCK>::new(keys.of(direction), direction, padded, iv)?))
 }
 
 #[cfg(test)]

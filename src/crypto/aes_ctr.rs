@@ -31,15 +31,11 @@ fn prepare(key: &Material) -> Result<Context> {
     Ok(Arc::new(CipherKey::new(Mode::Ctr, Direction::Encrypt, aes::key_bytes(key)?)?))
 }
 
-/// A running counter mode. AWS-LC counts over the whole block; where the counter is narrower, the
-/// message is cut at the point where it begins again at zero.
+/// A running counter mode. AWS-LC counts over the whole block; no message goes on until a narrower counter would
+/// carry out of its bits.
 struct Counter {
     cipher: Cipher,
-    /// The counter block with a counter of zero.
-    nonce: [u8; BLOCK],
-    /// Bytes until the counter is zero again; `u128::MAX` where no message is that long.
-    until_zero: u128,
-    /// Bytes until a counter would come for the second time.
+    /// Bytes until the counter would overflow; `u128::MAX` where no message is that long.
     left: u128,
     beyond: Error,
 }
@@ -51,17 +47,11 @@ fn start(beyond: Error, context: &Context, params: &Params) -> Result<Box<dyn Ci
         return Err(Error::MechanismParamInvalid);
     }
     let key: Arc<CipherKey> = prepared(context)?;
-    let value = u128::from_be_bytes(*block);
     let mask = u128::MAX >> (128 - bits);
-    // 2^bits blocks; the saturated product is beyond every message.
-    let bytes = |blocks: u128| blocks.saturating_mul(BLOCK as u128);
-    Ok(Box::new(Counter {
-        cipher: key.start(block)?,
-        nonce: (value & !mask).to_be_bytes(),
-        until_zero: bytes((mask - (value & mask)).saturating_add(1)),
-        left: bytes(mask.saturating_add(1)),
-        beyond,
-    }))
+    let blocks = (mask - (u128::from_be_bytes(*block) & mask)).saturating_add(1);
+    // The saturated product is beyond every message.
+    let left = blocks.saturating_mul(BLOCK as u128);
+    Ok(Box::new(Counter { cipher: key.start(block)?, left, beyond }))
 }
 
 impl Ciphering for Counter {
@@ -72,17 +62,7 @@ impl Ciphering for Counter {
     fn update(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
         let out = first(out, input.len())?;
         self.left = self.left.checked_sub(input.len() as u128).ok_or(self.beyond)?;
-        // The counter comes to zero once at most, because no counter comes twice.
-        let cut = usize::try_from(self.until_zero).unwrap_or(usize::MAX).min(input.len());
-        let (before, after) = input.split_at_checked(cut).ok_or(Error::GeneralError)?;
-        let (out_before, out_after) = out.split_at_mut_checked(cut).ok_or(Error::GeneralError)?;
-        self.cipher.update(before, out_before)?;
-        self.until_zero -= cut as u128;
-        if !after.is_empty() {
-            self.cipher.restart(&self.nonce)?;
-            self.until_zero = u128::MAX;
-            self.cipher.update(after, out_after)?;
-        }
+        self.cipher.update(input, out)?;
         Ok(input.len())
     }
 
@@ -140,37 +120,39 @@ mod tests {
         }
     }
 
-    /// The key stream of a narrow counter is that of ECB over the blocks written out one by one.
+    /// The key stream is that of ECB over the blocks written out one by one.
     #[test]
-    fn narrow_counter_begins_again_at_zero_without_a_carry() {
+    fn counter_of_any_width_counts_to_its_end() {
         let key = aes::import(&[3; 32]).unwrap();
         let ecb = context(&crate::crypto::aes_ecb::AES_ECB, &key);
         let context = context(&AES_CTR, &key);
-        for (bits, block) in
-            [(2, "000102030405060708090a0b0c0d0e0f"), (8, BLOCK_1), (32, BLOCK_1), (12, BLOCK_1)]
-        {
+        let full = "ffffffffffffffffffffffffffffffff";
+        for (bits, block, most) in [
+            // The example of PKCS#11 3.2, 6.11: two bits that begin at one count three blocks.
+            (2, "00000000000000000000000000000001", 3),
+            (2, "000102030405060708090a0b0c0d0e0c", 4),
+            (1, BLOCK_1, 1),
+            (8, BLOCK_1, 1),
+            (8, "f0f1f2f3f4f5f6f7f8f9fafbfcfdfee0", 32),
+            (12, BLOCK_1, 257),
+            (33, "f0f1f2f3f4f5f6f7f8f9fafbfffffffe", 2),
+            (128, full, 1),
+        ] {
             let start = u128::from_be_bytes(hex(block).try_into().unwrap());
-            let mask = (1_u128 << bits) - 1;
-            let blocks = u128::min(1 << bits, 40);
-            let written: Vec<u8> = (0..blocks)
-                .flat_map(|index| (start & !mask | (start + index) & mask).to_be_bytes())
-                .collect();
+            let written: Vec<u8> =
+                (0..most).flat_map(|index| start.wrapping_add(index).to_be_bytes()).collect();
             let stream = whole(crate::crypto::aes_ecb::AES_ECB.ops.encrypt, &ecb, &Params::None, &written);
             let zeros = vec![0; written.len()];
             check_cipher(&AES_CTR, &context, &params(bits, block), &zeros, &stream.unwrap());
-        }
-    }
-
-    #[test]
-    fn message_that_would_repeat_a_counter_is_refused() {
-        let context = context(&AES_CTR, &aes::import(&[3; 16]).unwrap());
-        let params = params(1, BLOCK_1);
-        for (start, refusal) in
-            [(AES_CTR.ops.encrypt, Error::DataLenRange), (AES_CTR.ops.decrypt, Error::EncryptedDataLenRange)]
-        {
-            assert!(whole(start, &context, &params, &[0; 32]).is_ok());
-            assert_eq!(whole(start, &context, &params, &[0; 33]), Err(refusal));
-            assert_eq!(in_pieces(start, &context, &params, &[0; 33]), Err(refusal));
+            let longer = vec![0; written.len() + 1];
+            for (start, refusal) in [
+                (AES_CTR.ops.encrypt, Error::DataLenRange),
+                (AES_CTR.ops.decrypt, Error::EncryptedDataLenRange),
+            ] {
+                for run in [whole, in_pieces] {
+                    assert_eq!(run(start, &context, &params(bits, block), &longer), Err(refusal), "{bits}");
+                }
+            }
         }
     }
 

@@ -1,7 +1,8 @@
 //! AES in the electronic codebook mode (SP 800-38A, 6.1).
 
 use super::Material;
-use super::aes::{self, Blocks, Schedules};
+use super::aes;
+use super::blocks::{Blocks, Schedules};
 use super::engine::cipher::{BLOCK, Direction, Mode};
 use super::mechanism::{Ciphering, Context, Ops, Row};
 use super::self_test::{self, Family};
@@ -22,15 +23,15 @@ pub static AES_ECB: Row = Row {
     ops: Ops { encrypt: Some(encrypt), decrypt: Some(decrypt), ..Ops::NONE },
 };
 
-fn prepare(key: &Material) -> Result<Context> {
+pub(super) fn prepare(key: &Material) -> Result<Context> {
     self_test::ready(Family::Aes)?;
-    Ok(Arc::new(Schedules::new(Mode::Ecb, key)?))
+    Ok(Arc::new(aes::schedules(Mode::Ecb, key)?))
 }
 
 fn start(direction: Direction, context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
     no_params(params)?;
     let keys: Arc<Schedules> = prepared(context)?;
-    Ok(Box::new(Blocks::new(&keys, direction, false, &[0; BLOCK])?))
+    Ok(Box::new(Blocks::<BLOCK>::new(keys.of(direction), direction, false, &[0; BLOCK])?))
 }
 
 fn encrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {

@@ -35,17 +35,18 @@ pub static AES_GCM: Row = Row {
 };
 
 /// A prepared key.
-struct GcmKey(AeadKey);
+pub(super) struct GcmKey(AeadKey);
 
-fn prepare(key: &Material) -> Result<Context> {
+/// Makes a key ready, for GMAC too.
+pub(super) fn prepare(key: &Material) -> Result<Context> {
     self_test::ready(Family::Gcm)?;
     Ok(Arc::new(GcmKey(AeadKey::new(Algorithm::AesGcm, aes::key_bytes(key)?)?)))
 }
 
 impl Aead for GcmKey {
-    /// Tags of 32 to 128 bits (SP 800-38D, 5.2.1.2, and appendix C for the short ones).
+    /// Tags of 96 to 128 bits, and of 64 and 32 (SP 800-38D, 5.2.1.2, and appendix C for the short ones).
     fn check(&self, nonce_len: usize, tag_len: usize) -> Result<()> {
-        let good = (1..=MAX_NONCE).contains(&nonce_len) && (4..=TAG).contains(&tag_len);
+        let good = (1..=MAX_NONCE).contains(&nonce_len) && matches!(tag_len, 4 | 8 | 12..=TAG);
         if good { Ok(()) } else { Err(Error::MechanismParamInvalid) }
     }
 
@@ -76,7 +77,8 @@ fn message(context: &Context, params: &Params) -> Result<Message> {
     Message::new(key, iv, aad, tag_len(*tag_bits)?, None)
 }
 
-fn tag_len(bits: CK_ULONG) -> Result<usize> {
+/// The length in bytes of a tag whose length is told in bits.
+pub(super) fn tag_len(bits: CK_ULONG) -> Result<usize> {
     if bits.is_multiple_of(8) {
         usize::try_from(bits / 8).map_err(|_| Error::MechanismParamInvalid)
     } else {
@@ -162,7 +164,7 @@ mod tests {
     fn every_nonce_and_tag_length_comes_back_and_tampering_is_found() {
         let context = context(&AES_GCM, &aes::import(&[3; 24]).unwrap());
         for (nonce_len, tag_bits) in
-            [(1, 32), (11, 64), (12, 96), (12, 104), (12, 128), (13, 120), (256, 128)]
+            [(1, 32), (11, 64), (12, 96), (12, 104), (12, 112), (12, 128), (13, 120), (256, 128)]
         {
             let params = params(&vec![9; nonce_len], b"associated", tag_bits);
             let message = [5; 333];
@@ -213,6 +215,8 @@ mod tests {
             params(&[0; 12], b"", 0),
             params(&[0; 12], b"", 24),
             params(&[0; 12], b"", 33),
+            params(&[0; 12], b"", 40),
+            params(&[0; 12], b"", 88),
             params(&[0; 12], b"", 136),
             params(&[0; 12], b"", CK_ULONG::MAX),
         ] {

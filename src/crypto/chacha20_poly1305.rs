@@ -16,13 +16,13 @@ use cryptoki_sys::*;
 use std::sync::Arc;
 
 /// Length of a key in bytes.
-const KEY: usize = 32;
+pub(super) const KEY: usize = 32;
 /// Length of a nonce in bytes. Those of 8 and 24 bytes belong to other variants.
 const NONCE: usize = 12;
 /// Longest message in bytes: the counter of blocks has 32 bits and begins at 1 (RFC 8439, 2.8).
 const MAX_PLAINTEXT: u64 = (1 << 38) - 64;
 
-const SIZES: Sizes = Sizes::Bytes(32, 32);
+pub(super) const SIZES: Sizes = Sizes::Bytes(32, 32);
 
 /// CKM_CHACHA20_KEY_GEN. PKCS#11 3.2, 6.58.
 pub static KEY_GEN: Row = Row {

@@ -11,7 +11,7 @@ pub(super) struct Collected {
 }
 
 /// Inputs up to this length get their room at once, so that no copy is left behind by growing.
-const SHORT: usize = 1024;
+const SHORT: usize = 2048;
 
 impl Collected {
     /// Takes up to `limit` bytes; answers `beyond` where more come.

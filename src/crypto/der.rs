@@ -57,6 +57,19 @@ pub fn content(tag: u8, bytes: &[u8]) -> Result<&[u8]> {
     if rest.is_empty() { Ok(content) } else { Err(Error::AttributeValueInvalid) }
 }
 
+/// The `len` bytes that are given as they are, or in one element with one of these tags. The length tells which: bytes
+/// as they are may begin like an element. `None` for anything else.
+pub fn unwrapped<'a>(tags: &[u8], bytes: &'a [u8], len: usize) -> Option<&'a [u8]> {
+    if bytes.len() == len {
+        return Some(bytes);
+    }
+    let tag = tags.iter().find(|tag| bytes.first() == Some(*tag))?;
+    let content = content(*tag, bytes).ok()?;
+    // No bit of the last byte of a BIT STRING is unused.
+    let bytes = if *tag == BIT_STRING { content.strip_prefix(&[0])? } else { content };
+    (bytes.len() == len).then_some(bytes)
+}
+
 /// The content of the first element and what follows it; `None` where it has another tag or is not DER.
 pub fn split(tag: u8, bytes: &[u8]) -> Option<(&[u8], &[u8])> {
     let (found, rest) = bytes.split_first()?;
@@ -103,6 +116,23 @@ mod tests {
         assert!(content(OCTET_STRING, &[0x04, 0x80, 0x00, 0x00]).is_err());
         assert!(content(OCTET_STRING, &[0x04, 0x84, 0xFF, 0xFF, 0xFF, 0xFF]).is_err());
         assert!(content(OCTET_STRING, &[]).is_err());
+    }
+
+    #[test]
+    fn unwrapped_takes_each_form_by_its_length() {
+        let both = [OCTET_STRING, BIT_STRING];
+        let bytes = [4, 2, 7, 7];
+        let (octets, bits) = (element(OCTET_STRING, &[&bytes]), bit_string(&bytes));
+        for form in [&bytes[..], &octets, &bits] {
+            assert_eq!(unwrapped(&both, form, 4), Some(&bytes[..]));
+        }
+        assert_eq!(unwrapped(&both, &bytes, 2), Some(&[7, 7][..]));
+        let mut unused = bits.clone();
+        unused[2] = 1;
+        for wrong in [&[][..], &octets[1..], &[&octets[..], &[0]].concat(), &unused, &[BIT_STRING, 0]] {
+            assert_eq!(unwrapped(&both, wrong, 4), None, "{wrong:x?}");
+        }
+        assert_eq!(unwrapped(&[OCTET_STRING], &bits, 4), None);
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! Digests (FIPS 180-4), and the digest inside of signatures.
+//! Digests (FIPS 180-4, FIPS 202), and the digest inside of signatures.
 
 use super::engine::digest::{Digest, MAX_LEN};
 use super::engine::hash_state::HashState;
@@ -12,47 +12,53 @@ use cryptoki_sys::*;
 
 pub use super::engine::digest::Hash;
 
-/// CKM_SHA_1: SHA-1. PKCS#11 3.2, SHA-1.
-pub static SHA_1: Row =
-    row(CKM_SHA_1, |params| start(Hash::Sha1, params), |params, saved| resume(Hash::Sha1, params, saved));
-/// CKM_SHA224: SHA-224. PKCS#11 3.2, SHA-224.
-pub static SHA224: Row = row(
-    CKM_SHA224,
-    |params| start(Hash::Sha224, params),
-    |params, saved| resume(Hash::Sha224, params, saved),
-);
-/// CKM_SHA256: SHA-256. PKCS#11 3.2, SHA-256.
-pub static SHA256: Row = row(
-    CKM_SHA256,
-    |params| start(Hash::Sha256, params),
-    |params, saved| resume(Hash::Sha256, params, saved),
-);
-/// CKM_SHA384: SHA-384. PKCS#11 3.2, SHA-384.
-pub static SHA384: Row = row(
-    CKM_SHA384,
-    |params| start(Hash::Sha384, params),
-    |params, saved| resume(Hash::Sha384, params, saved),
-);
-/// CKM_SHA512: SHA-512. PKCS#11 3.2, SHA-512.
-pub static SHA512: Row = row(
-    CKM_SHA512,
-    |params| start(Hash::Sha512, params),
-    |params, saved| resume(Hash::Sha512, params, saved),
-);
-/// CKM_SHA512_224: SHA-512/224. PKCS#11 3.2, SHA-512/224.
-pub static SHA512_224: Row = row(
-    CKM_SHA512_224,
-    |params| start(Hash::Sha512_224, params),
-    |params, saved| resume(Hash::Sha512_224, params, saved),
-);
-/// CKM_SHA512_256: SHA-512/256. PKCS#11 3.2, SHA-512/256.
-pub static SHA512_256: Row = row(
-    CKM_SHA512_256,
-    |params| start(Hash::Sha512_256, params),
-    |params, saved| resume(Hash::Sha512_256, params, saved),
-);
+/// The rows of hash functions whose running state can be saved, and of the others.
+macro_rules! rows {
+    ($($(#[$doc:meta])* $name:ident: $ckm:ident, $hash:ident, $saved:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub static $name: Row = row($ckm, |params| start(Hash::$hash, params), rows!($saved $hash));
+        )*
+    };
+    (savable $hash:ident) => {
+        Some(|params, saved| resume(Hash::$hash, params, saved))
+    };
+    (unsavable $hash:ident) => {
+        None
+    };
+}
 
-const fn row(ckm: CK_MECHANISM_TYPE, digest: StartDigesting, resume: ResumeDigesting) -> Row {
+rows! {
+    /// CKM_SHA_1: SHA-1. PKCS#11 3.2, SHA-1.
+    SHA_1: CKM_SHA_1, Sha1, savable;
+    /// CKM_SHA224: SHA-224. PKCS#11 3.2, SHA-224.
+    SHA224: CKM_SHA224, Sha224, savable;
+    /// CKM_SHA256: SHA-256. PKCS#11 3.2, SHA-256.
+    SHA256: CKM_SHA256, Sha256, savable;
+    /// CKM_SHA384: SHA-384. PKCS#11 3.2, SHA-384.
+    SHA384: CKM_SHA384, Sha384, savable;
+    /// CKM_SHA512: SHA-512. PKCS#11 3.2, SHA-512.
+    SHA512: CKM_SHA512, Sha512, savable;
+    /// CKM_SHA512_224: SHA-512/224. PKCS#11 3.2, SHA-512/224.
+    SHA512_224: CKM_SHA512_224, Sha512_224, savable;
+    /// CKM_SHA512_256: SHA-512/256. PKCS#11 3.2, SHA-512/256.
+    SHA512_256: CKM_SHA512_256, Sha512_256, savable;
+    /// CKM_SHA3_224: SHA3-224. PKCS#11 3.2, SHA3-224.
+    SHA3_224: CKM_SHA3_224, Sha3_224, unsavable;
+    /// CKM_SHA3_256: SHA3-256. PKCS#11 3.2, SHA3-256.
+    SHA3_256: CKM_SHA3_256, Sha3_256, unsavable;
+    /// CKM_SHA3_384: SHA3-384. PKCS#11 3.2, SHA3-384.
+    SHA3_384: CKM_SHA3_384, Sha3_384, unsavable;
+    /// CKM_SHA3_512: SHA3-512. PKCS#11 3.2, SHA3-512.
+    SHA3_512: CKM_SHA3_512, Sha3_512, unsavable;
+}
+
+/// CKM_SHA512_T: SHA-512/t for the t of [`truncated`]. PKCS#11 3.2, SHA-512/t. What is saved of it goes on as
+/// CKM_SHA512_224 or CKM_SHA512_256, which are the same.
+pub static SHA512_T: Row =
+    Row { shape: Shape::MacGeneral, ..row(CKM_SHA512_T, |params| started(truncated(params)?), None) };
+
+const fn row(ckm: CK_MECHANISM_TYPE, digest: StartDigesting, resume: Option<ResumeDigesting>) -> Row {
     Row {
         ckm,
         key_types: &[],
@@ -60,7 +66,7 @@ const fn row(ckm: CK_MECHANISM_TYPE, digest: StartDigesting, resume: ResumeDiges
         shape: Shape::None,
         flags: 0,
         prepare: None,
-        ops: Ops { digest: Some(digest), resume: Some(resume), ..Ops::NONE },
+        ops: Ops { digest: Some(digest), resume, ..Ops::NONE },
     }
 }
 
@@ -69,6 +75,10 @@ struct Running(HashState);
 
 fn start(hash: Hash, params: &Params) -> Result<Box<dyn Digesting>> {
     no_params(params)?;
+    started(hash)
+}
+
+fn started(hash: Hash) -> Result<Box<dyn Digesting>> {
     self_test::ready(Family::Digest)?;
     Ok(Box::new(Running(HashState::new(hash)?)))
 }
@@ -113,6 +123,20 @@ const fn mechanism_of(hash: Hash) -> CK_MECHANISM_TYPE {
         Hash::Sha512 => CKM_SHA512,
         Hash::Sha512_224 => CKM_SHA512_224,
         Hash::Sha512_256 => CKM_SHA512_256,
+        Hash::Sha3_224 => CKM_SHA3_224,
+        Hash::Sha3_256 => CKM_SHA3_256,
+        Hash::Sha3_384 => CKM_SHA3_384,
+        Hash::Sha3_512 => CKM_SHA3_512,
+    }
+}
+
+/// SHA-512/t by its parameter t, in bits: 224 and 256, the two that FIPS 180-4 approves (5.3.6). The others have
+/// initial values that no library knows.
+pub(super) const fn truncated(params: &Params) -> Result<Hash> {
+    match params {
+        Params::MacGeneral(224) => Ok(Hash::Sha512_224),
+        Params::MacGeneral(256) => Ok(Hash::Sha512_256),
+        _ => Err(Error::MechanismParamInvalid),
     }
 }
 
@@ -124,6 +148,12 @@ pub(super) const fn named(ckm: CK_MECHANISM_TYPE) -> Option<Hash> {
         CKM_SHA256 => Hash::Sha256,
         CKM_SHA384 => Hash::Sha384,
         CKM_SHA512 => Hash::Sha512,
+        CKM_SHA512_224 => Hash::Sha512_224,
+        CKM_SHA512_256 => Hash::Sha512_256,
+        CKM_SHA3_224 => Hash::Sha3_224,
+        CKM_SHA3_256 => Hash::Sha3_256,
+        CKM_SHA3_384 => Hash::Sha3_384,
+        CKM_SHA3_512 => Hash::Sha3_512,
         _ => return None,
     })
 }
@@ -136,6 +166,10 @@ pub(super) const fn of_mask(mgf: CK_ULONG) -> Option<Hash> {
         CKG_MGF1_SHA256 => Hash::Sha256,
         CKG_MGF1_SHA384 => Hash::Sha384,
         CKG_MGF1_SHA512 => Hash::Sha512,
+        CKG_MGF1_SHA3_224 => Hash::Sha3_224,
+        CKG_MGF1_SHA3_256 => Hash::Sha3_256,
+        CKG_MGF1_SHA3_384 => Hash::Sha3_384,
+        CKG_MGF1_SHA3_512 => Hash::Sha3_512,
         _ => return None,
     })
 }
@@ -189,7 +223,7 @@ mod tests {
     use super::*;
     use crate::crypto::tests::{hex, pieces};
 
-    /// "abc" under each hash: FIPS 180-4, NIST "Examples with Intermediate Values".
+    /// "abc" under each hash: FIPS 180-4, FIPS 202, NIST "Examples with Intermediate Values".
     const ABC: &[(&Row, &str)] = &[
         (&SHA_1, "a9993e364706816aba3e25717850c26c9cd0d89d"),
         (&SHA224, "23097d223405d8228642a477bda255b32aadbce4bda0b3f7e36c9da7"),
@@ -205,6 +239,17 @@ mod tests {
         ),
         (&SHA512_224, "4634270f707b6a54daae7530460842e20e37ed265ceee9a43e8924aa"),
         (&SHA512_256, "53048e2681941ef99b2e29b76b4c7dabe4c2d0c634fc6d46e0e2f13107e7af23"),
+        (&SHA3_224, "e642824c3f8cf24ad09234ee7d3c766fc9a3a5168d0c94ad73b46fdf"),
+        (&SHA3_256, "3a985da74fe225b2045c172d6bd390bd855f086e3e9d525b46bfe24511431532"),
+        (
+            &SHA3_384,
+            "ec01498288516fc926459f58e2c6ad8df9b473cb0fc08c2596da7cf0e49be4b298d88cea927ac7f539f1edf228376d25",
+        ),
+        (
+            &SHA3_512,
+            "b751850b1a57168a5693cd924b6b096e08f621827444f70d884f5d0240d2712e10e116e9192af3c91a7ec57647e39340573\
+             40b4cf408d5a56592f8274eec53f0",
+        ),
     ];
 
     fn digest(row: &Row, parts: &[&[u8]]) -> Vec<u8> {
@@ -237,7 +282,10 @@ mod tests {
         for (row, expected) in ABC {
             let mut first = row.ops.digest.unwrap()(&Params::None).unwrap();
             first.update(b"a").unwrap();
-            let (ckm, saved) = first.save().unwrap();
+            let Some((ckm, saved)) = first.save() else {
+                assert!(row.ops.resume.is_none(), "{:#x}", row.ckm);
+                continue;
+            };
             assert_eq!(ckm, row.ckm);
             let mut second = row.ops.resume.unwrap()(&Params::None, saved.expose()).unwrap();
             second.update(b"bc").unwrap();
@@ -248,6 +296,23 @@ mod tests {
             let refused = row.ops.resume.unwrap()(&Params::None, short);
             assert_eq!(refused.err(), Some(Error::SavedStateInvalid));
         }
+    }
+
+    #[test]
+    fn sha512_t_is_the_two_that_are_approved() {
+        for (t, same) in [(224, &SHA512_224), (256, &SHA512_256)] {
+            let mut running = SHA512_T.ops.digest.unwrap()(&Params::MacGeneral(t)).unwrap();
+            running.update(b"abc").unwrap();
+            assert_eq!(running.save().unwrap().0, same.ckm);
+            let mut out = vec![0; running.len()];
+            running.finish(&mut out).unwrap();
+            assert_eq!(out, digest(same, &[b"abc"]));
+        }
+        for t in [0, 1, 223, 255, 384, 512, CK_ULONG::MAX] {
+            let refused = SHA512_T.ops.digest.unwrap()(&Params::MacGeneral(t));
+            assert_eq!(refused.err(), Some(Error::MechanismParamInvalid), "{t}");
+        }
+        assert!(SHA512_T.ops.digest.unwrap()(&Params::None).is_err());
     }
 
     #[test]

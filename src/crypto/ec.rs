@@ -1,8 +1,8 @@
-//! Keys on the NIST curves P-256, P-384 and P-521 (SP 800-186): making them, bringing them in, the forms
-//! in which curves and points travel, and the prepared key that ECDSA and ECDH share.
+//! Keys on curves of the short Weierstrass form (SP 800-186, SEC 2, RFC 5639): making them, bringing them in, the
+//! forms in which points travel, and the prepared key that ECDSA and ECDH share.
 
 use super::der;
-use super::engine::ec::{EcKey, Group};
+use super::engine::ec::EcKey;
 use super::mechanism::{Context, Ops, Recipe, Row, Sizes};
 use super::self_test::{self, Family};
 use super::start::prepared;
@@ -24,15 +24,16 @@ pub static KEY_PAIR_GEN: Row = Row {
     ops: Ops { generate_pair: Some(generate_pair), ..Ops::NONE },
 };
 
-/// Sizes of all mechanisms on these curves.
+/// Sizes of the mechanisms that need a private key.
 pub(super) const SIZES: Sizes = Sizes::Bits(256, 521);
 
 /// Prime fields; curves by OID and by name; points uncompressed, and compressed ones are taken in.
 pub(super) const FLAGS: CK_FLAGS =
     CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_CURVENAME | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS;
 
-/// How often a random scalar is drawn before the generator counts as broken. P-256 refuses one in 2^32.
-const DRAWS: usize = 16;
+/// How often a random scalar is drawn before the generator counts as broken. P-256 refuses one in 2^32,
+/// brainpoolP384r1 nearly every second: all of these with a probability of less than 2^-140.
+const DRAWS: usize = 128;
 
 /// A key made ready.
 pub(super) struct Key {
@@ -43,17 +44,26 @@ pub(super) struct Key {
 
 /// Makes a key ready, public or private.
 pub(super) fn prepare(key: &Material) -> Result<Context> {
-    self_test::ready(Family::Ec)?;
     let key = match key {
         Material::EcPublic { curve, point } => {
+            ready(*curve)?;
             Key { curve: *curve, key: EcKey::public(curve.group(), point)?, private: false }
         }
         Material::EcPrivate { curve, scalar } => {
+            ready(*curve)?;
             Key { curve: *curve, key: EcKey::private(curve.group(), scalar.expose())?, private: true }
         }
         _ => return Err(Error::KeyTypeInconsistent),
     };
     Ok(Arc::new(key))
+}
+
+/// Whether the arithmetic of the curve may be used. Those of NIST have code of their own.
+fn ready(curve: Curve) -> Result<()> {
+    self_test::ready(match curve {
+        Curve::P256 | Curve::P384 | Curve::P521 => Family::Ec,
+        _ => Family::EcGeneric,
+    })
 }
 
 /// The prepared key of an operation that needs the private half.
@@ -65,51 +75,6 @@ pub(super) fn private(context: &Context) -> Result<Arc<Key>> {
 /// The prepared key of an operation that needs the public half, which private keys have too.
 pub(super) fn public(context: &Context) -> Result<Arc<Key>> {
     prepared(context)
-}
-
-impl Curve {
-    pub(super) const fn group(self) -> Group {
-        match self {
-            Self::P256 => Group::P256,
-            Self::P384 => Group::P384,
-            Self::P521 => Group::P521,
-        }
-    }
-
-    /// `CKA_EC_PARAMS`: the OBJECT IDENTIFIER of the curve, in DER (RFC 5480, 2.1.1.1).
-    pub const fn ec_params(self) -> &'static [u8] {
-        match self {
-            // 1.2.840.10045.3.1.7
-            Self::P256 => &[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07],
-            // 1.3.132.0.34
-            Self::P384 => &[0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x22],
-            // 1.3.132.0.35
-            Self::P521 => &[0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x23],
-        }
-    }
-
-    const fn names(self) -> &'static [&'static str] {
-        match self {
-            Self::P256 => &["secp256r1", "prime256v1", "P-256"],
-            Self::P384 => &["secp384r1", "P-384"],
-            Self::P521 => &["secp521r1", "P-521"],
-        }
-    }
-
-    /// The curve of a `CKA_EC_PARAMS`: an OBJECT IDENTIFIER, or a PrintableString with one of the curve's
-    /// names (PKCS#11 3.2, `Parameters`). `CKR_CURVE_NOT_SUPPORTED` for other curves,
-    /// `CKR_DOMAIN_PARAMS_INVALID` for anything else, explicit parameters too.
-    pub fn from_ec_params(params: &[u8]) -> Result<Self> {
-        if let Some(curve) = Self::ALL.into_iter().find(|curve| curve.ec_params() == params) {
-            return Ok(curve);
-        }
-        if let Ok(name) = der::content(der::PRINTABLE_STRING, params) {
-            let named = |curve: &Self| curve.names().iter().any(|known| known.as_bytes() == name);
-            return Self::ALL.into_iter().find(named).ok_or(Error::CurveNotSupported);
-        }
-        der::content(der::OBJECT_IDENTIFIER, params).map_err(|_| Error::DomainParamsInvalid)?;
-        Err(Error::CurveNotSupported)
-    }
 }
 
 /// The point that `bytes` are: uncompressed or compressed (SEC 1, 2.3.4), or either in a DER OCTET
@@ -125,8 +90,10 @@ pub fn decode_point(curve: Curve, bytes: &[u8]) -> Result<Vec<u8>> {
     point_of(curve, &key)
 }
 
-/// The public point of a private scalar, uncompressed. `CKR_ATTRIBUTE_VALUE_INVALID` outside [1, n - 1].
+/// The public point of a private scalar, uncompressed. `CKR_ATTRIBUTE_VALUE_INVALID` outside [1, n - 1],
+/// `CKR_CURVE_NOT_SUPPORTED` on a curve that is for verification only.
 pub fn public_from_private(curve: Curve, scalar: &Secret) -> Result<Vec<u8>> {
+    private_allowed(curve)?;
     let key = EcKey::private(curve.group(), scalar.expose()).map_err(|_| Error::AttributeValueInvalid)?;
     point_of(curve, &key)
 }
@@ -137,7 +104,11 @@ pub(super) fn point_of(curve: Curve, key: &EcKey) -> Result<Vec<u8>> {
     Ok(point)
 }
 
-/// A private key of a caller's `CKA_VALUE`, big-endian. `CKR_ATTRIBUTE_VALUE_INVALID` outside [1, n - 1].
+const fn private_allowed(curve: Curve) -> Result<()> {
+    if curve.has_private_keys() { Ok(()) } else { Err(Error::CurveNotSupported) }
+}
+
+/// A private key of a caller's `CKA_VALUE`, big-endian. The errors are those of [`public_from_private`].
 pub fn import_private(curve: Curve, value: &[u8]) -> Result<Material> {
     // Some write leading zeros, some leave them out.
     let extra = value.len().saturating_sub(curve.len());
@@ -160,23 +131,35 @@ pub fn import_public(curve: Curve, point: &[u8]) -> Result<Material> {
 
 /// Makes a key pair (FIPS 186-5, A.2.2), and tries it.
 fn generate_pair(recipe: &Recipe) -> Result<Pair> {
-    self_test::ready(Family::Ec)?;
+    generate_pair_by(recipe, |curve| draw(curve).map(|(scalar, _)| scalar))
+}
+
+/// Makes a key pair of the scalar that `draw` gives for the curve, and tries it.
+pub(super) fn generate_pair_by(recipe: &Recipe, draw: impl FnOnce(Curve) -> Result<Secret>) -> Result<Pair> {
     if recipe.key_type.is_some_and(|wanted| wanted != CKK_EC) {
         return Err(Error::TemplateInconsistent);
     }
     let curve = Curve::from_ec_params(recipe.ec_params.as_deref().ok_or(Error::TemplateIncomplete)?)?;
-    let (scalar, key) = draw(curve)?;
-    pairwise(curve, &key)?;
-    let public = Material::EcPublic { curve, point: point_of(curve, &key)? };
+    private_allowed(curve)?;
+    ready(curve)?;
+    let scalar = draw(curve)?;
+    let key = EcKey::private(curve.group(), scalar.expose())?;
+    let point = point_of(curve, &key)?;
+    pairwise(curve, &key, &EcKey::public(curve.group(), &point)?)?;
+    let public = Material::EcPublic { curve, point };
     Ok(Pair { public, private: Material::EcPrivate { curve, scalar } })
 }
 
 /// A random scalar in [1, n - 1]: drawn again where it is outside, so that no value is likelier.
 pub(super) fn draw(curve: Curve) -> Result<(Secret, EcKey)> {
+    draw_from(curve, random::fill)
+}
+
+fn draw_from(curve: Curve, mut fill: impl FnMut(&mut [u8]) -> Result<()>) -> Result<(Secret, EcKey)> {
     let spare = u32::try_from(curve.len() * 8).unwrap_or(u32::MAX).saturating_sub(curve.bits());
     for _ in 0..DRAWS {
         let mut scalar = Secret::zeroed(curve.len());
-        random::fill(scalar.expose_mut())?;
+        fill(scalar.expose_mut())?;
         if let Some(first) = scalar.expose_mut().first_mut() {
             *first &= 0xFF_u8.checked_shr(spare).unwrap_or(0);
         }
@@ -187,13 +170,13 @@ pub(super) fn draw(curve: Curve) -> Result<(Secret, EcKey)> {
     Err(Error::DeviceError)
 }
 
-/// Pairwise consistency of a new key: the point was checked against the scalar when the key was made, and
-/// what the key signs, it verifies (FIPS 140-3 IG 10.3.A).
-fn pairwise(curve: Curve, key: &EcKey) -> Result<()> {
+/// Pairwise consistency of a new key: what the private half signs, the public half verifies (FIPS 140-3
+/// IG 10.3.A; SP 800-56A Rev. 3, 5.6.2.1.4). `CKR_DEVICE_ERROR` where it does not, and there is no key.
+fn pairwise(curve: Curve, private: &EcKey, public: &EcKey) -> Result<()> {
     let digest = [0x5A; 32];
     let mut signature = vec![0; 2 * curve.len()];
-    key.sign(&digest, &mut signature)?;
-    Ok(key.verify(&digest, &signature)?)
+    private.sign(&digest, &mut signature)?;
+    Ok(public.verify(&digest, &signature)?)
 }
 
 #[cfg(test)]
@@ -201,8 +184,9 @@ pub(in crate::crypto) mod tests {
     use super::*;
     use crate::crypto::tests::hex;
 
-    /// RFC 6979, A.2.5, A.2.6 and A.2.7: a private key and its public point for each curve.
-    pub(in crate::crypto) const RFC_6979: &[(Curve, &str, &str)] = &[
+    /// A private key and its public point for each curve: RFC 6979, A.2.5 to A.2.7, RFC 7027, A.1 to A.3, and
+    /// the generator (SEC 2, 2.4.1).
+    pub(in crate::crypto) const KNOWN_KEYS: &[(Curve, &str, &str)] = &[
         (
             Curve::P256,
             "C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721",
@@ -218,43 +202,55 @@ pub(in crate::crypto) mod tests {
             "00FAD06DAA62BA3B25D2FB40133DA757205DE67F5BB0018FEE8C86E1B68C7E75CAA896EB32F1F47C70855836A6D16FCC1466F6D8FBEC67DB89EC0C08B0E996B83538",
             "0401894550D0785932E00EAA23B694F213F8C3121F86DC97A04E5A7167DB4E5BCD371123D46E45DB6B5D5370A7F20FB633155D38FFA16D2BD761DCAC474B9A2F5023A400493101C962CD4D2FDDF782285E64584139C2F91B47F87FF82354D6630F746A28A0DB25741B5B34A828008B22ACC23F924FAAFBD4D33F81EA66956DFEAA2BFDFCF5",
         ),
+        (
+            Curve::Secp256k1,
+            "0000000000000000000000000000000000000000000000000000000000000001",
+            "0479BE667EF9DCBBAC55A06295CE870B07029BFCDB2DCE28D959F2815B16F81798483ADA7726A3C4655DA4FBFC0E1108A8FD17B448A68554199C47D08FFB10D4B8",
+        ),
+        (
+            Curve::BrainpoolP256r1,
+            "81DB1EE100150FF2EA338D708271BE38300CB54241D79950F77B063039804F1D",
+            "0444106E913F92BC02A1705D9953A8414DB95E1AAA49E81D9E85F929A8E3100BE58AB4846F11CACCB73CE49CBDD120F5A900A69FD32C272223F789EF10EB089BDC",
+        ),
+        (
+            Curve::BrainpoolP384r1,
+            "1E20F5E048A5886F1F157C74E91BDE2B98C8B52D58E5003D57053FC4B0BD65D6F15EB5D1EE1610DF870795143627D042",
+            "0468B665DD91C195800650CDD363C625F4E742E8134667B767B1B476793588F885AB698C852D4A6E77A252D6380FCAF06855BC91A39C9EC01DEE36017B7D673A931236D2F1F5C83942D049E3FA20607493E0D038FF2FD30C2AB67D15C85F7FAA59",
+        ),
+        (
+            Curve::BrainpoolP512r1,
+            "16302FF0DBBB5A8D733DAB7141C1B45ACBC8715939677F6A56850A38BD87BD59B09E80279609FF333EB9D4C061231FB26F92EEB04982A5F1D1764CAD57665422",
+            "040A420517E406AAC0ACDCE90FCD71487718D3B953EFD7FBEC5F7F27E28C6149999397E91E029E06457DB2D3E640668B392C2A7E737A7F0BF04436D11640FD09FD72E6882E8DB28AAD36237CD25D580DB23783961C8DC52DFA2EC138AD472A0FCEF3887CF62B623B2A87DE5C588301EA3E5FC269B373B60724F5E82A6AD147FDE7",
+        ),
     ];
+
+    /// RFC 6979, A.2.4.
+    pub(in crate::crypto) const P224_PUBLIC: &str = "0400CF08DA5AD719E42707FA431292DEA11244D64FC51610D94B130D6CEEAB6F3DEBE455E3DBF85416F7030CBD94F34F2D6F232C69F3C1385A";
+    const P224_SCALAR: &str = "F220266E1105BFE3083E03EC7A3A654651F45E37167E88600BF257C1";
+
+    /// The order of P-256 (SP 800-186, 3.2.1.3).
+    const ORDER: &str = "FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551";
+
+    /// Every curve that private keys may lie on.
+    pub(in crate::crypto) fn curves() -> impl Iterator<Item = Curve> {
+        Curve::ALL.into_iter().filter(|curve| curve.has_private_keys() && curve.is_supported())
+    }
 
     fn recipe(params: &[u8]) -> Recipe {
         Recipe { ec_params: Some(params.to_vec()), ..Recipe::default() }
     }
 
     #[test]
-    fn public_from_private_of_rfc_6979_is_known() {
-        for (curve, scalar, point) in RFC_6979 {
+    fn public_from_private_of_a_known_key_is_known() {
+        for (curve, scalar, point) in KNOWN_KEYS.iter().filter(|known| known.0.is_supported()) {
             let scalar = Secret::from_slice(&hex(scalar));
             assert_eq!(public_from_private(*curve, &scalar).unwrap(), hex(point), "{curve:?}");
         }
     }
 
     #[test]
-    fn ec_params_are_read_in_both_forms() {
-        for curve in Curve::ALL {
-            assert_eq!(Curve::from_ec_params(curve.ec_params()), Ok(curve));
-            for name in curve.names() {
-                let params = der::element(der::PRINTABLE_STRING, &[name.as_bytes()]);
-                assert_eq!(Curve::from_ec_params(&params), Ok(curve));
-            }
-        }
-        // secp256k1, 1.3.132.0.10; a name; explicit parameters; nothing.
-        for (params, refusal) in [
-            (&[6, 5, 0x2B, 0x81, 4, 0, 10][..], Error::CurveNotSupported),
-            (&[0x13, 4, b'P', b'-', b'2', b'5'], Error::CurveNotSupported),
-            (&[0x30, 0], Error::DomainParamsInvalid),
-            (&[], Error::DomainParamsInvalid),
-        ] {
-            assert_eq!(Curve::from_ec_params(params), Err(refusal));
-        }
-    }
-
-    #[test]
     fn decode_point_takes_every_form() {
-        for (curve, _, point) in RFC_6979 {
+        for (curve, _, point) in KNOWN_KEYS.iter().filter(|known| known.0.is_supported()) {
             let point = hex(point);
             let parity = 2 + (point[point.len() - 1] & 1);
             let compressed = [&[parity], &point[1..=curve.len()]].concat();
@@ -268,7 +264,7 @@ pub(in crate::crypto) mod tests {
 
     #[test]
     fn decode_point_off_the_curve_is_refused() {
-        for (curve, _, point) in RFC_6979 {
+        for (curve, _, point) in KNOWN_KEYS.iter().filter(|known| known.0.is_supported()) {
             let mut wrong = hex(point);
             wrong[curve.len()] ^= 1;
             let hybrid = [&[6], &hex(point)[1..]].concat();
@@ -280,8 +276,7 @@ pub(in crate::crypto) mod tests {
 
     #[test]
     fn import_private_checks_the_range() {
-        // The order of P-256 (SP 800-186, 3.2.1.3).
-        let order = hex("FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551");
+        let order = hex(ORDER);
         let mut largest = order.clone();
         largest[31] -= 1;
         for value in [&[1][..], &[0, 1], &largest, &[&[0, 0], &largest[..]].concat()] {
@@ -295,7 +290,7 @@ pub(in crate::crypto) mod tests {
 
     #[test]
     fn generate_pair_makes_halves_that_belong_together() {
-        for curve in Curve::ALL {
+        for curve in curves() {
             let pair = generate_pair(&recipe(curve.ec_params())).unwrap();
             let Material::EcPrivate { scalar, .. } = &pair.private else { panic!("no private key") };
             let Material::EcPublic { point, .. } = &pair.public else { panic!("no public key") };
@@ -310,5 +305,85 @@ pub(in crate::crypto) mod tests {
         assert_eq!(generate_pair(&recipe(&[5, 0])).err(), Some(Error::DomainParamsInvalid));
         let other = Recipe { key_type: Some(CKK_RSA), ..recipe(Curve::P256.ec_params()) };
         assert_eq!(generate_pair(&other).err(), Some(Error::TemplateInconsistent));
+    }
+
+    #[test]
+    fn a_curve_for_verification_has_no_private_keys() {
+        let p224 = Curve::P224;
+        assert!(matches!(import_public(p224, &hex(P224_PUBLIC)), Ok(Material::EcPublic { .. })));
+        let scalar = hex(P224_SCALAR);
+        assert_eq!(import_private(p224, &scalar).err(), Some(Error::CurveNotSupported));
+        let public = public_from_private(p224, &Secret::from_slice(&scalar));
+        assert_eq!(public.err(), Some(Error::CurveNotSupported));
+        assert_eq!(generate_pair(&recipe(p224.ec_params())).err(), Some(Error::CurveNotSupported));
+        assert_eq!(curves().count(), KNOWN_KEYS.len());
+    }
+
+    /// Draws from these bytes, one after the other, and answers the scalar and how many draws it took.
+    fn drawn(curve: Curve, values: &[Vec<u8>]) -> (Result<Vec<u8>>, usize) {
+        let mut draws = 0;
+        let scalar = draw_from(curve, |out| {
+            out.copy_from_slice(&values[draws.min(values.len() - 1)]);
+            draws += 1;
+            Ok(())
+        });
+        (scalar.map(|(scalar, _)| scalar.expose().to_vec()), draws)
+    }
+
+    #[test]
+    fn draw_rejects_what_is_outside_and_changes_nothing_inside() {
+        let order = hex(ORDER);
+        let mut largest = order.clone();
+        largest[31] -= 1;
+        let outside = [order, vec![0; 32], vec![0xFF; 32]];
+        let (scalar, draws) = drawn(Curve::P256, &[&outside[..], std::slice::from_ref(&largest)].concat());
+        assert_eq!((scalar, draws), (Ok(largest), 4));
+        let one = [vec![0; 31], vec![1]].concat();
+        assert_eq!(drawn(Curve::P256, std::slice::from_ref(&one)), (Ok(one), 1));
+    }
+
+    #[test]
+    fn draw_takes_the_bits_of_the_order_and_no_more() {
+        // 521 bits: of the first byte one counts.
+        let mut value = vec![0x5A; 66];
+        value[0] = 0xFE;
+        let (scalar, draws) = drawn(Curve::P521, std::slice::from_ref(&value));
+        value[0] = 0;
+        assert_eq!((scalar, draws), (Ok(value), 1));
+        let (scalar, draws) = drawn(Curve::P521, &[vec![0xFF; 66], vec![1; 66]]);
+        assert_eq!((scalar, draws), (Ok(vec![1; 66]), 2));
+    }
+
+    #[test]
+    fn draw_gives_up_on_a_broken_generator() {
+        for curve in curves() {
+            let (scalar, draws) = drawn(curve, &[vec![0; curve.len()]]);
+            assert_eq!((scalar, draws), (Err(Error::DeviceError), DRAWS));
+        }
+        let refused = draw_from(Curve::P256, |_| Err(Error::RandomNoRng));
+        assert_eq!(refused.err(), Some(Error::RandomNoRng));
+    }
+
+    /// The highest byte of many scalars on the curve that rejects most: as often in each quarter of its range.
+    #[test]
+    fn draw_favours_no_value() {
+        // n begins with 8C B9 1E 82 (RFC 5639, 3.6).
+        const HIGHEST: usize = 0x8C;
+        let mut quarters = [0_usize; 4];
+        for _ in 0..400 {
+            let (scalar, _) = draw(Curve::BrainpoolP384r1).unwrap();
+            quarters[usize::from(scalar.expose()[0]) * 4 / (HIGHEST + 1)] += 1;
+        }
+        // 100 each; eight standard deviations of 8.7.
+        assert!(quarters.iter().all(|count| (31..=169).contains(count)), "{quarters:?}");
+    }
+
+    #[test]
+    fn halves_that_do_not_belong_together_fail_the_pairwise_test() {
+        for curve in curves() {
+            let ((_, one), (_, other)) = (draw(curve).unwrap(), draw(curve).unwrap());
+            assert_eq!(pairwise(curve, &one, &one), Ok(()));
+            assert_eq!(pairwise(curve, &one, &other), Err(Error::DeviceError));
+        }
     }
 }

@@ -2,21 +2,14 @@
 //! How it is checked in depth (`RSA_check_key`, point on the curve) is the business of the
 //! algorithm's `prepare` and `import` functions.
 
+pub use super::curve::Curve;
+use super::eddsa::Edwards;
 use super::ml_kem::{self, Set};
+use super::montgomery::Montgomery;
+use super::{ml_dsa, slh_dsa};
 use crate::ck::{CK_KEY_TYPE, Error, Result};
 use crate::secret::Secret;
-use cryptoki_sys::{CKK_EC, CKK_EC_EDWARDS, CKK_ML_KEM, CKK_RSA};
-
-/// Curves of the short Weierstrass form.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Curve {
-    /// NIST P-256, secp256r1, prime256v1.
-    P256,
-    /// NIST P-384, secp384r1.
-    P384,
-    /// NIST P-521, secp521r1.
-    P521,
-}
+use cryptoki_sys::{CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY, CKK_ML_DSA, CKK_ML_KEM, CKK_RSA, CKK_SLH_DSA};
 
 /// Private RSA key (PKCS#1, RFC 8017, A.1.2). Numbers are big-endian without leading zeros.
 pub struct RsaPrivate {
@@ -48,6 +41,16 @@ pub struct MlKemPrivate {
     pub seed: Option<Secret>,
 }
 
+/// Private key of ML-DSA (FIPS 204).
+pub struct MlDsaPrivate {
+    /// Its parameter set.
+    pub set: ml_dsa::Set,
+    /// The private key, sk.
+    pub key: Secret,
+    /// The seed that it follows from, xi, 32 bytes, where it is known.
+    pub seed: Option<Secret>,
+}
+
 /// The material of one key. No `Clone`, no `Debug`: see `secret`.
 pub enum Material {
     /// AES, HMAC and generic secret keys: bytes.
@@ -75,10 +78,24 @@ pub enum Material {
         /// The scalar.
         scalar: Secret,
     },
-    /// Ed25519 public key, 32 bytes.
+    /// Public key on a curve of the Edwards form; its length tells which ([`Edwards`]).
     EdPublic(Vec<u8>),
-    /// Ed25519 seed (RFC 8032, 5.1.5), 32 bytes.
+    /// Seed of a private one (RFC 8032, 5.1.5, 5.2.5).
     EdPrivate(Secret),
+    /// Public key on a curve of the Montgomery form, little-endian.
+    MontgomeryPublic {
+        /// The curve.
+        curve: Montgomery,
+        /// The key.
+        key: Vec<u8>,
+    },
+    /// Private key on a curve of the Montgomery form, little-endian (RFC 7748, 5).
+    MontgomeryPrivate {
+        /// The curve.
+        curve: Montgomery,
+        /// The key.
+        key: Secret,
+    },
     /// Encapsulation key of ML-KEM.
     MlKemPublic {
         /// Its parameter set.
@@ -88,6 +105,29 @@ pub enum Material {
     },
     /// Decapsulation key of ML-KEM.
     MlKemPrivate(Box<MlKemPrivate>),
+    /// Public key of ML-DSA.
+    MlDsaPublic {
+        /// Its parameter set.
+        set: ml_dsa::Set,
+        /// The key, pk.
+        key: Vec<u8>,
+    },
+    /// Private key of ML-DSA.
+    MlDsaPrivate(Box<MlDsaPrivate>),
+    /// Public key of SLH-DSA.
+    SlhDsaPublic {
+        /// Its parameter set.
+        set: slh_dsa::Set,
+        /// PK.seed and PK.root (FIPS 205, 9.1).
+        key: Vec<u8>,
+    },
+    /// Private key of SLH-DSA.
+    SlhDsaPrivate {
+        /// Its parameter set.
+        set: slh_dsa::Set,
+        /// SK.seed, SK.prf, PK.seed and PK.root (FIPS 205, 9.1).
+        key: Secret,
+    },
 }
 
 /// A new key pair.
@@ -108,38 +148,12 @@ const ED_PUBLIC: u8 = 6;
 const ED_PRIVATE: u8 = 7;
 const ML_KEM_PUBLIC: u8 = 8;
 const ML_KEM_PRIVATE: u8 = 9;
-
-impl Curve {
-    /// All curves, in the order of their numbers in the encoding.
-    pub const ALL: [Self; 3] = [Self::P256, Self::P384, Self::P521];
-
-    /// Number in the encoding of [`Material`].
-    const fn number(self) -> u8 {
-        match self {
-            Self::P256 => 1,
-            Self::P384 => 2,
-            Self::P521 => 3,
-        }
-    }
-
-    /// Bits of the field and, for these curves, of the order.
-    pub const fn bits(self) -> u32 {
-        match self {
-            Self::P256 => 256,
-            Self::P384 => 384,
-            Self::P521 => 521,
-        }
-    }
-
-    /// Length of a coordinate or a scalar in bytes.
-    pub const fn len(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-}
+const MONTGOMERY_PUBLIC: u8 = 14;
+const MONTGOMERY_PRIVATE: u8 = 15;
+const ML_DSA_PUBLIC: u8 = 10;
+const ML_DSA_PRIVATE: u8 = 11;
+const SLH_DSA_PUBLIC: u8 = 12;
+const SLH_DSA_PRIVATE: u8 = 13;
 
 impl Material {
     /// The key type that such material belongs to; `None` for bytes, which may be any secret key.
@@ -149,7 +163,10 @@ impl Material {
             Self::RsaPublic { .. } | Self::RsaPrivate(_) => Some(CKK_RSA),
             Self::EcPublic { .. } | Self::EcPrivate { .. } => Some(CKK_EC),
             Self::EdPublic(_) | Self::EdPrivate(_) => Some(CKK_EC_EDWARDS),
+            Self::MontgomeryPublic { .. } | Self::MontgomeryPrivate { .. } => Some(CKK_EC_MONTGOMERY),
             Self::MlKemPublic { .. } | Self::MlKemPrivate(_) => Some(CKK_ML_KEM),
+            Self::MlDsaPublic { .. } | Self::MlDsaPrivate(_) => Some(CKK_ML_DSA),
+            Self::SlhDsaPublic { .. } | Self::SlhDsaPrivate { .. } => Some(CKK_SLH_DSA),
         }
     }
 
@@ -164,9 +181,14 @@ impl Material {
             Self::RsaPublic { n, .. } => of(n),
             Self::RsaPrivate(key) => of(&key.n),
             Self::EcPublic { curve, .. } | Self::EcPrivate { curve, .. } => curve.bits(),
-            Self::EdPublic(_) | Self::EdPrivate(_) => 255,
+            Self::EdPublic(key) => Edwards::of_len(key.len()).bits(),
+            Self::EdPrivate(seed) => Edwards::of_len(seed.len()).bits(),
+            Self::MontgomeryPublic { curve, .. } | Self::MontgomeryPrivate { curve, .. } => curve.bits(),
             Self::MlKemPublic { set, .. } => ml_kem::bits(*set),
             Self::MlKemPrivate(key) => ml_kem::bits(key.set),
+            Self::MlDsaPublic { set, .. } => ml_dsa::bits(*set),
+            Self::MlDsaPrivate(key) => ml_dsa::bits(key.set),
+            Self::SlhDsaPublic { set, .. } | Self::SlhDsaPrivate { set, .. } => slh_dsa::bits(*set),
         }
     }
 
@@ -184,13 +206,24 @@ impl Material {
             }
             Self::EcPublic { curve, point } => (EC_PUBLIC, curve.number(), vec![point]),
             Self::EcPrivate { curve, scalar } => (EC_PRIVATE, curve.number(), vec![scalar.expose()]),
-            Self::EdPublic(key) => (ED_PUBLIC, 0, vec![key]),
-            Self::EdPrivate(seed) => (ED_PRIVATE, 0, vec![seed.expose()]),
+            Self::EdPublic(key) => (ED_PUBLIC, Edwards::of_len(key.len()).number(), vec![key]),
+            Self::EdPrivate(seed) => (ED_PRIVATE, Edwards::of_len(seed.len()).number(), vec![seed.expose()]),
+            Self::MontgomeryPublic { curve, key } => (MONTGOMERY_PUBLIC, curve.number(), vec![key]),
+            Self::MontgomeryPrivate { curve, key } => {
+                (MONTGOMERY_PRIVATE, curve.number(), vec![key.expose()])
+            }
             Self::MlKemPublic { set, key } => (ML_KEM_PUBLIC, set_number(*set), vec![key]),
             Self::MlKemPrivate(key) => {
                 let seed = key.seed.as_ref().map_or(&[][..], Secret::expose);
                 (ML_KEM_PRIVATE, set_number(key.set), vec![key.key.expose(), seed])
             }
+            Self::MlDsaPublic { set, key } => (ML_DSA_PUBLIC, dsa_number(*set), vec![key]),
+            Self::MlDsaPrivate(key) => {
+                let seed = key.seed.as_ref().map_or(&[][..], Secret::expose);
+                (ML_DSA_PRIVATE, dsa_number(key.set), vec![key.key.expose(), seed])
+            }
+            Self::SlhDsaPublic { set, key } => (SLH_DSA_PUBLIC, slh_number(*set), vec![key]),
+            Self::SlhDsaPrivate { set, key } => (SLH_DSA_PRIVATE, slh_number(*set), vec![key.expose()]),
         };
         let len = 2 + parts.iter().map(|part| 4 + part.len()).sum::<usize>();
         let mut encoded = Secret::zeroed(len);
@@ -222,8 +255,11 @@ impl Material {
         };
         let curve =
             || Curve::ALL.into_iter().find(|curve| curve.number() == number).ok_or(Error::DeviceError);
-        // Only the kinds with a curve or a parameter set have a number of one.
-        if number != 0 && !matches!(kind, EC_PUBLIC | EC_PRIVATE | ML_KEM_PUBLIC | ML_KEM_PRIVATE) {
+        let montgomery = || {
+            Montgomery::ALL.iter().find(|curve| curve.number() == number).copied().ok_or(Error::DeviceError)
+        };
+        // What has no curve and no parameter set names none.
+        if number != 0 && matches!(kind, BYTES | RSA_PUBLIC | RSA_PRIVATE) {
             return Err(Error::DeviceError);
         }
         let material = match kind {
@@ -241,18 +277,38 @@ impl Material {
             })),
             EC_PUBLIC => Self::EcPublic { curve: curve()?, point: part()?.to_vec() },
             EC_PRIVATE => Self::EcPrivate { curve: curve()?, scalar: Secret::from_slice(part()?) },
-            ED_PUBLIC => Self::EdPublic(part()?.to_vec()),
-            ED_PRIVATE => Self::EdPrivate(Secret::from_slice(part()?)),
+            ED_PUBLIC => Self::EdPublic(edwards_key(number, part()?)?.to_vec()),
+            ED_PRIVATE => Self::EdPrivate(Secret::from_slice(edwards_key(number, part()?)?)),
+            MONTGOMERY_PUBLIC => Self::MontgomeryPublic { curve: montgomery()?, key: part()?.to_vec() },
+            MONTGOMERY_PRIVATE => {
+                Self::MontgomeryPrivate { curve: montgomery()?, key: Secret::from_slice(part()?) }
+            }
             ML_KEM_PUBLIC => Self::MlKemPublic { set: set_of(number)?, key: part()?.to_vec() },
             ML_KEM_PRIVATE => {
                 let (key, seed) = (Secret::from_slice(part()?), part()?);
                 let seed = (!seed.is_empty()).then(|| Secret::from_slice(seed));
                 Self::MlKemPrivate(Box::new(MlKemPrivate { set: set_of(number)?, key, seed }))
             }
+            ML_DSA_PUBLIC => Self::MlDsaPublic { set: dsa_set(number)?, key: part()?.to_vec() },
+            ML_DSA_PRIVATE => {
+                let (key, seed) = (Secret::from_slice(part()?), part()?);
+                let seed = (!seed.is_empty()).then(|| Secret::from_slice(seed));
+                Self::MlDsaPrivate(Box::new(MlDsaPrivate { set: dsa_set(number)?, key, seed }))
+            }
+            SLH_DSA_PUBLIC => Self::SlhDsaPublic { set: slh_set(number)?, key: part()?.to_vec() },
+            SLH_DSA_PRIVATE => {
+                Self::SlhDsaPrivate { set: slh_set(number)?, key: Secret::from_slice(part()?) }
+            }
             _ => return Err(Error::DeviceError),
         };
         if rest.is_empty() { Ok(material) } else { Err(Error::DeviceError) }
     }
+}
+
+/// A key on the curve of the Edwards form with this number, which a build without the curve does not have.
+fn edwards_key(number: u8, key: &[u8]) -> Result<&[u8]> {
+    let curve = Edwards::ALL.iter().find(|curve| curve.number() == number);
+    if curve.is_some_and(|curve| curve.len() == key.len()) { Ok(key) } else { Err(Error::DeviceError) }
 }
 
 /// Number of a parameter set in the encoding.
@@ -269,6 +325,28 @@ fn set_of(number: u8) -> Result<Set> {
     sets.into_iter().find(|set| set_number(*set) == number).ok_or(Error::DeviceError)
 }
 
+/// The same for ML-DSA.
+const fn dsa_number(set: ml_dsa::Set) -> u8 {
+    match set {
+        ml_dsa::Set::Dsa44 => 1,
+        ml_dsa::Set::Dsa65 => 2,
+        ml_dsa::Set::Dsa87 => 3,
+    }
+}
+
+fn dsa_set(number: u8) -> Result<ml_dsa::Set> {
+    ml_dsa::Set::ALL.into_iter().find(|set| dsa_number(*set) == number).ok_or(Error::DeviceError)
+}
+
+/// The same for SLH-DSA: 1 to 12, in the order of [`slh_dsa::Set::ALL`].
+const fn slh_number(set: slh_dsa::Set) -> u8 {
+    set as u8 + 1
+}
+
+fn slh_set(number: u8) -> Result<slh_dsa::Set> {
+    slh_dsa::Set::ALL.into_iter().find(|set| slh_number(*set) == number).ok_or(Error::DeviceError)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -281,6 +359,39 @@ mod tests {
             panic!("another kind of key came back");
         };
         assert_eq!((curve, scalar.expose()), (Curve::P521, &[7; 66][..]));
+    }
+
+    #[test]
+    fn every_parameter_set_is_encoded_and_decoded_unchanged() {
+        let mut keys = Vec::new();
+        for set in ml_dsa::Set::ALL {
+            keys.push(Material::MlDsaPublic { set, key: vec![1; 9] });
+            for seed in [None, Some(Secret::from_slice(&[2; 32]))] {
+                let key = Secret::from_slice(&[3; 9]);
+                keys.push(Material::MlDsaPrivate(Box::new(MlDsaPrivate { set, key, seed })));
+            }
+        }
+        for set in slh_dsa::Set::ALL {
+            keys.push(Material::SlhDsaPublic { set, key: vec![4; 9] });
+            keys.push(Material::SlhDsaPrivate { set, key: Secret::from_slice(&[5; 9]) });
+        }
+        let mut numbers = Vec::new();
+        for key in keys {
+            let encoded = key.encode();
+            let back = Material::decode(encoded.expose()).unwrap();
+            assert_eq!(back.encode().expose(), encoded.expose());
+            assert_eq!((back.key_type(), back.bits()), (key.key_type(), key.bits()));
+            numbers.push((encoded.expose()[0], encoded.expose()[1]));
+            for number in [0, 13] {
+                let mut wrong = encoded.expose().to_vec();
+                wrong[1] = number;
+                assert!(Material::decode(&wrong).is_err());
+            }
+        }
+        // These numbers stand on disk.
+        assert_eq!(numbers[..4], [(10, 1), (11, 1), (11, 1), (10, 2)]);
+        assert_eq!(numbers[9..12], [(12, 1), (13, 1), (12, 2)]);
+        assert_eq!(numbers.last(), Some(&(13, 12)));
     }
 
     #[test]

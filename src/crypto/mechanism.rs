@@ -8,6 +8,7 @@ use crate::ck::message::{MessageParams, MessageShape};
 use crate::ck::params::Shape;
 use crate::ck::{CK_FLAGS, CK_KEY_TYPE, CK_MECHANISM_TYPE, Params, Result};
 use crate::secret::Secret;
+use cryptoki_sys::*;
 use std::any::Any;
 use std::sync::Arc;
 
@@ -35,6 +36,34 @@ pub struct Row {
     pub prepare: Option<Prepare>,
     /// What it can do.
     pub ops: Ops,
+}
+
+impl Row {
+    /// The flags of `CK_MECHANISM_INFO`: those of what `ops` can do, and [`Self::flags`].
+    pub fn announced(&self) -> CK_FLAGS {
+        let ops = &self.ops;
+        let can = [
+            (ops.digest.is_some(), CKF_DIGEST),
+            (ops.sign.is_some(), CKF_SIGN),
+            (ops.verify.is_some(), CKF_VERIFY),
+            (ops.sign_recover.is_some(), CKF_SIGN_RECOVER),
+            (ops.verify_recover.is_some(), CKF_VERIFY_RECOVER),
+            (ops.encrypt.is_some() && !ops.only_wraps, CKF_ENCRYPT),
+            (ops.decrypt.is_some() && !ops.only_wraps, CKF_DECRYPT),
+            (ops.wraps && ops.encrypt.is_some(), CKF_WRAP),
+            (ops.wraps && ops.decrypt.is_some(), CKF_UNWRAP),
+            (ops.generates(), CKF_GENERATE),
+            (ops.generate_pair.is_some(), CKF_GENERATE_KEY_PAIR),
+            (ops.derives(), CKF_DERIVE),
+            (ops.encapsulate.is_some(), CKF_ENCAPSULATE),
+            (ops.decapsulate.is_some(), CKF_DECAPSULATE),
+            (ops.message_encrypt.is_some(), CKF_MESSAGE_ENCRYPT | CKF_MULTI_MESSAGE),
+            (ops.message_decrypt.is_some(), CKF_MESSAGE_DECRYPT | CKF_MULTI_MESSAGE),
+            (ops.sign.is_some() && !ops.one_message, CKF_MESSAGE_SIGN | CKF_MULTI_MESSAGE),
+            (ops.verify.is_some() && !ops.one_message, CKF_MESSAGE_VERIFY | CKF_MULTI_MESSAGE),
+        ];
+        can.iter().filter(|(can, _)| *can).fold(self.flags, |flags, (_, flag)| flags | flag)
+    }
 }
 
 /// Smallest and largest key of a mechanism (PKCS#11 3.2, `CK_MECHANISM_INFO`).
@@ -86,6 +115,105 @@ pub type EncapsulateKey = fn(&Context, &Params, &Recipe) -> Result<(Secret, Vec<
 /// Finds the shared secret of a ciphertext with a prepared private key.
 pub type DecapsulateKey = fn(&Context, &Params, &Recipe, &[u8]) -> Result<Secret>;
 
+/// Makes a secret key as the mechanism's parameter says.
+pub type GenerateFrom = fn(&Params, &Recipe) -> Result<Material>;
+
+/// What a derivation from key material works on.
+pub struct Sources<'a> {
+    /// The base key, or the value of a data object.
+    pub base: &'a Material,
+    /// `CKA_KEY_TYPE` of the base key; `None` for a data object.
+    pub base_type: Option<CK_KEY_TYPE>,
+    /// The values of the further keys that the parameter names ([`Params::second_keys`]), in their order.
+    pub seconds: &'a [Secret],
+    /// The parameter.
+    pub params: &'a Params,
+    /// What is to be made, in its order.
+    pub recipes: &'a [Recipe],
+}
+
+/// What a derivation made.
+#[derive(Default)]
+pub struct Derived {
+    /// One value for each recipe.
+    pub values: Vec<Secret>,
+    /// Initialisation vectors for TLS, the client's first; none where none were asked for.
+    pub ivs: Vec<Vec<u8>>,
+    /// The version that stood in a premaster secret.
+    pub version: Option<[u8; 2]>,
+}
+
+/// Derives one value or several from key material.
+pub type DeriveValues = fn(&Sources<'_>) -> Result<Derived>;
+
+/// Lengths of the base key and the further keys of a derivation, in bytes.
+pub struct SourceLens<'a> {
+    /// The base key's.
+    pub base: usize,
+    /// The further keys', in the order of the parameter.
+    pub seconds: &'a [usize],
+}
+
+/// A derivation that works on key material, not on a prepared key.
+pub struct Derivation {
+    /// The work.
+    pub derive: DeriveValues,
+    /// What it makes.
+    pub makes: Made,
+    /// What becomes of `CKA_SENSITIVE`, `CKA_EXTRACTABLE` and their history.
+    pub inheritance: Inheritance,
+    /// Length of the derived key in bytes where the template names none; `None` where it must.
+    pub own_len: fn(&Params, &SourceLens<'_>) -> Option<usize>,
+    /// Whether bytes of the sources stand in what is made as they are.
+    pub raw: Raw,
+    /// Whether a data object may be the base.
+    pub data_base: bool,
+}
+
+/// What a derivation makes.
+#[derive(Clone, Copy)]
+pub enum Made {
+    /// One secret key, and further ones where the parameter asks for them.
+    Keys,
+    /// A data object. The function says of a parameter whether what it derives may be seen by everybody, although it
+    /// comes from a secret.
+    Data(fn(&Params) -> bool),
+    /// A TLS master secret.
+    TlsMaster,
+    /// The MAC keys and cipher keys of a TLS connection.
+    TlsKeys {
+        /// Whether the mechanism gives initialisation vectors too.
+        with_ivs: bool,
+    },
+}
+
+/// How a derived key takes after the keys that it comes from.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Inheritance {
+    /// The template decides, else the defaults. The history is the base key's.
+    Free,
+    /// What one original is (sensitive, not extractable) the derived key is; else the template decides, else the
+    /// defaults. The history needs that of all originals.
+    Strict,
+    /// As [`Self::Strict`], with the base key's values for defaults.
+    StrictFromBase,
+    /// The template decides, else the values of the base key. The history needs that of one original.
+    FromBase,
+    /// The values of the base key; a template may say nothing else. The history is the base key's.
+    Same,
+}
+
+/// Whether bytes of the keys stand in a derived key as they are, so that parts could be searched for one by one.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Raw {
+    /// No: a one-way function stands between.
+    No,
+    /// Sources and data stand one behind the other.
+    Joined,
+    /// A part of the base key, or all of it, perhaps changed.
+    Part,
+}
+
 /// The functions of a mechanism. What is `None` is not announced and not offered.
 #[derive(Clone, Copy)]
 pub struct Ops {
@@ -97,6 +225,9 @@ pub struct Ops {
     pub sign: Option<StartSigning>,
     /// Starts a verification.
     pub verify: Option<StartVerifying>,
+    /// Whether one parameter serves for one message only, because a second one under it would give the key away:
+    /// then C_MessageSignInit and C_MessageVerifyInit are not offered.
+    pub one_message: bool,
     /// Starts a signature that the data can be recovered from.
     pub sign_recover: Option<StartRecovering>,
     /// Starts the recovery of the data from such a signature.
@@ -113,6 +244,8 @@ pub struct Ops {
     pub message_decrypt: Option<StartMessaging>,
     /// Whether the encryption may wrap keys and the decryption unwrap them.
     pub wraps: bool,
+    /// Whether the encryption and the decryption are for wrapping and unwrapping alone.
+    pub only_wraps: bool,
     /// Whether wrapping puts zeros behind a key to fill its last 8 bytes.
     pub zero_pads: bool,
     /// Whether unwrapping takes a padding off that nothing authenticates, so that what is wrong behind the
@@ -120,10 +253,14 @@ pub struct Ops {
     pub bare_padding: bool,
     /// Makes a secret key.
     pub generate: Option<fn(&Recipe) -> Result<Material>>,
+    /// Makes a secret key as the parameter says.
+    pub generate_from: Option<GenerateFrom>,
     /// Makes a key pair.
     pub generate_pair: Option<fn(&Recipe) -> Result<Pair>>,
     /// Derives key bytes. `Recipe::value_len` says how many are wanted, if the template does.
     pub derive: Option<DeriveKey>,
+    /// Derives from key material.
+    pub derivation: Option<&'static Derivation>,
     /// Encapsulates.
     pub encapsulate: Option<EncapsulateKey>,
     /// Length of the ciphertext in bytes; given where the function above is.
@@ -139,6 +276,7 @@ impl Ops {
         resume: None,
         sign: None,
         verify: None,
+        one_message: false,
         sign_recover: None,
         verify_recover: None,
         encrypt: None,
@@ -147,15 +285,30 @@ impl Ops {
         message_encrypt: None,
         message_decrypt: None,
         wraps: false,
+        only_wraps: false,
         zero_pads: false,
         bare_padding: false,
         generate: None,
+        generate_from: None,
         generate_pair: None,
         derive: None,
+        derivation: None,
         encapsulate: None,
         encapsulated_len: None,
         decapsulate: None,
     };
+}
+
+impl Ops {
+    /// Whether keys can be derived.
+    pub const fn derives(&self) -> bool {
+        self.derive.is_some() || self.derivation.is_some()
+    }
+
+    /// Whether secret keys can be made.
+    pub const fn generates(&self) -> bool {
+        self.generate.is_some() || self.generate_from.is_some()
+    }
 }
 
 /// What a template says about a key to be made. The algorithm checks it; nothing here is trusted.

@@ -1,13 +1,15 @@
 //! Private keys as PKCS#8 `PrivateKeyInfo` (RFC 5208, RFC 5958), the form in which they are wrapped
-//! (PKCS#11 3.2, 6.7): RSA (RFC 8017, A.1.2), EC (RFC 5915, RFC 5480), Ed25519 (RFC 8410) and ML-KEM (RFC 9935):
-//! its seed and its value where the seed is known, and any of the three choices read.
+//! (PKCS#11 3.2, 6.7): RSA (RFC 8017, A.1.2), EC (RFC 5915, RFC 5480), Ed25519 and X25519 (RFC 8410), ML-KEM (RFC 9935) and
+//! ML-DSA (RFC 9881): seed and value where the seed is known, and any of the three choices read; SLH-DSA (RFC 9909).
 //!
 //! The reader takes DER and nothing else, and believes no number: what does not fit together is no key.
 
+use super::eddsa::{self, Edwards};
 use super::material::{Curve, Material, RsaPrivate};
 use super::ml_kem::{self, Set};
-use super::public::ml_kem_oid;
-use super::{der, ec, eddsa, rsa};
+use super::montgomery::{self, Montgomery};
+use super::public::{ml_dsa_oid, ml_kem_oid};
+use super::{der, ec, ml_dsa, rsa, slh_dsa};
 use crate::ck::{Error, Result};
 use crate::secret::Secret;
 use subtle::ConstantTimeEq;
@@ -22,7 +24,7 @@ const PARAMETERS: u8 = 0xA0;
 const PUBLIC: u8 = 0xA1;
 /// [1] of RFC 5958: BIT STRING, implicit.
 const ONE_ASYMMETRIC_PUBLIC: u8 = 0x81;
-/// [0] of RFC 9935: OCTET STRING, implicit.
+/// [0] of RFC 9935 and RFC 9881: OCTET STRING, implicit.
 const SEED: u8 = 0x80;
 
 /// The private key as `PrivateKeyInfo` in DER. `CKR_KEY_NOT_WRAPPABLE` for keys without that form.
@@ -37,26 +39,36 @@ pub fn encode(key: &Material) -> Result<Secret> {
             let parts: [&[u8]; 3] = [&der::integer(&[1]), &private, &public];
             (vec![EC, curve.ec_params()], wiped(der::element(der::SEQUENCE, &parts)))
         }
-        Material::EdPrivate(seed) => {
-            (vec![eddsa::ed25519_ec_params()], wiped(der::element(der::OCTET_STRING, &[seed.expose()])))
+        Material::EdPrivate(seed) => (
+            vec![Edwards::of_len(seed.len()).ec_params()],
+            wiped(der::element(der::OCTET_STRING, &[seed.expose()])),
+        ),
+        Material::MontgomeryPrivate { curve, key } => {
+            (vec![curve.ec_params()], wiped(der::element(der::OCTET_STRING, &[key.expose()])))
         }
         Material::MlKemPrivate(key) => {
-            let value = wiped(der::element(der::OCTET_STRING, &[key.key.expose()]));
-            let inner = match &key.seed {
-                Some(seed) => {
-                    let seed = wiped(der::element(der::OCTET_STRING, &[seed.expose()]));
-                    wiped(der::element(der::SEQUENCE, &[&seed, &value]))
-                }
-                None => value,
-            };
-            (vec![ml_kem_oid(key.set)], inner)
+            (vec![ml_kem_oid(key.set)], seed_and_value(key.seed.as_ref(), &key.key))
         }
+        Material::MlDsaPrivate(key) => {
+            (vec![ml_dsa_oid(key.set)], seed_and_value(key.seed.as_ref(), &key.key))
+        }
+        // Without an OCTET STRING of its own (RFC 9909, 6).
+        Material::SlhDsaPrivate { set, key } => (vec![slh_dsa::oid(*set)], wiped(key.expose().to_vec())),
         _ => return Err(Error::KeyNotWrappable),
     };
     let algorithm = der::element(der::SEQUENCE, &algorithm);
     let private = wiped(der::element(der::OCTET_STRING, &[&inner]));
     let whole = wiped(der::element(der::SEQUENCE, &[&der::integer(&[0]), &algorithm, &private]));
     Ok(Secret::from_slice(&whole))
+}
+
+/// Both, or the value where it is all there is.
+fn seed_and_value(seed: Option<&Secret>, value: &Secret) -> Zeroizing<Vec<u8>> {
+    let wiped = Zeroizing::new;
+    let value = wiped(der::element(der::OCTET_STRING, &[value.expose()]));
+    let Some(seed) = seed else { return value };
+    let seed = wiped(der::element(der::OCTET_STRING, &[seed.expose()]));
+    wiped(der::element(der::SEQUENCE, &[&seed, &value]))
 }
 
 fn rsa_private_key(key: &RsaPrivate) -> Zeroizing<Vec<u8>> {
@@ -137,11 +149,16 @@ fn read(bytes: &[u8]) -> Option<Material> {
         rsa_key(private)?
     } else if let Some(params) = algorithm.strip_prefix(EC) {
         ec_key(Curve::from_ec_params(params).ok()?, params, private)?
-    } else if algorithm == eddsa::ed25519_ec_params() {
-        eddsa::import_private(der::content(der::OCTET_STRING, private).ok()?).ok()?
+    } else if let Some(curve) = Edwards::from_oid(algorithm) {
+        let seed = der::content(der::OCTET_STRING, private).ok()?;
+        (seed.len() == curve.len()).then_some(())?;
+        eddsa::import_private(curve, seed).ok()?
+    } else if let Some(curve) = Montgomery::from_oid(algorithm) {
+        let key = der::content(der::OCTET_STRING, private).ok()?;
+        (key.len() == curve.len()).then_some(())?;
+        montgomery::import_private(curve, key).ok()?
     } else {
-        let sets = [Set::Kem512, Set::Kem768, Set::Kem1024];
-        ml_kem_key(sets.into_iter().find(|set| algorithm == ml_kem_oid(*set))?, private)?
+        post_quantum_key(algorithm, private)?
     };
     if let Some(public) = public {
         same_public(&key, public)?;
@@ -184,8 +201,22 @@ fn ec_key(curve: Curve, params: &[u8], private: &[u8]) -> Option<Material> {
     Some(material)
 }
 
-/// The seed, the value, or both (RFC 9935, 6).
-fn ml_kem_key(set: Set, private: &[u8]) -> Option<Material> {
+fn post_quantum_key(algorithm: &[u8], private: &[u8]) -> Option<Material> {
+    let kems = [Set::Kem512, Set::Kem768, Set::Kem1024];
+    if let Some(set) = kems.into_iter().find(|set| algorithm == ml_kem_oid(*set)) {
+        let [seed, value] = read_seed_and_value(private)?;
+        return ml_kem::import_private(set, seed.as_ref(), value.as_ref()).ok();
+    }
+    if let Some(set) = ml_dsa::Set::ALL.into_iter().find(|set| algorithm == ml_dsa_oid(*set)) {
+        let [seed, value] = read_seed_and_value(private)?;
+        return ml_dsa::import_private(set, seed.as_ref(), value.as_ref()).ok();
+    }
+    let set = slh_dsa::Set::ALL.into_iter().find(|set| algorithm == slh_dsa::oid(*set))?;
+    slh_dsa::import_private(set, private).ok()
+}
+
+/// The seed, the value, or both (RFC 9935, 6; RFC 9881, 6).
+fn read_seed_and_value(private: &[u8]) -> Option<[Option<Secret>; 2]> {
     let (seed, value) = match *private.first()? {
         SEED => (Some(der::content(SEED, private).ok()?), None),
         der::OCTET_STRING => (None, Some(der::content(der::OCTET_STRING, private).ok()?)),
@@ -196,8 +227,7 @@ fn ml_kem_key(set: Set, private: &[u8]) -> Option<Material> {
             (Some(seed), Some(value))
         }
     };
-    let [seed, value] = [seed, value].map(|bytes| bytes.map(Secret::from_slice));
-    ml_kem::import_private(set, seed.as_ref(), value.as_ref()).ok()
+    Some([seed, value].map(|bytes| bytes.map(Secret::from_slice)))
 }
 
 /// Whether a public key, the content of a BIT STRING, is that of the private one.
@@ -206,7 +236,10 @@ fn same_public(key: &Material, bits: &[u8]) -> Option<()> {
     let same = match super::public_of(key).ok()?? {
         Material::EcPublic { curve, point } => ec::decode_point(curve, claimed).ok()? == point,
         Material::EdPublic(point) => bool::from(point.as_slice().ct_eq(claimed)),
-        Material::MlKemPublic { key, .. } => key == claimed,
+        Material::MontgomeryPublic { key, .. } => bool::from(key.as_slice().ct_eq(claimed)),
+        Material::MlKemPublic { key, .. }
+        | Material::MlDsaPublic { key, .. }
+        | Material::SlhDsaPublic { key, .. } => key == claimed,
         Material::RsaPublic { n, e } => {
             der::element(der::SEQUENCE, &[&der::integer(&n), &der::integer(&e)]) == claimed
         }
@@ -225,7 +258,7 @@ mod tests {
         "302e020100300506032b657004220420d4ee72dbf913584ad5b6d8f1f769f8ad3afe7c28cbf1d4fbe097a88f44755842";
 
     fn keys() -> Vec<Material> {
-        let ec = |curve: Curve| Material::EcPrivate {
+        let of_curve = |curve: Curve| Material::EcPrivate {
             curve,
             scalar: Secret::from_slice(&{
                 let mut scalar = vec![0; curve.len()];
@@ -233,8 +266,15 @@ mod tests {
                 scalar
             }),
         };
-        let mut keys = vec![rsa_2048(), Material::EdPrivate(Secret::from_slice(&[7; 32]))];
-        keys.extend(Curve::ALL.map(ec));
+        let mut keys = vec![rsa_2048()];
+        keys.extend(ec::tests::curves().map(of_curve));
+        keys.extend(
+            Edwards::ALL.iter().map(|curve| Material::EdPrivate(Secret::from_slice(&vec![7; curve.len()]))),
+        );
+        keys.extend(Montgomery::ALL.iter().map(|curve| Material::MontgomeryPrivate {
+            curve: *curve,
+            key: Secret::from_slice(&vec![7; curve.len()]),
+        }));
         keys
     }
 

@@ -1,7 +1,8 @@
 //! The public half of keys, and its DER form.
 
+use super::eddsa::Edwards;
 use super::ml_kem::{self, Set};
-use super::{Material, der, ec, eddsa};
+use super::{Material, der, ec, eddsa, ml_dsa, montgomery, slh_dsa};
 use crate::ck::Result;
 
 /// The public key of a private one; a public key's own; none for secret keys.
@@ -16,8 +17,18 @@ pub fn public_of(key: &Material) -> Result<Option<Material>> {
         }
         Material::EdPublic(point) => Material::EdPublic(point.clone()),
         Material::EdPrivate(seed) => Material::EdPublic(eddsa::public_from_seed(seed)?),
+        Material::MontgomeryPublic { curve, key } => {
+            Material::MontgomeryPublic { curve: *curve, key: key.clone() }
+        }
+        Material::MontgomeryPrivate { curve, key } => {
+            Material::MontgomeryPublic { curve: *curve, key: montgomery::public_from_private(*curve, key)? }
+        }
         Material::MlKemPublic { set, key } => Material::MlKemPublic { set: *set, key: key.clone() },
         Material::MlKemPrivate(_) => ml_kem::public_of(key)?,
+        Material::MlDsaPublic { set, key } => Material::MlDsaPublic { set: *set, key: key.clone() },
+        Material::MlDsaPrivate(_) => ml_dsa::public_of(key)?,
+        Material::SlhDsaPublic { set, key } => Material::SlhDsaPublic { set: *set, key: key.clone() },
+        Material::SlhDsaPrivate { .. } => slh_dsa::public_of(key)?,
     }))
 }
 
@@ -30,8 +41,17 @@ pub(super) const fn ml_kem_oid(set: Set) -> &'static [u8] {
     }
 }
 
+/// `AlgorithmIdentifier` of ML-DSA (RFC 9881, 2): 2.16.840.1.101.3.4.3.17 to 19, nothing behind it.
+pub(super) const fn ml_dsa_oid(set: ml_dsa::Set) -> &'static [u8] {
+    match set {
+        ml_dsa::Set::Dsa44 => &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 17],
+        ml_dsa::Set::Dsa65 => &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 18],
+        ml_dsa::Set::Dsa87 => &[0x06, 0x09, 0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x03, 19],
+    }
+}
+
 /// `CKA_PUBLIC_KEY_INFO`: the `SubjectPublicKeyInfo` in DER (RFC 5280, 4.1.2.7; RFC 8017, A.1.1; RFC 5480;
-/// RFC 8410) of a public key, or of the public half of a private one. None for secret keys.
+/// RFC 8410; RFC 9935; RFC 9881; RFC 9909) of a public key, or of the public half of a private one. None for secret keys.
 pub fn public_key_info(key: &Material) -> Result<Option<Vec<u8>>> {
     // 1.2.840.113549.1.1.1 with NULL, and 1.2.840.10045.2.1.
     const RSA: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, der::NULL, 0];
@@ -48,12 +68,18 @@ pub fn public_key_info(key: &Material) -> Result<Option<Vec<u8>>> {
             Some(info(&[RSA], &key))
         }
         Material::EcPublic { curve, point } => Some(info(&[EC, curve.ec_params()], point)),
-        Material::EdPublic(point) => Some(info(&[eddsa::ed25519_ec_params()], point)),
+        Material::EdPublic(point) => Some(info(&[Edwards::of_len(point.len()).ec_params()], point)),
+        Material::MontgomeryPublic { curve, key } => Some(info(&[curve.ec_params()], key)),
         Material::MlKemPublic { set, key } => Some(info(&[ml_kem_oid(*set)], key)),
+        Material::MlDsaPublic { set, key } => Some(info(&[ml_dsa_oid(*set)], key)),
+        Material::SlhDsaPublic { set, key } => Some(info(&[slh_dsa::oid(*set)], key)),
         Material::RsaPrivate(_)
         | Material::EcPrivate { .. }
         | Material::EdPrivate(_)
-        | Material::MlKemPrivate(_) => match public_of(key)? {
+        | Material::MontgomeryPrivate { .. }
+        | Material::MlKemPrivate(_)
+        | Material::MlDsaPrivate(_)
+        | Material::SlhDsaPrivate { .. } => match public_of(key)? {
             Some(public) => public_key_info(&public)?,
             None => None,
         },
@@ -84,7 +110,7 @@ mod tests {
 
     #[test]
     fn public_key_info_of_an_ec_key_has_its_curve_and_point() {
-        for (curve, scalar, point) in ec::tests::RFC_6979 {
+        for (curve, scalar, point) in ec::tests::KNOWN_KEYS {
             let private = ec::import_private(*curve, &hex(scalar)).unwrap();
             let info = public_key_info(&private).unwrap().unwrap();
             assert!(info.ends_with(&[&[0][..], &hex(point)].concat()));

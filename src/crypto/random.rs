@@ -16,6 +16,7 @@
 mod entropy;
 mod generator;
 mod health;
+mod stream;
 
 use crate::ck::{Error, Result};
 use crate::secret::Secret;
@@ -26,6 +27,8 @@ use generator::{Generator, expand};
 use std::mem;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use zeroize::Zeroizing;
+
+pub use stream::Stream;
 
 /// A generator gives so many answers with one seed.
 const REQUESTS: u32 = 1 << 16;

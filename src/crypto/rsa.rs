@@ -1,48 +1,32 @@
-//! RSA keys (RFC 8017): making them, bringing them in, and the prepared key that the three paddings share.
+//! RSA keys (RFC 8017): bringing them in, and the prepared key that the paddings share. New keys are made in
+//! `rsa_generation`.
 
 use super::engine::digest::Hash;
 use super::engine::mac::HmacKey;
 use super::engine::numbers::{self, Number};
 use super::engine::rsa::{Part, Parts, RsaKey};
-use super::mechanism::{Context, Ops, Recipe, Row, Sizes};
+use super::mechanism::{Context, Sizes};
 use super::self_test::{self, Family};
 use super::start::prepared;
-use super::{Material, Pair, RsaPrivate};
-use crate::ck::params::Shape;
+use super::{Material, RsaPrivate, rsa_numbers};
 use crate::ck::{Error, Result};
 use crate::secret::Secret;
 use crate::sys::fork;
 use arc_swap::{ArcSwap, Guard};
-use cryptoki_sys::*;
 use std::sync::Arc;
-
-/// CKM_RSA_PKCS_KEY_PAIR_GEN. PKCS#11 3.2, PKCS #1 RSA key pair generation.
-pub static KEY_PAIR_GEN: Row = Row {
-    ckm: CKM_RSA_PKCS_KEY_PAIR_GEN,
-    key_types: &[CKK_RSA],
-    sizes: Sizes::Bits(MIN_PRIVATE_BITS, MAX_BITS),
-    shape: Shape::None,
-    flags: 0,
-    prepare: None,
-    ops: Ops { generate_pair: Some(generate_pair), ..Ops::NONE },
-};
 
 /// Smallest private key; SP 800-131A disallows what is smaller.
 pub const MIN_PRIVATE_BITS: u32 = 2048;
 /// Smallest public key: for the verification of old signatures only.
 pub const MIN_PUBLIC_BITS: u32 = 1024;
-/// Largest key.
-pub const MAX_BITS: u32 = 8192;
+/// Largest key, AWS-LC's own limit.
+pub const MAX_BITS: u32 = 16_384;
+/// Largest public exponent in bits (FIPS 186-5, 5.1: e < 2^256). An exponent as long as the modulus would make each
+/// verification as slow as a signature.
+pub(super) const MAX_EXPONENT_BITS: u32 = 256;
 
 /// Sizes of the mechanisms that use a key.
 pub(super) const SIZES: Sizes = Sizes::Bits(MIN_PUBLIC_BITS, MAX_BITS);
-
-/// F4, where a template names no exponent.
-const DEFAULT_EXPONENT: u64 = 65_537;
-/// AWS-LC makes keys with exponents of 32 bits at most.
-const MAX_EXPONENT: u64 = u32::MAX as u64;
-/// AWS-LC makes keys whose size is a multiple of this, and would round others down.
-const STEP_BITS: u32 = 128;
 
 /// A key made ready. AWS-LC's object belongs to one side of a fork; on the other side it is made again
 /// from the numbers, and the old one is left alone.
@@ -81,8 +65,8 @@ pub struct Import<'a> {
     pub qi: Option<&'a [u8]>,
 }
 
-/// Makes a key ready, public or private. `CKR_KEY_SIZE_RANGE` outside 2048..=8192 bits for private keys
-/// and 1024..=8192 for public ones.
+/// Makes a key ready, public or private. `CKR_KEY_SIZE_RANGE` outside 2048..=16384 bits for private keys
+/// and 1024..=16384 for public ones.
 pub(super) fn prepare(key: &Material) -> Result<Context> {
     self_test::ready(Family::Rsa)?;
     let (numbers, smallest) = match key {
@@ -179,7 +163,7 @@ impl Numbers {
 }
 
 impl RsaPrivate {
-    fn parts(&self) -> Parts<'_> {
+    pub(super) fn parts(&self) -> Parts<'_> {
         Parts {
             n: &self.n,
             e: &self.e,
@@ -200,7 +184,7 @@ impl RsaPrivate {
     }
 
     /// The numbers of AWS-LC's object.
-    fn of(object: &RsaKey) -> Result<Self> {
+    pub(super) fn of(object: &RsaKey) -> Result<Self> {
         let secret = |part| {
             let mut secret = Secret::zeroed(object.part_len(part));
             object.write_part(part, secret.expose_mut())?;
@@ -219,67 +203,33 @@ impl RsaPrivate {
     }
 }
 
-/// Makes a key pair, and tries it.
-fn generate_pair(recipe: &Recipe) -> Result<Pair> {
-    self_test::ready(Family::Rsa)?;
-    if recipe.key_type.is_some_and(|wanted| wanted != CKK_RSA) {
-        return Err(Error::TemplateInconsistent);
-    }
-    let bits = recipe.modulus_bits.ok_or(Error::TemplateIncomplete)?;
-    if !(MIN_PRIVATE_BITS..=MAX_BITS).contains(&bits) || bits % STEP_BITS != 0 {
-        return Err(Error::KeySizeRange);
-    }
-    let exponent = match &recipe.public_exponent {
-        None => DEFAULT_EXPONENT,
-        Some(bytes) => exponent(bytes)?,
-    };
-    let object = RsaKey::generate(bits, exponent)?;
-    if object.bits() != bits {
-        return Err(Error::DeviceError);
-    }
-    pairwise(&object)?;
-    let private = RsaPrivate::of(&object)?;
-    let public = Material::RsaPublic { n: private.n.clone(), e: private.e.clone() };
-    Ok(Pair { public, private: Material::RsaPrivate(Box::new(private)) })
-}
-
-/// A public exponent for a new key: odd, 3 to 32 bits (`CKR_ATTRIBUTE_VALUE_INVALID`).
-fn exponent(bytes: &[u8]) -> Result<u64> {
-    let digits = stripped(bytes);
-    if digits.len() > size_of::<u64>() {
-        return Err(Error::AttributeValueInvalid);
-    }
-    let value = digits.iter().fold(0, |value, digit| value << 8 | u64::from(*digit));
-    if value % 2 == 1 && (3..=MAX_EXPONENT).contains(&value) {
-        Ok(value)
-    } else {
-        Err(Error::AttributeValueInvalid)
-    }
-}
-
-/// Pairwise consistency of a new key: what it signs, it verifies (FIPS 140-3 IG 10.3.A).
-fn pairwise(object: &RsaKey) -> Result<()> {
-    let digest = [0x5A; 32];
-    let mut signature = vec![0; object.size()];
-    object.sign(Hash::Sha256, &digest, &mut signature)?;
-    Ok(object.verify(Hash::Sha256, &digest, &signature)?)
-}
-
 /// A private key of a caller's numbers. Missing primes are found from n, e and d; missing values of the
-/// remainder theorem are computed. `CKR_TEMPLATE_INCOMPLETE` without e, `CKR_KEY_SIZE_RANGE` outside
-/// 2048..=8192 bits, `CKR_ATTRIBUTE_VALUE_INVALID` where the numbers are no key.
+/// remainder theorem are computed; a missing e is found from the primes, or is a common one.
+/// `CKR_TEMPLATE_INCOMPLETE` where e is missing and not found, `CKR_KEY_SIZE_RANGE` outside 2048..=16384 bits,
+/// `CKR_ATTRIBUTE_VALUE_INVALID` where the numbers are no key.
 pub fn import_private(import: &Import<'_>) -> Result<Material> {
-    let n = stripped(import.n);
-    let e = import.e.map(stripped).ok_or(Error::TemplateIncomplete)?;
+    match import.e {
+        Some(e) => complete(import, stripped(e)),
+        None => {
+            let (n, d) = (stripped(import.n), stripped(import.d));
+            let bounded = (MIN_PRIVATE_BITS..=MAX_BITS).contains(&bits_of(n)) && d.len() <= n.len();
+            let primes = import.p.zip(import.q);
+            let found = bounded.then(|| rsa_numbers::public_exponent(n, d, primes)).flatten();
+            complete(import, &found.ok_or(Error::TemplateIncomplete)?)
+        }
+    }
+}
+
+fn complete(import: &Import<'_>, e: &[u8]) -> Result<Material> {
+    let (n, d) = (stripped(import.n), stripped(import.d));
     if !(MIN_PRIVATE_BITS..=MAX_BITS).contains(&bits_of(n)) {
         return Err(Error::KeySizeRange);
     }
-    let d = stripped(import.d);
-    if d.is_empty() || d.len() > n.len() || e.len() > n.len() {
+    if d.is_empty() || d.len() > n.len() || bits_of(e) > MAX_EXPONENT_BITS {
         return Err(Error::AttributeValueInvalid);
     }
     let key = completed(n, e, d, import).map_err(|_| Error::AttributeValueInvalid)?;
-    // AWS-LC checks all numbers against each other here.
+    // The engine checks all numbers against each other here.
     RsaKey::private(&key.parts()).map_err(|_| Error::AttributeValueInvalid)?;
     Ok(Material::RsaPrivate(Box::new(key)))
 }
@@ -316,25 +266,28 @@ fn completed(n: &[u8], e: &[u8], d: &[u8], import: &Import<'_>) -> Result<RsaPri
     })
 }
 
-/// A public key of a caller's numbers. `CKR_KEY_SIZE_RANGE` outside 1024..=8192 bits,
+/// A public key of a caller's numbers. `CKR_KEY_SIZE_RANGE` outside 1024..=16384 bits,
 /// `CKR_ATTRIBUTE_VALUE_INVALID` where the numbers are no key.
 pub fn import_public(n: &[u8], e: &[u8]) -> Result<Material> {
     let (n, e) = (stripped(n), stripped(e));
     if !(MIN_PUBLIC_BITS..=MAX_BITS).contains(&bits_of(n)) {
         return Err(Error::KeySizeRange);
     }
+    if bits_of(e) > MAX_EXPONENT_BITS {
+        return Err(Error::AttributeValueInvalid);
+    }
     RsaKey::public(n, e).map_err(|_| Error::AttributeValueInvalid)?;
     Ok(Material::RsaPublic { n: n.to_vec(), e: e.to_vec() })
 }
 
 /// A number without its leading zeros.
-fn stripped(bytes: &[u8]) -> &[u8] {
+pub(super) fn stripped(bytes: &[u8]) -> &[u8] {
     let leading = bytes.iter().take_while(|byte| **byte == 0).count();
     bytes.get(leading..).unwrap_or_default()
 }
 
 /// Size in bits of a number without leading zeros.
-fn bits_of(number: &[u8]) -> u32 {
+pub(super) fn bits_of(number: &[u8]) -> u32 {
     let leading = number.first().map_or(0, |first| first.leading_zeros());
     u32::try_from(number.len()).unwrap_or(u32::MAX).saturating_mul(8).saturating_sub(leading)
 }
@@ -342,43 +295,12 @@ fn bits_of(number: &[u8]) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::rsa_generation;
     use crate::crypto::tests::rsa_2048;
 
     fn numbers() -> RsaPrivate {
         let Material::RsaPrivate(key) = rsa_2048() else { panic!("no private key") };
         *key
-    }
-
-    fn refusal(recipe: &Recipe) -> Option<Error> {
-        generate_pair(recipe).err()
-    }
-
-    #[test]
-    fn generate_pair_makes_a_key_that_imports() {
-        let recipe =
-            Recipe { modulus_bits: Some(2048), public_exponent: Some(vec![0, 3]), ..Recipe::default() };
-        let pair = generate_pair(&recipe).unwrap();
-        let Material::RsaPrivate(key) = &pair.private else { panic!("no private key") };
-        assert_eq!((key.e.as_slice(), pair.public.bits()), (&[3][..], 2048));
-        let parts = key.parts();
-        let (n, e, d) = (parts.n, Some(parts.e), parts.d);
-        import_private(&Import { n, e, d, p: Some(parts.p), q: Some(parts.q), ..Import::default() }).unwrap();
-    }
-
-    #[test]
-    fn generate_pair_of_a_wrong_template_is_refused() {
-        assert_eq!(refusal(&Recipe::default()), Some(Error::TemplateIncomplete));
-        for bits in [0, 1024, 2049, 2112, 8320, u32::MAX] {
-            let recipe = Recipe { modulus_bits: Some(bits), ..Recipe::default() };
-            assert_eq!(refusal(&recipe), Some(Error::KeySizeRange), "{bits}");
-        }
-        for e in [&[][..], &[1], &[2], &[1, 0, 0], &[1, 0, 0, 0, 1], &[1; 9], &[1; 256]] {
-            let recipe =
-                Recipe { modulus_bits: Some(2048), public_exponent: Some(e.to_vec()), ..Recipe::default() };
-            assert_eq!(refusal(&recipe), Some(Error::AttributeValueInvalid), "{e:?}");
-        }
-        let recipe = Recipe { modulus_bits: Some(2048), key_type: Some(CKK_EC), ..Recipe::default() };
-        assert_eq!(refusal(&recipe), Some(Error::TemplateInconsistent));
     }
 
     #[test]
@@ -387,11 +309,12 @@ mod tests {
         let parts = key.parts();
         let only = Import { n: parts.n, e: Some(parts.e), d: parts.d, ..Import::default() };
         let with_primes = Import { p: Some(parts.p), q: Some(parts.q), ..only };
-        for import in [only, with_primes] {
+        for import in [only, with_primes, Import { e: None, ..only }, Import { e: None, ..with_primes }] {
             let Material::RsaPrivate(made) = import_private(&import).unwrap() else {
                 panic!("no private key")
             };
             let same = made.p.ct_eq(parts.p) && made.qi.ct_eq(parts.qi) && made.dq.ct_eq(parts.dq);
+            assert_eq!(made.e, [1, 0, 1]);
             let swapped = made.p.ct_eq(parts.q) && made.q.ct_eq(parts.p) && made.dp.ct_eq(parts.dq);
             assert!(same || swapped);
         }
@@ -403,9 +326,8 @@ mod tests {
         let parts = key.parts();
         let right = Import { n: parts.n, e: Some(parts.e), d: parts.d, ..Import::default() };
         let refusal = |import: Import<'_>| import_private(&import).err();
-        assert_eq!(refusal(Import { e: None, ..right }), Some(Error::TemplateIncomplete));
         assert_eq!(refusal(Import { n: &parts.n[1..], ..right }), Some(Error::KeySizeRange));
-        assert_eq!(refusal(Import { n: &[0xFF; 1025], ..right }), Some(Error::KeySizeRange));
+        assert_eq!(refusal(Import { n: &[0xFF; 2049], ..right }), Some(Error::KeySizeRange));
         let mut d = parts.d.to_vec();
         d[200] ^= 1;
         let (p, q) = (Some(parts.p), Some(parts.q));
@@ -413,14 +335,22 @@ mod tests {
             Import { d: &d, ..right },
             Import { d: &[], ..right },
             Import { e: Some(&[3]), ..right },
+            Import { e: Some(&[]), ..right },
+            Import { e: Some(&[0xFF; 33]), ..right },
+            Import { e: Some(&[0xFF; 3000]), ..right },
             Import { d: &d, p, q, ..right },
             Import { p, q: p, ..right },
             Import { p: Some(&[]), q, ..right },
             Import { p: Some(&[4; 128]), q, ..right },
             Import { p: Some(&[1; 3000]), q, ..right },
+            Import { p: Some(&[]), q: Some(&[]), ..right },
             Import { p, q, dp: Some(parts.dq), dq: Some(parts.dp), qi: Some(parts.qi), ..right },
         ] {
             assert_eq!(refusal(wrong), Some(Error::AttributeValueInvalid));
+            if wrong.e == right.e {
+                let without = refusal(Import { e: None, ..wrong });
+                assert!(matches!(without, Some(Error::TemplateIncomplete | Error::AttributeValueInvalid)));
+            }
         }
     }
 
@@ -429,7 +359,9 @@ mod tests {
         let key = numbers();
         import_public(&[&[0, 0], &key.n[..]].concat(), &[0, 1, 0, 1]).unwrap();
         assert_eq!(import_public(&key.n[..127], &[3]).err(), Some(Error::KeySizeRange));
-        for e in [&[][..], &[1], &[2], &[1, 0, 0, 0, 0, 1, 1]] {
+        import_public(&key.n, &[1, 0, 0, 0, 0, 1, 1]).unwrap();
+        import_public(&key.n, &[0xFF; 32]).unwrap();
+        for e in [&[][..], &[1], &[2], &[1; 33], &[1; 255]] {
             assert_eq!(import_public(&key.n, e).err(), Some(Error::AttributeValueInvalid), "{e:?}");
         }
         let mut even = key.n.clone();
@@ -454,6 +386,6 @@ mod tests {
         let before = Guard::into_inner(key.current().unwrap());
         let after = Guard::into_inner(key.rebuild().unwrap());
         assert!(!Arc::ptr_eq(&before, &after));
-        pairwise(&after).unwrap();
+        rsa_generation::pairwise(&after).unwrap();
     }
 }

@@ -5,13 +5,14 @@ use super::digest::{self, Hash};
 use super::engine::rsa::Oaep;
 use super::mechanism::{Ciphering, Context, Ops, Row};
 use super::rsa::{self, Key};
+use super::rsa_kem;
 use super::rsa_pkcs1::Block;
 use crate::ck::params::Shape;
 use crate::ck::{Error, Params, Result};
 use crate::secret::Secret;
 use cryptoki_sys::*;
 
-/// CKM_RSA_PKCS_OAEP: encrypts, decrypts and wraps. PKCS#11 3.2, PKCS #1 RSA OAEP.
+/// CKM_RSA_PKCS_OAEP: encrypts, decrypts, wraps and encapsulates. PKCS#11 3.2, PKCS #1 RSA OAEP.
 pub static RSA_PKCS_OAEP: Row = Row {
     ckm: CKM_RSA_PKCS_OAEP,
     key_types: &[CKK_RSA],
@@ -19,7 +20,17 @@ pub static RSA_PKCS_OAEP: Row = Row {
     shape: Shape::Oaep,
     flags: 0,
     prepare: Some(rsa::prepare),
-    ops: Ops { encrypt: Some(encrypt), decrypt: Some(decrypt), wraps: true, ..Ops::NONE },
+    ops: Ops {
+        encrypt: Some(encrypt),
+        decrypt: Some(decrypt),
+        wraps: true,
+        encapsulate: Some(|context, params, recipe| rsa_kem::encapsulate(encrypt, context, params, recipe)),
+        encapsulated_len: Some(rsa_kem::encapsulated_len),
+        decapsulate: Some(|context, params, recipe, ciphertext| {
+            rsa_kem::decapsulate(decrypt, context, params, recipe, ciphertext)
+        }),
+        ..Ops::NONE
+    },
 };
 
 /// Longest label; longer ones have no use, and would be copied for every block.
@@ -132,6 +143,9 @@ mod tests {
         let (private, _) = contexts();
         let params = oaep(CKM_SHA256, CKG_MGF1_SHA1, b"label");
         let ciphertext = hex(RSA_2048_OAEP_ABC);
+        assert_eq!(whole(RSA_PKCS_OAEP.ops.decrypt, &private, &params, &ciphertext), Ok(b"abc".to_vec()));
+        let params = oaep(CKM_SHA3_256, CKG_MGF1_SHA512, b"label");
+        let ciphertext = hex(RSA_2048_OAEP_SHA3_ABC);
         assert_eq!(whole(RSA_PKCS_OAEP.ops.decrypt, &private, &params, &ciphertext), Ok(b"abc".to_vec()));
     }
 

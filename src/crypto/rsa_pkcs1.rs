@@ -6,8 +6,8 @@ use super::mechanism::{
     Ciphering, Context, Ops, Recovering, Row, Signing, StartSigning, StartVerifying, Verifying,
 };
 use super::rsa::{self, Key};
-use super::rsa_unpad;
 use super::start::{first, no_params};
+use super::{rsa_kem, rsa_unpad};
 use crate::ck::params::Shape;
 use crate::ck::{CK_MECHANISM_TYPE, Error, Params, Result};
 use crate::secret::Secret;
@@ -15,7 +15,7 @@ use cryptoki_sys::*;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
 
-/// CKM_RSA_PKCS: signs the caller's bytes (a DigestInfo, mostly), and encrypts and wraps with block
+/// CKM_RSA_PKCS: signs the caller's bytes (a DigestInfo, mostly), and encrypts, wraps and encapsulates with block
 /// type 2. PKCS#11 3.2, PKCS #1 v1.5 RSA.
 pub static RSA_PKCS: Row = Row {
     ckm: CKM_RSA_PKCS,
@@ -33,6 +33,11 @@ pub static RSA_PKCS: Row = Row {
         decrypt: Some(decrypt),
         bare_padding: true,
         wraps: true,
+        encapsulate: Some(|context, params, recipe| rsa_kem::encapsulate(encrypt, context, params, recipe)),
+        encapsulated_len: Some(rsa_kem::encapsulated_len),
+        decapsulate: Some(|context, params, recipe, ciphertext| {
+            rsa_kem::decapsulate(decrypt, context, params, recipe, ciphertext)
+        }),
         ..Ops::NONE
     },
 };
@@ -40,30 +45,39 @@ pub static RSA_PKCS: Row = Row {
 /// CKM_SHA1_RSA_PKCS: verification only. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with SHA-1.
 pub static SHA1_RSA_PKCS: Row =
     row(CKM_SHA1_RSA_PKCS, None, |context, params| verify(Hash::Sha1, context, params));
-/// CKM_SHA224_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with SHA-224.
-pub static SHA224_RSA_PKCS: Row = row(
-    CKM_SHA224_RSA_PKCS,
-    Some(|context, params| sign(Hash::Sha224, context, params)),
-    |context, params| verify(Hash::Sha224, context, params),
-);
-/// CKM_SHA256_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with SHA-256.
-pub static SHA256_RSA_PKCS: Row = row(
-    CKM_SHA256_RSA_PKCS,
-    Some(|context, params| sign(Hash::Sha256, context, params)),
-    |context, params| verify(Hash::Sha256, context, params),
-);
-/// CKM_SHA384_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with SHA-384.
-pub static SHA384_RSA_PKCS: Row = row(
-    CKM_SHA384_RSA_PKCS,
-    Some(|context, params| sign(Hash::Sha384, context, params)),
-    |context, params| verify(Hash::Sha384, context, params),
-);
-/// CKM_SHA512_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with SHA-512.
-pub static SHA512_RSA_PKCS: Row = row(
-    CKM_SHA512_RSA_PKCS,
-    Some(|context, params| sign(Hash::Sha512, context, params)),
-    |context, params| verify(Hash::Sha512, context, params),
-);
+
+/// The rows that sign and verify what they digest themselves.
+macro_rules! rows {
+    ($($(#[$doc:meta])* $name:ident: $ckm:ident, $hash:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub static $name: Row = row(
+                $ckm,
+                Some(|context, params| sign(Hash::$hash, context, params)),
+                |context, params| verify(Hash::$hash, context, params),
+            );
+        )*
+    };
+}
+
+rows! {
+    /// CKM_SHA224_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with hashing.
+    SHA224_RSA_PKCS: CKM_SHA224_RSA_PKCS, Sha224;
+    /// CKM_SHA256_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with hashing.
+    SHA256_RSA_PKCS: CKM_SHA256_RSA_PKCS, Sha256;
+    /// CKM_SHA384_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with hashing.
+    SHA384_RSA_PKCS: CKM_SHA384_RSA_PKCS, Sha384;
+    /// CKM_SHA512_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with hashing.
+    SHA512_RSA_PKCS: CKM_SHA512_RSA_PKCS, Sha512;
+    /// CKM_SHA3_224_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with hashing.
+    SHA3_224_RSA_PKCS: CKM_SHA3_224_RSA_PKCS, Sha3_224;
+    /// CKM_SHA3_256_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with hashing.
+    SHA3_256_RSA_PKCS: CKM_SHA3_256_RSA_PKCS, Sha3_256;
+    /// CKM_SHA3_384_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with hashing.
+    SHA3_384_RSA_PKCS: CKM_SHA3_384_RSA_PKCS, Sha3_384;
+    /// CKM_SHA3_512_RSA_PKCS. PKCS#11 3.2, PKCS #1 v1.5 RSA signature with hashing.
+    SHA3_512_RSA_PKCS: CKM_SHA3_512_RSA_PKCS, Sha3_512;
+}
 
 const fn row(ckm: CK_MECHANISM_TYPE, sign: Option<StartSigning>, verify: StartVerifying) -> Row {
     Row {
@@ -373,18 +387,32 @@ mod tests {
     #[test]
     fn sign_in_pieces_tampered_and_short_behaves() {
         let (private, public) = contexts();
-        for row in [&SHA224_RSA_PKCS, &SHA256_RSA_PKCS, &SHA384_RSA_PKCS, &SHA512_RSA_PKCS] {
+        for row in [
+            &SHA224_RSA_PKCS,
+            &SHA256_RSA_PKCS,
+            &SHA384_RSA_PKCS,
+            &SHA512_RSA_PKCS,
+            &SHA3_224_RSA_PKCS,
+            &SHA3_256_RSA_PKCS,
+            &SHA3_384_RSA_PKCS,
+            &SHA3_512_RSA_PKCS,
+        ] {
             check_signer(row, &private, &public, &Params::None, &[5; 777]);
         }
         check_signer(&RSA_PKCS, &private, &public, &Params::None, &[5; 51]);
     }
 
-    /// Signature made by OpenSSL 4.0 with the same key.
+    /// Signatures made by OpenSSL 4.0 and 3.0 with the same key.
     #[test]
     fn sign_of_a_known_message_equals_openssl() {
         let (private, _) = contexts();
         let signature = signed(&SHA256_RSA_PKCS, &private, &Params::None, b"abc");
         assert_eq!(signature, hex(RSA_2048_SHA256_ABC));
+        for (row, expected) in
+            [(&SHA3_256_RSA_PKCS, RSA_2048_SHA3_256_ABC), (&SHA3_512_RSA_PKCS, RSA_2048_SHA3_512_ABC)]
+        {
+            assert_eq!(signed(row, &private, &Params::None, b"abc"), hex(expected), "{:#x}", row.ckm);
+        }
     }
 
     #[test]

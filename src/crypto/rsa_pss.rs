@@ -2,8 +2,8 @@
 
 use super::collected::Collected;
 use super::digest::{self, Hash, Prehash};
-use super::engine::rsa::Pss;
-use super::mechanism::{Context, Ops, Row, Signing, Verifying};
+use super::engine::rsa::{Pss, RsaKey};
+use super::mechanism::{Context, Ops, Row, Signing, StartSigning, StartVerifying, Verifying};
 use super::rsa::{self, Key};
 use super::rsa_pkcs1::check_len;
 use super::start::first;
@@ -23,36 +23,44 @@ pub static RSA_PKCS_PSS: Row = Row {
     ops: Ops { sign: Some(sign_raw), verify: Some(verify_raw), ..Ops::NONE },
 };
 
-/// CKM_SHA224_RSA_PKCS_PSS. PKCS#11 3.2, PKCS #1 RSA PSS signature with SHA-224.
-pub static SHA224_RSA_PKCS_PSS: Row = row(
-    CKM_SHA224_RSA_PKCS_PSS,
-    |context, params| sign(Hash::Sha224, context, params),
-    |context, params| verify(Hash::Sha224, context, params),
-);
-/// CKM_SHA256_RSA_PKCS_PSS. PKCS#11 3.2, PKCS #1 RSA PSS signature with SHA-256.
-pub static SHA256_RSA_PKCS_PSS: Row = row(
-    CKM_SHA256_RSA_PKCS_PSS,
-    |context, params| sign(Hash::Sha256, context, params),
-    |context, params| verify(Hash::Sha256, context, params),
-);
-/// CKM_SHA384_RSA_PKCS_PSS. PKCS#11 3.2, PKCS #1 RSA PSS signature with SHA-384.
-pub static SHA384_RSA_PKCS_PSS: Row = row(
-    CKM_SHA384_RSA_PKCS_PSS,
-    |context, params| sign(Hash::Sha384, context, params),
-    |context, params| verify(Hash::Sha384, context, params),
-);
-/// CKM_SHA512_RSA_PKCS_PSS. PKCS#11 3.2, PKCS #1 RSA PSS signature with SHA-512.
-pub static SHA512_RSA_PKCS_PSS: Row = row(
-    CKM_SHA512_RSA_PKCS_PSS,
-    |context, params| sign(Hash::Sha512, context, params),
-    |context, params| verify(Hash::Sha512, context, params),
-);
+/// CKM_SHA1_RSA_PKCS_PSS: verification only. PKCS#11 3.2, PKCS #1 RSA PSS signature with hashing.
+pub static SHA1_RSA_PKCS_PSS: Row =
+    row(CKM_SHA1_RSA_PKCS_PSS, None, |context, params| verify(Hash::Sha1, context, params));
 
-const fn row(
-    ckm: CK_MECHANISM_TYPE,
-    sign: fn(&Context, &Params) -> Result<Box<dyn Signing>>,
-    verify: fn(&Context, &Params) -> Result<Box<dyn Verifying>>,
-) -> Row {
+/// The rows that sign and verify what they digest themselves.
+macro_rules! rows {
+    ($($(#[$doc:meta])* $name:ident: $ckm:ident, $hash:ident;)*) => {
+        $(
+            $(#[$doc])*
+            pub static $name: Row = row(
+                $ckm,
+                Some(|context, params| sign(Hash::$hash, context, params)),
+                |context, params| verify(Hash::$hash, context, params),
+            );
+        )*
+    };
+}
+
+rows! {
+    /// CKM_SHA224_RSA_PKCS_PSS. PKCS#11 3.2, PKCS #1 RSA PSS signature with hashing.
+    SHA224_RSA_PKCS_PSS: CKM_SHA224_RSA_PKCS_PSS, Sha224;
+    /// CKM_SHA256_RSA_PKCS_PSS. PKCS#11 3.2, PKCS #1 RSA PSS signature with hashing.
+    SHA256_RSA_PKCS_PSS: CKM_SHA256_RSA_PKCS_PSS, Sha256;
+    /// CKM_SHA384_RSA_PKCS_PSS. PKCS#11 3.2, PKCS #1 RSA PSS signature with hashing.
+    SHA384_RSA_PKCS_PSS: CKM_SHA384_RSA_PKCS_PSS, Sha384;
+    /// CKM_SHA512_RSA_PKCS_PSS. PKCS#11 3.2, PKCS #1 RSA PSS signature with hashing.
+    SHA512_RSA_PKCS_PSS: CKM_SHA512_RSA_PKCS_PSS, Sha512;
+    /// CKM_SHA3_224_RSA_PKCS_PSS. PKCS#11 3.2, PKCS #1 RSA PSS signature with hashing.
+    SHA3_224_RSA_PKCS_PSS: CKM_SHA3_224_RSA_PKCS_PSS, Sha3_224;
+    /// CKM_SHA3_256_RSA_PKCS_PSS. PKCS#11 3.2, PKCS #1 RSA PSS signature with hashing.
+    SHA3_256_RSA_PKCS_PSS: CKM_SHA3_256_RSA_PKCS_PSS, Sha3_256;
+    /// CKM_SHA3_384_RSA_PKCS_PSS. PKCS#11 3.2, PKCS #1 RSA PSS signature with hashing.
+    SHA3_384_RSA_PKCS_PSS: CKM_SHA3_384_RSA_PKCS_PSS, Sha3_384;
+    /// CKM_SHA3_512_RSA_PKCS_PSS. PKCS#11 3.2, PKCS #1 RSA PSS signature with hashing.
+    SHA3_512_RSA_PKCS_PSS: CKM_SHA3_512_RSA_PKCS_PSS, Sha3_512;
+}
+
+const fn row(ckm: CK_MECHANISM_TYPE, sign: Option<StartSigning>, verify: StartVerifying) -> Row {
     Row {
         ckm,
         key_types: &[CKK_RSA],
@@ -60,7 +68,7 @@ const fn row(
         shape: Shape::Pss,
         flags: 0,
         prepare: Some(rsa::prepare),
-        ops: Ops { sign: Some(sign), verify: Some(verify), ..Ops::NONE },
+        ops: Ops { sign, verify: Some(verify), ..Ops::NONE },
     }
 }
 
@@ -115,7 +123,8 @@ fn parse(params: &Params, key: &Key) -> Result<Pss> {
     if salt_len > em_len.saturating_sub(hash.len() + 2) {
         return Err(Error::MechanismParamInvalid);
     }
-    Ok(Pss { hash, mgf, salt_len })
+    let pss = Pss { hash, mgf, salt_len };
+    if RsaKey::takes_pss(pss) { Ok(pss) } else { Err(Error::MechanismParamInvalid) }
 }
 
 fn sign_digest(key: &Key, pss: Pss, digest: &[u8], out: &mut [u8]) -> Result<usize> {
@@ -244,8 +253,19 @@ mod tests {
             (&SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA512, 222),
             (&SHA384_RSA_PKCS_PSS, CKM_SHA384, CKG_MGF1_SHA384, 20),
             (&SHA512_RSA_PKCS_PSS, CKM_SHA512, CKG_MGF1_SHA512, 64),
+            (&SHA3_224_RSA_PKCS_PSS, CKM_SHA3_224, CKG_MGF1_SHA3_224, 28),
+            (&SHA3_256_RSA_PKCS_PSS, CKM_SHA3_256, CKG_MGF1_SHA3_256, 32),
+            (&SHA3_384_RSA_PKCS_PSS, CKM_SHA3_384, CKG_MGF1_SHA3_384, 0),
+            (&SHA3_512_RSA_PKCS_PSS, CKM_SHA3_512, CKG_MGF1_SHA256, 190),
         ] {
-            check_signer(row, &private, &public, &pss(hash, mgf, salt_len), &[5; 777]);
+            let params = pss(hash, mgf, salt_len);
+            let mixed = digest::named(hash) != digest::of_mask(mgf);
+            if mixed && !RsaKey::takes_pss(Pss { hash: Hash::Sha256, mgf: Hash::Sha1, salt_len: 0 }) {
+                let refused = row.ops.sign.unwrap()(&private, &params).err();
+                assert_eq!(refused, Some(Error::MechanismParamInvalid));
+            } else {
+                check_signer(row, &private, &public, &params, &[5; 777]);
+            }
         }
         let params = pss(CKM_SHA256, CKG_MGF1_SHA256, 32);
         check_signer(&RSA_PKCS_PSS, &private, &public, &params, &[5; 32]);
@@ -261,6 +281,49 @@ mod tests {
         let shorter = pss(CKM_SHA256, CKG_MGF1_SHA256, 20);
         let refused = verified(&SHA256_RSA_PKCS_PSS, &public, &shorter, b"abc", &signature);
         assert_eq!(refused, Err(Error::SignatureInvalid));
+        let params = pss(CKM_SHA3_256, CKG_MGF1_SHA3_512, 17);
+        let signature = hex(RSA_2048_PSS_SHA3_ABC);
+        assert_eq!(verified(&SHA3_256_RSA_PKCS_PSS, &public, &params, b"abc", &signature), Ok(()));
+        let params = pss(CKM_SHA_1, CKG_MGF1_SHA1, 20);
+        let signature = hex(RSA_2048_PSS_SHA1_ABC);
+        assert_eq!(verified(&SHA1_RSA_PKCS_PSS, &public, &params, b"abc", &signature), Ok(()));
+        assert!(SHA1_RSA_PKCS_PSS.ops.sign.is_none());
+    }
+
+    /// All hashes, and all mask generation functions of the standard.
+    const HASHES: &[(CK_MECHANISM_TYPE, usize)] = &[
+        (CKM_SHA224, 28),
+        (CKM_SHA256, 32),
+        (CKM_SHA384, 48),
+        (CKM_SHA512, 64),
+        (CKM_SHA512_224, 28),
+        (CKM_SHA512_256, 32),
+        (CKM_SHA3_224, 28),
+        (CKM_SHA3_256, 32),
+        (CKM_SHA3_384, 48),
+        (CKM_SHA3_512, 64),
+    ];
+
+    #[test]
+    fn every_hash_goes_with_every_mask_and_salt() {
+        let (private, public) = contexts();
+        for (hash, len) in HASHES {
+            let digest = vec![0x77; *len];
+            for mgf in CKG_MGF1_SHA1..=CKG_MGF1_SHA3_512 {
+                let longest = 256 - 2 - *len as u64;
+                for salt in [0, *len as u64, longest] {
+                    let params = pss(*hash, mgf, salt);
+                    let signature = signed(&RSA_PKCS_PSS, &private, &params, &digest);
+                    assert_eq!(verified(&RSA_PKCS_PSS, &public, &params, &digest, &signature), Ok(()));
+                    // Another mask does not do.
+                    let other = pss(*hash, mgf % CKG_MGF1_SHA3_512 + 1, salt);
+                    let refused = verified(&RSA_PKCS_PSS, &public, &other, &digest, &signature);
+                    assert_eq!(refused, Err(Error::SignatureInvalid), "{params:?}");
+                }
+                let refused = sign_raw(&private, &pss(*hash, mgf, longest + 1)).err();
+                assert_eq!(refused, Some(Error::MechanismParamInvalid));
+            }
+        }
     }
 
     #[test]

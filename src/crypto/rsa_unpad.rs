@@ -23,7 +23,7 @@ const MAC_LEN: usize = 32;
 /// Writes the message of the block `em` into `out`, or the synthetic one of its ciphertext; answers the
 /// length. `rejection` is HMAC-SHA-256 keyed with the digest of the private exponent. `out` holds the
 /// length of the block at least less [`OVERHEAD`].
-pub(super) fn unpad(rejection: &HmacKey, ciphertext: &[u8], em: &[u8], out: &mut [u8]) -> Result<usize> {
+pub fn unpad(rejection: &HmacKey, ciphertext: &[u8], em: &[u8], out: &mut [u8]) -> Result<usize> {
     let mut seed = Zeroizing::new([0; MAC_LEN]);
     rejection.mac(ciphertext, &mut *seed)?;
     let stream = HmacKey::new(super::engine::digest::Hash::Sha256, &*seed)?;

@@ -9,6 +9,7 @@ use super::arguments::{LabelPointer, MechanismPointer, PinInput};
 use super::borrow::{
     Found, Input, List, OutputPlace, Place, Room, object_handle, session_handle, slot_id, ulong,
 };
+use super::derivation::DeriveMechanismPointer;
 use super::initialize::{C_Finalize, C_Initialize};
 use super::interface::{C_GetFunctionList, C_GetInterface, C_GetInterfaceList};
 use super::parameter::{MessageMechanismPointer, ParameterPlace, WrapMechanism, WrapMechanismPointer};
@@ -223,11 +224,10 @@ cryptoki! {
             api::wrapping::unwrap_key(m, session, mechanism, unwrapping, wrapped.bytes()?, template).map(handle)
         });
         fn C_DeriveKey(
-            session: Session, mechanism: Mechanism, base: Object, template: Attributes,
+            session: Session, mechanism: DeriveMechanism, base: Object, template: Attributes,
             key: Place CK_OBJECT_HANDLE
-        ) => |m| key.fill(|| {
-            let (mechanism, template) = (mechanism.required()?, template.read()?);
-            api::keys::derive_key(m, session, mechanism, base, template).map(handle)
+        ) => |m| mechanism.derive(&key, &template, |mechanism, template, further| {
+            api::derive::derive_key(m, session, mechanism, base, template, further)
         });
 
         // 5.19 Random number generation functions

@@ -14,6 +14,7 @@ mod table;
 
 pub mod arguments;
 pub mod borrow;
+pub mod derivation;
 pub mod entries;
 pub mod info;
 pub mod initialize;
@@ -92,7 +93,7 @@ fn session_error_first(module: &Module, session: Option<SessionHandle>, error: E
 /// Whether the process is past the library's destructors: a destructor of another library, or a
 /// handler of `atexit`, may still call.
 fn library_has_ended() -> bool {
-    crate::sys::aws_lc::lifetime::ended()
+    crate::crypto::engine::has_ended()
 }
 
 thread_local! {

@@ -16,6 +16,7 @@
 //! | `Mechanism` | pointer | [`MechanismPointer`](super::arguments::MechanismPointer) |
 //! | `MessageMechanism` | pointer | [`MessageMechanismPointer`](super::parameter::MessageMechanismPointer) |
 //! | `WrapMechanism` | pointer | [`WrapMechanismPointer`](super::parameter::WrapMechanismPointer) |
+//! | `DeriveMechanism` | pointer | [`DeriveMechanismPointer`](super::derivation::DeriveMechanismPointer) |
 //! | `Parameter` | pointer, length | [`ParameterPlace`](super::parameter::ParameterPlace) |
 //! | `Attributes` | pointer, number | [`Template`](super::template::Template) |
 //! | `Place T` | pointer | [`Place`](super::borrow::Place), one value to be written |
@@ -185,6 +186,16 @@ macro_rules! arguments {
             [$($v)*
                 // SAFETY: the host vouches for the mechanism and its parameter by calling this function.
                 let $arg = unsafe { WrapMechanismPointer::new(mechanism) };]
+            $session ($($rest)*) $($body)*);
+    };
+    ($name:ident [$($c:tt)*] [$($v:tt)*] $session:tt
+        ($arg:ident: DeriveMechanism, $($rest:tt)*) $($body:tt)*) => {
+        arguments!($name
+            [$($c)* mechanism: *mut CK_MECHANISM,]
+            [$($v)*
+                // SAFETY: the host vouches for the mechanism, its parameter and the places in it by calling this
+                // function.
+                let $arg = unsafe { DeriveMechanismPointer::new(mechanism) };]
             $session ($($rest)*) $($body)*);
     };
     ($name:ident [$($c:tt)*] [$($v:tt)*] $session:tt ($arg:ident: Parameter, $($rest:tt)*) $($body:tt)*) => {

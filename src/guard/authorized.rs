@@ -2,13 +2,14 @@
 //! it owns the operation, the operation owns its key, and a backend uses it up.
 
 use super::held::{Held, Home};
-use super::op::{Copy, DigestKey, Op, Reveal, Wrap};
+use super::op::{Copy, Derive, DigestKey, Op, Reveal, Wrap};
 use super::trace::Trace;
 use crate::ck::{Error, Result};
 use crate::crypto::Material;
 use crate::crypto::mechanism::{Context, Row};
 use crate::object::{Purpose, key};
 use crate::secret::Secret;
+use cryptoki_sys::{CKA_VALUE, CKO_DATA};
 use std::sync::Arc;
 
 /// Proof that the guard allowed this one operation. Not `Clone`, not `Copy`, used up by the backend.
@@ -25,6 +26,7 @@ pub struct Authorized<O: Op> {
     op: O,
     row: Option<&'static Row>,
     obligations: Obligations,
+    bound: Vec<(usize, Purpose)>,
     trace: Trace,
 }
 
@@ -44,7 +46,12 @@ impl<O: Op> Authorized<O> {
         obligations: Obligations,
         trace: Trace,
     ) -> Self {
-        Self { op, row, obligations, trace }
+        Self { op, row, obligations, bound: Vec::new(), trace }
+    }
+
+    /// The same, with the purposes that it binds second keys to.
+    pub(super) fn binding(self, bound: Vec<(usize, Purpose)>) -> Self {
+        Self { bound, ..self }
     }
 
     /// What is to be recorded of the operation. Whoever runs it takes this and says how it ended.
@@ -67,6 +74,21 @@ impl<O: Op> Authorized<O> {
         self.obligations
     }
 
+    /// The keys that this use binds to a purpose, and which.
+    pub fn bindings(&self) -> Result<Vec<(Arc<Held>, Purpose)>> {
+        let mut bindings = Vec::new();
+        if let Some(purpose) = self.obligations.bind {
+            bindings.push((Arc::clone(self.object()?), purpose));
+        }
+        if !self.bound.is_empty() {
+            let ask = self.op.ask();
+            let second =
+                |(at, purpose): &(usize, Purpose)| Some((Arc::clone(ask.seconds.get(*at)?), *purpose));
+            bindings.extend(self.bound.iter().filter_map(second));
+        }
+        Ok(bindings)
+    }
+
     /// The mechanism's row, found while judging.
     pub fn row(&self) -> Result<&'static Row> {
         self.row.ok_or(Error::MechanismInvalid)
@@ -82,6 +104,28 @@ impl<O: Op> Authorized<O> {
     pub fn object(&self) -> Result<&Arc<Held>> {
         // `ask` borrows from `op`, so the object lives as long as the witness.
         self.op.ask().object.ok_or(Error::GeneralError)
+    }
+}
+
+impl Authorized<Derive> {
+    /// The material of the base key, or the value of the data object that stands for it.
+    pub(crate) fn base(&self) -> Result<Material> {
+        let base = &self.op.key;
+        if base.facts().class == CKO_DATA {
+            let value = base.attributes().bytes(CKA_VALUE).unwrap_or_default();
+            return Ok(Material::Bytes(Secret::from_slice(value)));
+        }
+        base.material()
+    }
+
+    /// The values of the second keys, in the order of the operation. `CKR_KEY_TYPE_INCONSISTENT` where one is no
+    /// secret key.
+    pub(crate) fn seconds(&self) -> Result<Vec<Secret>> {
+        let value = |held: &Arc<Held>| match held.material()? {
+            Material::Bytes(value) => Ok(value),
+            _ => Err(Error::KeyTypeInconsistent),
+        };
+        self.op.seconds.iter().map(value).collect()
     }
 }
 

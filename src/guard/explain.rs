@@ -3,16 +3,16 @@
 
 use super::op::{Ask, Makes};
 use super::order::{self, USE_CHECKS, Use};
-use super::{Caller, Guard};
+use super::{Caller, Guard, derivation};
 use crate::ck::names::mechanism_name;
-use crate::policy::Explanation;
+use crate::policy::{Entry, Explanation};
 
 impl Guard {
     /// What [`Guard::authorize`] would answer, and why: a dry run.
     pub fn explain(&self, who: &Caller<'_>, ask: &Ask<'_>) -> Explanation {
         let mut told = Explanation::begin();
         told.check("login", || {
-            for object in [ask.object, ask.target].into_iter().flatten() {
+            for object in [ask.object, ask.target].into_iter().flatten().chain(ask.seconds) {
                 order::visible(who, object)?;
             }
             Ok("the caller may see the object".to_owned())
@@ -30,7 +30,9 @@ impl Guard {
                 Ok("the object's own attributes and the session allow it".to_owned())
             });
         }
-        if let (Some(entry), Some(object)) = (ask.entry, ask.object) {
+        if let (Some(entry), Some(object)) = (ask.entry, ask.object)
+            && !derivation::is_data_base(entry, object, row)
+        {
             let case = Use { entry, object, mechanism: ask.mechanism, row };
             for check in USE_CHECKS {
                 told.check(check.name, || (check.run)(&case).map(|()| check.passed.to_owned()));
@@ -39,8 +41,21 @@ impl Guard {
         }
         if let (Some(target), Some(wrapping)) = (ask.target, ask.object) {
             told.check("wrapped-key", || {
-                order::may_wrap(self, target, wrapping)?;
+                order::may_wrap(self, target, wrapping, ask.mechanism)?;
                 Ok("the key may leave under this one".to_owned())
+            });
+        }
+        for second in ask.seconds {
+            let case = Use { entry: Entry::DeriveSecond, object: second, mechanism: ask.mechanism, row };
+            for check in USE_CHECKS {
+                told.check(check.name, || (check.run)(&case).map(|()| check.passed.to_owned()));
+            }
+            told.policy(second.rules(), second.facts(), &case.request(self));
+        }
+        if row.is_some_and(|row| row.ops.derives()) {
+            told.check("derivation", || {
+                derivation::keeps_secrets(self, ask, row)?;
+                Ok("what is derived tells nothing of its sources".to_owned())
             });
         }
         told

@@ -7,6 +7,7 @@
 
 mod authorized;
 mod codec;
+mod derivation;
 mod explain;
 mod held;
 pub mod journal;
@@ -116,10 +117,10 @@ impl Guard {
     /// [`Denial`]: the reason, the rules and the words behind it.
     pub fn authorize<O: Op>(&self, who: &Caller<'_>, op: O) -> Result<Authorized<O>, Denial> {
         match order::judge(self, who, &op.ask()) {
-            Ok((row, obligations)) => {
+            Ok((row, obligations, bound)) => {
                 let trace =
                     self.trace(who, &op.ask()).inspect_err(|denial| self.refused(who, &op.ask(), denial))?;
-                Ok(Authorized::new(op, row, obligations, trace))
+                Ok(Authorized::new(op, row, obligations, trace).binding(bound))
             }
             Err(denial) => {
                 self.refused(who, &op.ask(), &denial);

@@ -23,6 +23,8 @@ pub struct Ask<'a> {
     pub object: Option<&'a Arc<Held>>,
     /// The key that is wrapped, beside the wrapping key in `object`.
     pub target: Option<&'a Arc<Held>>,
+    /// The keys that go into a derivation beside the base key in `object`.
+    pub seconds: &'a [Arc<Held>],
     /// What it makes or changes.
     pub makes: Makes<'a>,
 }
@@ -49,6 +51,7 @@ const fn uses<'a>(entry: Entry, mechanism: &'a Mechanism, key: &'a Arc<Held>) ->
         mechanism: Some(mechanism),
         object: Some(key),
         target: None,
+        seconds: &[],
         makes: Makes::Nothing,
     }
 }
@@ -101,6 +104,7 @@ impl Op for Digest {
             mechanism: Some(&self.mechanism),
             object: None,
             target: None,
+            seconds: &[],
             makes: Makes::Nothing,
         }
     }
@@ -119,6 +123,7 @@ impl Op for DigestKey {
             mechanism: None,
             object: Some(&self.key),
             target: None,
+            seconds: &[],
             makes: Makes::Nothing,
         }
     }
@@ -139,6 +144,7 @@ impl Op for Generate {
             mechanism: Some(&self.mechanism),
             object: None,
             target: None,
+            seconds: &[],
             makes: Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]),
         }
     }
@@ -165,6 +171,7 @@ impl Op for GeneratePair {
             mechanism: Some(&self.mechanism),
             object: None,
             target: None,
+            seconds: &[],
             makes: Makes::Objects(vec![public, private]),
         }
     }
@@ -185,6 +192,7 @@ impl Op for Create {
             mechanism: None,
             object: None,
             target: None,
+            seconds: &[],
             makes: Makes::Objects(vec![self.facts.clone()]),
         }
     }
@@ -192,18 +200,29 @@ impl Op for Create {
 
 /// C_DeriveKey
 pub struct Derive {
-    /// The base key.
+    /// The base key, or a data object where the mechanism takes one.
     pub key: Arc<Held>,
+    /// The keys that the parameter names, in its order ([`crate::ck::Params::second_keys`]).
+    pub seconds: Vec<Arc<Held>>,
     /// The mechanism with its parameter.
     pub mechanism: Mechanism,
-    /// The new key's template, completed.
+    /// What is to be made, in the order of the mechanism.
+    pub products: Vec<Product>,
+}
+
+/// One object that a derivation makes.
+pub struct Product {
+    /// Its template, completed.
     pub template: Template,
+    /// Its length in bytes, where it is known beforehand.
+    pub len: Option<usize>,
 }
 
 impl Op for Derive {
     fn ask(&self) -> Ask<'_> {
-        let makes = Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]);
-        Ask { makes, ..uses(Entry::Derive, &self.mechanism, &self.key) }
+        let facts = self.products.iter().map(|product| KeyFacts::of(&product.template.attributes));
+        let makes = Makes::Objects(facts.collect());
+        Ask { makes, seconds: &self.seconds, ..uses(Entry::Derive, &self.mechanism, &self.key) }
     }
 }
 
@@ -293,6 +312,7 @@ impl Op for Copy {
             mechanism: None,
             object: Some(&self.object),
             target: None,
+            seconds: &[],
             makes: Makes::Objects(vec![KeyFacts::of(&self.attributes)]),
         }
     }
@@ -313,6 +333,7 @@ impl Op for Reveal {
             mechanism: None,
             object: Some(&self.object),
             target: None,
+            seconds: &[],
             makes: Makes::Sight(self.attribute),
         }
     }
@@ -333,6 +354,7 @@ impl Op for Change {
             mechanism: None,
             object: Some(&self.object),
             target: None,
+            seconds: &[],
             makes: Makes::Changed(&self.attributes),
         }
     }
@@ -353,6 +375,7 @@ impl Op for Transition {
             mechanism: None,
             object: Some(&self.object),
             target: None,
+            seconds: &[],
             makes: Makes::Transition(self.to),
         }
     }
@@ -371,6 +394,7 @@ impl Op for Destroy {
             mechanism: None,
             object: Some(&self.object),
             target: None,
+            seconds: &[],
             makes: Makes::Removal,
         }
     }

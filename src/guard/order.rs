@@ -2,18 +2,21 @@
 //! list. Reading this file from top to bottom is reading what keyward allows.
 
 use super::authorized::Obligations;
+use super::derivation;
 use super::held::Held;
 use super::op::{Ask, Makes};
 use super::{Caller, Guard, Role};
-use crate::ck::{Error, Mechanism};
+use crate::ck::{Error, Mechanism, Params};
 use crate::crypto::mechanism::Row;
 use crate::crypto::table;
 use crate::object::template::changes_ask_for_trust;
-use crate::object::{Attributes, KeyFacts, State, Value, Window, find};
+use crate::object::{Attributes, KeyFacts, Purpose, State, Value, Window, find};
 use crate::policy::{self, Denial, Entry, Reason, Request, lifecycle};
 use cryptoki_sys::*;
 
-type Judged = Result<(Option<&'static Row>, Obligations), Denial>;
+/// The row of the mechanism, what must hold while the operation runs, and which of the second keys are bound to which
+/// purpose by it.
+type Judged = Result<(Option<&'static Row>, Obligations, Vec<(usize, Purpose)>), Denial>;
 
 /// Judges one question.
 pub(super) fn judge(guard: &Guard, who: &Caller<'_>, ask: &Ask<'_>) -> Judged {
@@ -21,8 +24,8 @@ pub(super) fn judge(guard: &Guard, who: &Caller<'_>, ask: &Ask<'_>) -> Judged {
     if let Some(object) = ask.object {
         visible(who, object)?;
     }
-    if let Some(target) = ask.target {
-        visible(who, target)?;
+    for other in ask.target.into_iter().chain(ask.seconds) {
+        visible(who, other)?;
     }
     let row = match ask.mechanism {
         Some(mechanism) => Some(offered(guard, mechanism, ask.entry)?),
@@ -30,14 +33,21 @@ pub(super) fn judge(guard: &Guard, who: &Caller<'_>, ask: &Ask<'_>) -> Judged {
     };
     may_effect(guard, who, ask, row)?;
     if let (Some(entry), Some(object)) = (ask.entry, ask.object) {
-        let verdict = may_use(guard, entry, object, ask.mechanism, row)?;
-        obligations.bind = verdict;
+        if !derivation::is_data_base(entry, object, row) {
+            obligations.bind = may_use(guard, entry, object, ask.mechanism, row)?;
+        }
         obligations.context_login = object.facts().always_authenticate && entry.usage().is_some();
     }
     if let (Some(target), Some(wrapping)) = (ask.target, ask.object) {
-        may_wrap(guard, target, wrapping)?;
+        may_wrap(guard, target, wrapping, ask.mechanism)?;
     }
-    Ok((row, obligations))
+    let mut bound = Vec::new();
+    for (at, second) in ask.seconds.iter().enumerate() {
+        let purpose = may_use(guard, Entry::DeriveSecond, second, ask.mechanism, row)?;
+        bound.extend(purpose.map(|purpose| (at, purpose)));
+    }
+    derivation::keeps_secrets(guard, ask, row)?;
+    Ok((row, obligations, bound))
 }
 
 /// What the operation makes, changes, removes or shows.
@@ -94,14 +104,14 @@ pub(super) fn offered(
         Some(Entry::Verify) => ops.verify.is_some(),
         Some(Entry::SignRecover) => ops.sign_recover.is_some(),
         Some(Entry::VerifyRecover) => ops.verify_recover.is_some(),
-        Some(Entry::Encrypt) => ops.encrypt.is_some(),
-        Some(Entry::Decrypt) => ops.decrypt.is_some(),
+        Some(Entry::Encrypt) => ops.encrypt.is_some() && !ops.only_wraps,
+        Some(Entry::Decrypt) => ops.decrypt.is_some() && !ops.only_wraps,
         Some(Entry::Wrap) => ops.wraps && ops.encrypt.is_some(),
         Some(Entry::Unwrap) => ops.wraps && ops.decrypt.is_some(),
-        Some(Entry::Derive) => ops.derive.is_some(),
+        Some(Entry::Derive) => ops.derives(),
         Some(Entry::Encapsulate) => ops.encapsulate.is_some(),
         Some(Entry::Decapsulate) => ops.decapsulate.is_some(),
-        Some(Entry::Generate) => ops.generate.is_some() || ops.generate_pair.is_some(),
+        Some(Entry::Generate) => ops.generates() || ops.generate_pair.is_some(),
         Some(_) => false,
     };
     if !does {
@@ -121,7 +131,7 @@ fn may_use(
     object: &Held,
     mechanism: Option<&Mechanism>,
     row: Option<&'static Row>,
-) -> Result<Option<crate::object::Purpose>, Denial> {
+) -> Result<Option<Purpose>, Denial> {
     let case = Use { entry, object, mechanism, row };
     for check in USE_CHECKS {
         (check.run)(&case)?;
@@ -259,7 +269,10 @@ fn may_make(
         && facts.bits > 0
         && !row.sizes.hold(facts.bits)
     {
-        return Err(about_mechanism(Reason::KeySize, row.ckm, "does not make a key of this size"));
+        let denial = about_mechanism(Reason::KeySize, row.ckm, "does not make a key of this size");
+        // 6.3: a curve that is not for new keys has a code of its own.
+        let error = if facts.curve.is_some() { Error::CurveNotSupported } else { denial.error };
+        return Err(Denial { error, ..denial });
     }
     guard.rules().judge_new(facts)
 }
@@ -366,15 +379,33 @@ fn may_remove(who: &Caller<'_>, object: &Held) -> Result<(), Denial> {
 }
 
 /// A secret attribute is to be shown.
-fn may_see(object: &Held) -> Result<(), Denial> {
+pub(super) fn may_see(object: &Held) -> Result<(), Denial> {
     if object.facts().sensitive || !object.facts().extractable {
         return Err(Denial::new(Reason::Sensitive, "the key is sensitive or cannot be extracted"));
     }
     Ok(())
 }
 
+/// Size of the key that a mechanism makes and puts between the wrapping key and what is wrapped, in bits: the wrapped
+/// key is no safer than under that one.
+fn bits_between(mechanism: Option<&Mechanism>) -> Option<u32> {
+    match mechanism.map(|used| &used.params) {
+        // Another number is no size of a key, and a wrong parameter.
+        Some(
+            Params::RsaAes { aes_bits: bits @ (128 | 192 | 256), .. }
+            | Params::EcdhAes { aes_bits: bits @ (128 | 192 | 256), .. },
+        ) => u32::try_from(*bits).ok(),
+        _ => None,
+    }
+}
+
 /// The key that is wrapped.
-pub(super) fn may_wrap(guard: &Guard, target: &Held, wrapping: &Held) -> Result<(), Denial> {
+pub(super) fn may_wrap(
+    guard: &Guard,
+    target: &Held,
+    wrapping: &Held,
+    mechanism: Option<&Mechanism>,
+) -> Result<(), Denial> {
     let facts = target.facts();
     if !facts.extractable {
         return Err(Denial::new(Reason::Unextractable, "CKA_EXTRACTABLE is false"));
@@ -399,7 +430,8 @@ pub(super) fn may_wrap(guard: &Guard, target: &Held, wrapping: &Held) -> Result<
             .and_then(|kind| policy::strength::strength_bits(kind, facts.bits))
             .map_or(0, |bits| bits.min(256))
     };
-    if strength(wrapping.facts()) < strength(facts) {
+    let between = bits_between(mechanism).unwrap_or(u32::MAX);
+    if strength(wrapping.facts()).min(between) < strength(facts) {
         return Err(Denial::new(
             Reason::WrapKeyTooWeak,
             "the wrapping key is weaker than the key it would wrap",
@@ -418,6 +450,6 @@ pub(super) fn may_wrap(guard: &Guard, target: &Held, wrapping: &Held) -> Result<
 }
 
 #[cold]
-fn about_mechanism(reason: Reason, ckm: crate::ck::CK_MECHANISM_TYPE, what: &str) -> Denial {
+pub(super) fn about_mechanism(reason: Reason, ckm: crate::ck::CK_MECHANISM_TYPE, what: &str) -> Denial {
     Denial::new(reason, format!("{} {what}", crate::ck::names::mechanism_name(ckm)))
 }

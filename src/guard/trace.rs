@@ -69,21 +69,24 @@ impl Guard {
     pub(super) fn trace(&self, who: &Caller<'_>, ask: &Ask<'_>) -> core::result::Result<Trace, Denial> {
         let Some(trail) = &self.trail else { return Ok(Trace::NONE) };
         let changes = changes_something(ask);
-        let wanted = ask.object.map_or(self.rules.keys().audit, |object| object.rules().audit());
+        // What holds for every key is the least.
+        let every = self.rules.keys().audit;
+        let wanted = ask.object.map_or(every, |object| every.max(object.rules().audit()));
         if wanted < if changes { Audit::Changes } else { Audit::All } {
             return Ok(Trace::NONE);
         }
         let event = self.event(who, ask, Kind::Decision);
+        let lasting = changes && lasts(ask);
         if self.rules.keys().audit_required {
             let begun = Event { detail: "begun".to_owned(), ..event.clone() };
-            trail.record(begun, changes).map_err(|_| {
+            trail.record(begun, lasting).map_err(|_| {
                 Denial::new(
                     Reason::AuditUnavailable,
                     "the record cannot be written, and the policy requires it",
                 )
             })?;
         }
-        Ok(Trace(Some(Box::new(Pending { trail: Arc::clone(trail), event, lasting: changes }))))
+        Ok(Trace(Some(Box::new(Pending { trail: Arc::clone(trail), event, lasting }))))
     }
 
     /// The record of a refusal.
@@ -119,6 +122,16 @@ impl Guard {
 /// Whether the operation makes, moves, shows, changes or removes something.
 fn changes_something(ask: &Ask<'_>) -> bool {
     !matches!(ask.makes, Makes::Nothing) || matches!(ask.entry, Some(Entry::Wrap))
+}
+
+/// Whether what is changed outlives the session: then its record is on the disk first. The keys of one connection
+/// come and go with it, and need not wait for a disk.
+fn lasts(ask: &Ask<'_>) -> bool {
+    let there = |object: Option<&Arc<Held>>| object.is_some_and(|object| object.facts().token);
+    match &ask.makes {
+        Makes::Objects(new) => new.iter().any(|facts| facts.token),
+        _ => there(ask.object) || there(ask.target),
+    }
 }
 
 /// The word for what was asked.

@@ -130,13 +130,7 @@ impl Vault {
         let key = self.pin_key(name, pin, &salt, cost)?;
         let wrapped =
             seal::seal(&key, self.credential_context(name).as_slice(), self.token()?.token_key.expose())?;
-        let mut out = Writer::default();
-        out.bytes(&salt);
-        out.number(cost.memory.into());
-        out.number(cost.passes.into());
-        out.number(cost.lanes.into());
-        out.bytes(&wrapped);
-        Ok(out.finish())
+        Ok(credential(&salt, cost, &wrapped))
     }
 
     /// Opens the vault with a PIN. `CKR_PIN_INCORRECT` where it is not the one.
@@ -152,13 +146,11 @@ impl Vault {
         Ok(self.opened(Secret::from_slice(&token_key)))
     }
 
-    /// As much work as [`Self::open`] with a wrong PIN, for a user who is not there.
-    pub fn waste(&self, pin: &Pin, cost: PinCost) -> Result<()> {
-        let key = self.pin_key("", pin, &[0; 16], cost)?;
+    /// The record of a user who is not there: no PIN opens it, and to try one takes [`Self::open`] as long as with a user who is.
+    pub fn nobody(name: &str, cost: PinCost) -> UserRecord {
         // The length of a wrapped token key: nonce, key, tag.
-        let opened = seal::open(&key, self.credential_context("").as_slice(), &[0; 60]);
-        drop(opened);
-        Ok(())
+        let credential = credential(&[0; 16], cost, &[0; 60]);
+        UserRecord { name: name.to_owned(), credential, attempts: Vec::new() }
     }
 
     fn pin_key(&self, name: &str, pin: &Pin, salt: &[u8], cost: PinCost) -> Result<Secret> {
@@ -408,6 +400,17 @@ impl Vault {
 
 /// What a saved operation begins with: what it is, and the version of what follows.
 const STATE_HEAD: &[u8; 8] = b"kwstate\x01";
+
+/// The encoding of a credential.
+fn credential(salt: &[u8], cost: PinCost, wrapped: &[u8]) -> Vec<u8> {
+    let mut out = Writer::default();
+    out.bytes(salt);
+    out.number(cost.memory.into());
+    out.number(cost.passes.into());
+    out.number(cost.lanes.into());
+    out.bytes(wrapped);
+    out.finish()
+}
 
 fn state_context(session: u64) -> Vec<u8> {
     [&STATE_HEAD[..], &session.to_le_bytes()].concat()

@@ -119,6 +119,7 @@ const KINDS: &[(CK_ATTRIBUTE_TYPE, Kind)] = &[
     (CKA_KEYWARD_ORIGIN, Kind::Ulong),
     (CKA_KEYWARD_HISTORY, Kind::Text),
     (CKA_KEYWARD_PAIR, Kind::Bytes),
+    (CKA_KEYWARD_INDIVISIBLE, Kind::Bool),
     (CKA_NSS_EMAIL, Kind::Text),
 ];
 

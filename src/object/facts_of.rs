@@ -6,7 +6,8 @@ use super::value::Value;
 use crate::ck::date::UtcSeconds;
 use crate::ck::vendor::*;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_OBJECT_CLASS};
-use crate::crypto::{Curve, ml_kem};
+use crate::crypto::eddsa::Edwards;
+use crate::crypto::{Curve, Montgomery, ParameterSet, only_len};
 use cryptoki_sys::*;
 
 /// The usage attributes and their place in [`Usage`].
@@ -28,7 +29,8 @@ impl KeyFacts {
     /// Reads the facts. What an attribute does not say takes the value that forbids more.
     pub fn of(attributes: &Attributes) -> Self {
         let class = attributes.number(CKA_CLASS).unwrap_or(CK_OBJECT_CLASS::MAX);
-        let key_type = attributes.number(CKA_KEY_TYPE);
+        // Domain parameters name a type of key, and are none.
+        let key_type = attributes.number(CKA_KEY_TYPE).filter(|_| super::key::is_key_class(class));
         let curve = match key_type {
             Some(CKK_EC) => {
                 attributes.bytes(CKA_EC_PARAMS).and_then(|params| Curve::from_ec_params(params).ok())
@@ -36,11 +38,14 @@ impl KeyFacts {
             _ => None,
         };
         let number = |cka| attributes.number(cka);
+        let parameter_set =
+            key_type.zip(number(CKA_PARAMETER_SET)).and_then(|(kind, number)| ParameterSet::of(kind, number));
         Self {
             class,
             key_type,
-            bits: bits(attributes, key_type, curve),
+            bits: bits(attributes, key_type, curve, parameter_set),
             curve,
+            parameter_set,
             label: String::from_utf8_lossy(attributes.bytes(CKA_LABEL).unwrap_or_default()).into_owned(),
             id: attributes.bytes(CKA_ID).unwrap_or_default().to_vec(),
             token: attributes.flag(CKA_TOKEN),
@@ -50,6 +55,7 @@ impl KeyFacts {
             trusted: attributes.flag(CKA_TRUSTED),
             wrap_with_trusted: attributes.flag(CKA_WRAP_WITH_TRUSTED),
             always_authenticate: attributes.flag(CKA_ALWAYS_AUTHENTICATE),
+            indivisible: attributes.flag(CKA_KEYWARD_INDIVISIBLE),
             modifiable: attributes.flag(CKA_MODIFIABLE),
             copyable: attributes.flag(CKA_COPYABLE),
             destroyable: attributes.flag(CKA_DESTROYABLE),
@@ -101,7 +107,12 @@ fn window(attributes: &Attributes, from: Option<UtcSeconds>, to: Option<UtcSecon
     }
 }
 
-fn bits(attributes: &Attributes, key_type: Option<CK_KEY_TYPE>, curve: Option<Curve>) -> u32 {
+fn bits(
+    attributes: &Attributes,
+    key_type: Option<CK_KEY_TYPE>,
+    curve: Option<Curve>,
+    parameter_set: Option<ParameterSet>,
+) -> u32 {
     let bits = match key_type {
         Some(CKK_RSA) => attributes.bytes(CKA_MODULUS).map_or_else(
             || attributes.number(CKA_MODULUS_BITS).unwrap_or(0),
@@ -111,12 +122,19 @@ fn bits(attributes: &Attributes, key_type: Option<CK_KEY_TYPE>, curve: Option<Cu
             },
         ),
         Some(CKK_EC) => curve.map_or(0, |curve| u64::from(curve.bits())),
-        Some(CKK_EC_EDWARDS) => 255,
-        Some(CKK_ML_KEM) => attributes
-            .number(CKA_PARAMETER_SET)
-            .and_then(|number| ml_kem::set_of(number).ok())
-            .map_or(0, |set| u64::from(ml_kem::bits(set))),
-        Some(_) => attributes.number(CKA_VALUE_LEN).unwrap_or(0).saturating_mul(8),
+        Some(CKK_EC_EDWARDS) => attributes
+            .bytes(CKA_EC_PARAMS)
+            .and_then(|params| Edwards::from_ec_params(params).ok())
+            .map_or(0, |curve| u64::from(curve.bits())),
+        Some(CKK_EC_MONTGOMERY) => attributes
+            .bytes(CKA_EC_PARAMS)
+            .and_then(|params| Montgomery::from_ec_params(params).ok())
+            .map_or(0, |curve| u64::from(curve.bits())),
+        Some(CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => parameter_set.map_or(0, |set| u64::from(set.bits())),
+        Some(kind) => match only_len(kind) {
+            Some(len) => len as u64 * 8,
+            None => attributes.number(CKA_VALUE_LEN).unwrap_or(0).saturating_mul(8),
+        },
         None => 0,
     };
     u32::try_from(bits).unwrap_or(u32::MAX)

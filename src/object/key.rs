@@ -6,7 +6,10 @@ use super::facts::{KeyFacts, State};
 use super::rules::Rules;
 use super::value::Value;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_KEY_TYPE, CK_OBJECT_CLASS, Error, Result};
-use crate::crypto::{self, Curve, Material, ec, eddsa, ml_kem, rsa};
+use crate::crypto::eddsa::Edwards;
+use crate::crypto::{
+    self, Curve, Material, Montgomery, ParameterSet, ec, eddsa, ml_dsa, ml_kem, montgomery, rsa, slh_dsa,
+};
 use crate::secret::Secret;
 use cryptoki_sys::*;
 use zeroize::Zeroize;
@@ -18,17 +21,8 @@ pub const fn is_key_class(class: CK_OBJECT_CLASS) -> bool {
 
 /// Whether a secret key may have this type.
 pub const fn is_secret_key_type(kind: u64) -> bool {
-    matches!(
-        kind,
-        CKK_AES
-            | CKK_CHACHA20
-            | CKK_GENERIC_SECRET
-            | CKK_SHA_1_HMAC
-            | CKK_SHA224_HMAC
-            | CKK_SHA256_HMAC
-            | CKK_SHA384_HMAC
-            | CKK_SHA512_HMAC
-    )
+    matches!(kind, CKK_AES | CKK_AES_XTS | CKK_CHACHA20 | CKK_DES2 | CKK_DES3 | CKK_GENERIC_SECRET | CKK_HKDF)
+        || crypto::is_mac_key_type(kind)
 }
 
 /// Whether an attribute of a private or secret key is part of its material (footnote 7).
@@ -84,19 +78,34 @@ pub fn take_material(attributes: &mut Attributes) -> Result<Option<Material>> {
             ec::import_private(curve, take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?.expose())?
         }
         (CKO_PUBLIC_KEY, CKK_EC_EDWARDS) => {
-            eddsa::check_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
-            eddsa::import_public(needed(attributes, CKA_EC_POINT)?)?
+            let curve = Edwards::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
+            eddsa::import_public(curve, needed(attributes, CKA_EC_POINT)?)?
         }
         (CKO_PRIVATE_KEY, CKK_EC_EDWARDS) => {
-            eddsa::check_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
-            eddsa::import_private(take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?.expose())?
+            let curve = Edwards::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
+            let value = take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
+            eddsa::import_private(curve, value.expose())?
         }
-        (CKO_PUBLIC_KEY, CKK_ML_KEM) => {
-            ml_kem::import_public(parameter_set(attributes)?, needed(attributes, CKA_VALUE)?)?
+        (CKO_PUBLIC_KEY, CKK_EC_MONTGOMERY) => {
+            let curve = Montgomery::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
+            montgomery::import_public(curve, needed(attributes, CKA_EC_POINT)?)?
         }
-        (CKO_PRIVATE_KEY, CKK_ML_KEM) => {
+        (CKO_PRIVATE_KEY, CKK_EC_MONTGOMERY) => {
+            let curve = Montgomery::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
+            let value = take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
+            montgomery::import_private(curve, value.expose())?
+        }
+        (CKO_PUBLIC_KEY, CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => public_material(attributes)?,
+        (CKO_PRIVATE_KEY, CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => {
             let (seed, value) = (take(attributes, CKA_SEED), take(attributes, CKA_VALUE));
-            ml_kem::import_private(parameter_set(attributes)?, seed.as_ref(), value.as_ref())?
+            let (seed, value) = (seed.as_ref(), value.as_ref());
+            match parameter_set(attributes)? {
+                ParameterSet::MlKem(set) => ml_kem::import_private(set, seed, value)?,
+                ParameterSet::MlDsa(set) => ml_dsa::import_private(set, seed, value)?,
+                ParameterSet::SlhDsa(set) => {
+                    slh_dsa::import_private(set, value.ok_or(Error::TemplateIncomplete)?.expose())?
+                }
+            }
         }
         (CKO_SECRET_KEY, kind) => {
             let value = take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
@@ -124,9 +133,11 @@ fn take_rsa_private(attributes: &mut Attributes) -> Result<Material> {
     })
 }
 
-/// `CKA_PARAMETER_SET` of an ML-KEM key.
-fn parameter_set(attributes: &Attributes) -> Result<ml_kem::Set> {
-    ml_kem::set_of(attributes.number(CKA_PARAMETER_SET).ok_or(Error::TemplateIncomplete)?)
+/// `CKA_PARAMETER_SET` of a key of this type. `CKR_PARAMETER_SET_NOT_SUPPORTED` for a number that names none.
+fn parameter_set(attributes: &Attributes) -> Result<ParameterSet> {
+    let number = attributes.number(CKA_PARAMETER_SET).ok_or(Error::TemplateIncomplete)?;
+    let key_type = attributes.number(CKA_KEY_TYPE).ok_or(Error::TemplateIncomplete)?;
+    ParameterSet::of(key_type, number).ok_or(Error::ParameterSetNotSupported)
 }
 
 fn needed(attributes: &Attributes, cka: CK_ATTRIBUTE_TYPE) -> Result<&[u8]> {
@@ -152,14 +163,20 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
     let public_half;
     let visible = match material {
         Material::Bytes(secret) => {
-            let len = u64::try_from(secret.len()).map_err(|_| Error::KeySizeRange)?;
-            attributes.set(CKA_VALUE_LEN, Value::Ulong(len));
+            let kind = attributes.number(CKA_KEY_TYPE);
+            if Rules::of(class, kind)?.notes(CKA_VALUE_LEN).is_some() {
+                let len = u64::try_from(secret.len()).map_err(|_| Error::KeySizeRange)?;
+                attributes.set(CKA_VALUE_LEN, Value::Ulong(len));
+            }
             return check(material, attributes);
         }
         Material::RsaPublic { .. }
         | Material::EcPublic { .. }
         | Material::EdPublic(_)
-        | Material::MlKemPublic { .. } => material,
+        | Material::MontgomeryPublic { .. }
+        | Material::MlKemPublic { .. }
+        | Material::MlDsaPublic { .. }
+        | Material::SlhDsaPublic { .. } => material,
         _ => {
             public_half = crypto::public_of(material)?.ok_or(Error::GeneralError)?;
             &public_half
@@ -173,29 +190,22 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
                 attributes.set(CKA_MODULUS_BITS, Value::Ulong(u64::from(visible.bits())));
             }
         }
-        Material::EcPublic { curve, point } => {
-            attributes.set_default(CKA_EC_PARAMS, || Value::Bytes(curve.ec_params().to_vec()));
-            if class == CKO_PUBLIC_KEY {
-                attributes.set(
-                    CKA_EC_POINT,
-                    Value::Bytes(crypto::der::element(crypto::der::OCTET_STRING, &[point])),
-                );
-            }
-        }
+        Material::EcPublic { curve, point } => describe_point(curve.ec_params(), point, class, attributes),
         Material::EdPublic(point) => {
-            attributes.set_default(CKA_EC_PARAMS, || Value::Bytes(eddsa::ed25519_ec_params().to_vec()));
-            if class == CKO_PUBLIC_KEY {
-                attributes.set(
-                    CKA_EC_POINT,
-                    Value::Bytes(crypto::der::element(crypto::der::OCTET_STRING, &[point])),
-                );
-            }
+            let curve = Edwards::of_len(point.len());
+            describe_point(curve.ec_params(), point, class, attributes);
+        }
+        Material::MontgomeryPublic { curve, key } => {
+            describe_point(curve.ec_params(), key, class, attributes);
         }
         Material::MlKemPublic { set, key } => {
-            attributes.set(CKA_PARAMETER_SET, Value::Ulong(ml_kem::number_of(*set)));
-            if class == CKO_PUBLIC_KEY {
-                attributes.set(CKA_VALUE, Value::Bytes(key.clone()));
-            }
+            describe_set(ParameterSet::MlKem(*set), key, class, attributes);
+        }
+        Material::MlDsaPublic { set, key } => {
+            describe_set(ParameterSet::MlDsa(*set), key, class, attributes);
+        }
+        Material::SlhDsaPublic { set, key } => {
+            describe_set(ParameterSet::SlhDsa(*set), key, class, attributes);
         }
         _ => return Err(Error::GeneralError),
     }
@@ -207,6 +217,22 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
         attributes.set(CKA_PUBLIC_KEY_INFO, Value::Bytes(info));
     }
     Ok(())
+}
+
+/// Curve and point of a public key. The point is an OCTET STRING for each form of curve.
+fn describe_point(params: &[u8], point: &[u8], class: CK_OBJECT_CLASS, attributes: &mut Attributes) {
+    attributes.set_default(CKA_EC_PARAMS, || Value::Bytes(params.to_vec()));
+    if class == CKO_PUBLIC_KEY {
+        let point = crypto::der::element(crypto::der::OCTET_STRING, &[point]);
+        attributes.set(CKA_EC_POINT, Value::Bytes(point));
+    }
+}
+
+fn describe_set(set: ParameterSet, public: &[u8], class: CK_OBJECT_CLASS, attributes: &mut Attributes) {
+    attributes.set(CKA_PARAMETER_SET, Value::Ulong(set.number()));
+    if class == CKO_PUBLIC_KEY {
+        attributes.set(CKA_VALUE, Value::Bytes(public.to_vec()));
+    }
 }
 
 /// The check value of a secret key. A template that gave an empty one wants none; a key whose type has none
@@ -237,8 +263,22 @@ pub fn public_material(attributes: &Attributes) -> Result<Material> {
             Curve::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?,
             needed(attributes, CKA_EC_POINT)?,
         ),
-        Some(CKK_EC_EDWARDS) => eddsa::import_public(needed(attributes, CKA_EC_POINT)?),
-        Some(CKK_ML_KEM) => ml_kem::import_public(parameter_set(attributes)?, needed(attributes, CKA_VALUE)?),
+        Some(CKK_EC_EDWARDS) => eddsa::import_public(
+            Edwards::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?,
+            needed(attributes, CKA_EC_POINT)?,
+        ),
+        Some(CKK_EC_MONTGOMERY) => montgomery::import_public(
+            Montgomery::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?,
+            needed(attributes, CKA_EC_POINT)?,
+        ),
+        Some(CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => {
+            let value = needed(attributes, CKA_VALUE)?;
+            match parameter_set(attributes)? {
+                ParameterSet::MlKem(set) => ml_kem::import_public(set, value),
+                ParameterSet::MlDsa(set) => ml_dsa::import_public(set, value),
+                ParameterSet::SlhDsa(set) => slh_dsa::import_public(set, value),
+            }
+        }
         _ => Err(Error::KeyTypeInconsistent),
     }
 }
@@ -249,8 +289,12 @@ pub fn secret_attribute(material: &Material, cka: CK_ATTRIBUTE_TYPE) -> Option<S
         (Material::Bytes(secret), CKA_VALUE) => secret,
         (Material::EcPrivate { scalar, .. }, CKA_VALUE) => scalar,
         (Material::EdPrivate(seed), CKA_VALUE) => seed,
+        (Material::MontgomeryPrivate { key, .. }, CKA_VALUE) => key,
         (Material::MlKemPrivate(key), CKA_VALUE) => &key.key,
         (Material::MlKemPrivate(key), CKA_SEED) => key.seed.as_ref()?,
+        (Material::MlDsaPrivate(key), CKA_VALUE) => &key.key,
+        (Material::MlDsaPrivate(key), CKA_SEED) => key.seed.as_ref()?,
+        (Material::SlhDsaPrivate { key, .. }, CKA_VALUE) => key,
         (Material::RsaPrivate(key), CKA_PRIVATE_EXPONENT) => &key.d,
         (Material::RsaPrivate(key), CKA_PRIME_1) => &key.p,
         (Material::RsaPrivate(key), CKA_PRIME_2) => &key.q,

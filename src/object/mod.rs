@@ -13,6 +13,7 @@ mod defaults;
 pub mod facts;
 pub mod facts_of;
 pub mod find;
+pub mod inheritance;
 pub mod key;
 pub mod rules;
 pub mod template;

@@ -219,20 +219,25 @@ const SECRET_KEY: &[Rule] = &[
     rule(CKA_UNWRAP_TEMPLATE, &[]),
     rule(CKA_DERIVE_TEMPLATE, &[]),
     rule(CKA_CHECK_VALUE, &[MAY_BE_EMPTIED]),
+    rule(CKA_KEYWARD_INDIVISIBLE, &[2, 4, 6]),
 ];
 
-/// AES, generic secret and HMAC keys (6.10, 6.8).
+/// AES, AES-XTS, generic secret and HMAC keys (6.10, 6.15, 6.8).
 const SECRET_BYTES: &[Rule] = &[rule(CKA_VALUE, &[1, 4, 6, 7]), rule(CKA_VALUE_LEN, &[2, 3])];
 
 /// ChaCha20 keys (6.58): of one length only, which no template need name.
 const CHACHA20: &[Rule] = &[rule(CKA_VALUE, &[1, 4, 6, 7]), rule(CKA_VALUE_LEN, &[2])];
+
+/// DES2 and DES3 keys (6.18): their length is that of their type, and no attribute says it.
+const TRIPLE_DES: &[Rule] = &[rule(CKA_VALUE, &[1, 4, 6, 7])];
 
 const RSA_PUBLIC: &[Rule] =
     &[rule(CKA_MODULUS, &[1, 4]), rule(CKA_MODULUS_BITS, &[2, 3]), rule(CKA_PUBLIC_EXPONENT, &[1])];
 
 const RSA_PRIVATE: &[Rule] = &[
     rule(CKA_MODULUS, &[1, 4, 6]),
-    rule(CKA_PUBLIC_EXPONENT, &[1, 4, 6]),
+    // The specification says 1 too: what other tokens keep without it comes in where it can be found again.
+    rule(CKA_PUBLIC_EXPONENT, &[4, 6]),
     rule(CKA_PRIVATE_EXPONENT, &[1, 4, 6, 7]),
     rule(CKA_PRIME_1, &[4, 6, 7]),
     rule(CKA_PRIME_2, &[4, 6, 7]),
@@ -251,6 +256,16 @@ const ML_KEM_PUBLIC: &[Rule] = &[rule(CKA_PARAMETER_SET, &[1, 3]), rule(CKA_VALU
 const ML_KEM_PRIVATE: &[Rule] =
     &[rule(CKA_PARAMETER_SET, &[1, 4, 6]), rule(CKA_SEED, &[4, 6, 7]), rule(CKA_VALUE, &[4, 6, 7])];
 
+const ML_DSA_PUBLIC: &[Rule] = &[rule(CKA_PARAMETER_SET, &[1, 3]), rule(CKA_VALUE, &[1, 4])];
+
+/// As for ML-KEM.
+const ML_DSA_PRIVATE: &[Rule] =
+    &[rule(CKA_PARAMETER_SET, &[1, 4, 6]), rule(CKA_SEED, &[4, 6, 7]), rule(CKA_VALUE, &[4, 6, 7])];
+
+const SLH_DSA_PUBLIC: &[Rule] = &[rule(CKA_PARAMETER_SET, &[1, 3]), rule(CKA_VALUE, &[1, 4])];
+
+const SLH_DSA_PRIVATE: &[Rule] = &[rule(CKA_PARAMETER_SET, &[1, 4, 6]), rule(CKA_VALUE, &[1, 4, 6, 7])];
+
 /// The rules of one kind of object: at most four tables.
 #[derive(Clone, Copy)]
 pub struct Rules([&'static [Rule]; 4]);
@@ -268,12 +283,17 @@ impl Rules {
             (CKO_MECHANISM, _) => (MECHANISM, &[]),
             (CKO_PROFILE, _) => (PROFILE, &[]),
             (CKO_PUBLIC_KEY, Some(CKK_RSA)) => (PUBLIC_KEY, RSA_PUBLIC),
-            (CKO_PUBLIC_KEY, Some(CKK_EC | CKK_EC_EDWARDS)) => (PUBLIC_KEY, EC_PUBLIC),
+            (CKO_PUBLIC_KEY, Some(CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY)) => (PUBLIC_KEY, EC_PUBLIC),
             (CKO_PRIVATE_KEY, Some(CKK_RSA)) => (PRIVATE_KEY, RSA_PRIVATE),
-            (CKO_PRIVATE_KEY, Some(CKK_EC | CKK_EC_EDWARDS)) => (PRIVATE_KEY, EC_PRIVATE),
+            (CKO_PRIVATE_KEY, Some(CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY)) => (PRIVATE_KEY, EC_PRIVATE),
             (CKO_PUBLIC_KEY, Some(CKK_ML_KEM)) => (PUBLIC_KEY, ML_KEM_PUBLIC),
             (CKO_PRIVATE_KEY, Some(CKK_ML_KEM)) => (PRIVATE_KEY, ML_KEM_PRIVATE),
+            (CKO_PUBLIC_KEY, Some(CKK_ML_DSA)) => (PUBLIC_KEY, ML_DSA_PUBLIC),
+            (CKO_PRIVATE_KEY, Some(CKK_ML_DSA)) => (PRIVATE_KEY, ML_DSA_PRIVATE),
+            (CKO_PUBLIC_KEY, Some(CKK_SLH_DSA)) => (PUBLIC_KEY, SLH_DSA_PUBLIC),
+            (CKO_PRIVATE_KEY, Some(CKK_SLH_DSA)) => (PRIVATE_KEY, SLH_DSA_PRIVATE),
             (CKO_SECRET_KEY, Some(CKK_CHACHA20)) => (SECRET_KEY, CHACHA20),
+            (CKO_SECRET_KEY, Some(CKK_DES2 | CKK_DES3)) => (SECRET_KEY, TRIPLE_DES),
             (CKO_SECRET_KEY, Some(kind)) if super::key::is_secret_key_type(kind) => {
                 (SECRET_KEY, SECRET_BYTES)
             }
@@ -307,7 +327,11 @@ mod tests {
 
     #[test]
     fn every_attribute_of_a_rule_has_a_kind_and_stands_once() {
-        let kinds: [(CK_OBJECT_CLASS, u64); 15] = [
+        let kinds: [(CK_OBJECT_CLASS, u64); 23] = [
+            (CKO_PUBLIC_KEY, CKK_ML_DSA),
+            (CKO_PRIVATE_KEY, CKK_ML_DSA),
+            (CKO_PUBLIC_KEY, CKK_SLH_DSA),
+            (CKO_PRIVATE_KEY, CKK_SLH_DSA),
             (CKO_PUBLIC_KEY, CKK_ML_KEM),
             (CKO_PRIVATE_KEY, CKK_ML_KEM),
             (CKO_DATA, 0),
@@ -322,6 +346,10 @@ mod tests {
             (CKO_PRIVATE_KEY, CKK_RSA),
             (CKO_PRIVATE_KEY, CKK_EC_EDWARDS),
             (CKO_SECRET_KEY, CKK_AES),
+            (CKO_SECRET_KEY, CKK_AES_XTS),
+            (CKO_SECRET_KEY, CKK_CHACHA20),
+            (CKO_SECRET_KEY, CKK_DES2),
+            (CKO_SECRET_KEY, CKK_DES3),
             (CKO_SECRET_KEY, CKK_GENERIC_SECRET),
         ];
         for (class, kind) in kinds {

@@ -138,6 +138,11 @@ impl Template {
     }
 }
 
+/// Whether a template names a use of the key.
+pub fn names_a_use(attributes: &Attributes) -> bool {
+    USAGES.iter().any(|cka| attributes.flag(*cka))
+}
+
 fn complete_key(
     class: CK_OBJECT_CLASS,
     kind: Option<u64>,
@@ -147,7 +152,7 @@ fn complete_key(
 ) {
     // A template that names a use gets that use and no other; one that names none gets what such a
     // key is commonly for, short of wrapping and derivation. Purpose binding narrows it further.
-    let named = USAGES.iter().any(|cka| attributes.flag(*cka));
+    let named = names_a_use(attributes);
     for cka in USAGES {
         if rules.notes(cka).is_some() {
             let common = !named && common_use(class, kind, cka);
@@ -168,9 +173,13 @@ fn common_use(class: CK_OBJECT_CLASS, kind: Option<u64>, cka: CK_ATTRIBUTE_TYPE)
         (CKO_PRIVATE_KEY, Some(CKK_RSA)) => &[CKA_DECRYPT, CKA_SIGN],
         (CKO_PUBLIC_KEY, Some(CKK_ML_KEM)) => &[CKA_ENCAPSULATE],
         (CKO_PRIVATE_KEY, Some(CKK_ML_KEM)) => &[CKA_DECAPSULATE],
+        // They can do nothing else.
+        (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY, Some(CKK_EC_MONTGOMERY)) => &[CKA_DERIVE],
         (CKO_PUBLIC_KEY, _) => &[CKA_VERIFY],
         (CKO_PRIVATE_KEY, _) => &[CKA_SIGN],
-        (CKO_SECRET_KEY, Some(CKK_AES | CKK_CHACHA20)) => &[CKA_ENCRYPT, CKA_DECRYPT],
+        (CKO_SECRET_KEY, Some(CKK_HKDF)) => &[CKA_DERIVE],
+        (CKO_SECRET_KEY, Some(CKK_AES | CKK_AES_XTS | CKK_CHACHA20)) => &[CKA_ENCRYPT, CKA_DECRYPT],
+        (CKO_SECRET_KEY, Some(CKK_DES2 | CKK_DES3)) => &[CKA_DECRYPT],
         _ => &[CKA_SIGN, CKA_VERIFY],
     };
     uses.contains(&cka)

@@ -89,7 +89,7 @@ const MEANINGS: &[(CK_ATTRIBUTE_TYPE, Meaning)] = &[
     (CKA_WRAP_WITH_TRUSTED, Enforced("guard/order.rs", "facts.wrap_with_trusted")),
     (CKA_WRAP_TEMPLATE, Enforced("guard/order.rs", "CKA_WRAP_TEMPLATE")),
     (CKA_UNWRAP_TEMPLATE, Enforced("api/keys.rs", "CKA_UNWRAP_TEMPLATE")),
-    (CKA_DERIVE_TEMPLATE, Enforced("api/keys.rs", "CKA_DERIVE_TEMPLATE")),
+    (CKA_DERIVE_TEMPLATE, Enforced("api/derive.rs", "CKA_DERIVE_TEMPLATE")),
     (CKA_ALWAYS_AUTHENTICATE, Enforced("guard/order.rs", "always_authenticate")),
     (CKA_VALUE_LEN, Enforced("backend/software.rs", "CKA_VALUE_LEN")),
     (CKA_MODULUS, Enforced("object/key.rs", "CKA_MODULUS")),
@@ -122,6 +122,7 @@ const MEANINGS: &[(CK_ATTRIBUTE_TYPE, Meaning)] = &[
     (CKA_KEYWARD_ORIGIN, Computed("token/making.rs", "CKA_KEYWARD_ORIGIN")),
     (CKA_KEYWARD_HISTORY, Computed("token/life.rs", "CKA_KEYWARD_HISTORY")),
     (CKA_KEYWARD_PAIR, Computed("token/making.rs", "CKA_KEYWARD_PAIR")),
+    (CKA_KEYWARD_INDIVISIBLE, Enforced("guard/derivation.rs", "base.indivisible")),
 ];
 
 /// Every kind of object that the rules know.

@@ -213,6 +213,10 @@ impl Compiler<'_> {
                 .collect(),
             min_strength: section.min_strength.as_ref().map(|bits| narrow(bits.value)),
             curves: section.curves.as_ref().map(|list| list.value.iter().map(|each| each.value).collect()),
+            parameter_sets: section
+                .parameter_sets
+                .as_ref()
+                .map(|list| list.value.iter().map(|each| each.value).collect()),
             originator_seconds: period(&section.originator),
             recipient_seconds: period(&section.recipient),
             export: section.export.as_ref().map(|export| export.value),
@@ -230,6 +234,7 @@ impl Compiler<'_> {
             && section.min_bits.is_empty()
             && section.min_strength.is_none()
             && section.curves.is_none()
+            && section.parameter_sets.is_none()
             && section.originator.is_none()
             && section.recipient.is_none()
             && section.export.is_none()

@@ -269,7 +269,7 @@ fn mechanism_passed(case: &Case<'_>) -> String {
     }
 }
 
-/// Size, strength and curve bind the originator side; a weak key may go on processing what it protected
+/// Size, strength, curve and parameter set bind the originator side; a weak key may go on processing what it protected
 /// once ("legacy use", SP 800-131A Rev. 2, 1.2.3).
 fn strength(case: &Case<'_>) -> Result<(), Denial> {
     let weakness = case.record.weakness;
@@ -286,6 +286,10 @@ fn strength(case: &Case<'_>) -> Result<(), Denial> {
     if weakness.curve {
         let because = "its curve is not allowed";
         return Err(case.deny_by(Reason::Curve, because, |rule| rule.weakness(facts).curve));
+    }
+    if weakness.parameter_set {
+        let because = "its parameter set is not allowed";
+        return Err(case.deny_by(Reason::ParameterSet, because, |rule| rule.weakness(facts).parameter_set));
     }
     Ok(())
 }

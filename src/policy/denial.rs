@@ -73,6 +73,12 @@ reasons! {
     WrappingKeySize = 0x405, "wrapping-key-size", WrappingKeySizeRange;
     /// The mechanism does not unwrap with keys of this size.
     UnwrappingKeySize = 0x406, "unwrapping-key-size", UnwrappingKeySizeRange;
+    /// The policy does not allow the parameter set of the key.
+    ParameterSet = 0x407, "parameter-set", KeySizeRange;
+    /// The policy does not allow a new key of this parameter set.
+    NewParameterSet = 0x408, "new-parameter-set", ParameterSetNotSupported;
+    /// The derivation would leave so little of a key, or put so little beside it, that it could be searched for.
+    Fragment = 0x409, "fragment", KeySizeRange;
     /// The originator window has not begun.
     OriginatorWindowAhead = 0x501, "originator-window-ahead", KeyFunctionNotPermitted;
     /// The originator window is over.
@@ -99,6 +105,8 @@ reasons! {
     WrapKeyTooWeak = 0x607, "wrap-key-too-weak", WrappingKeySizeRange;
     /// The key is not one that the wrapping key's `CKA_WRAP_TEMPLATE` describes.
     WrapTemplate = 0x608, "wrap-template", KeyHandleInvalid;
+    /// The data that would be derived could be the value of a key.
+    DataOfKey = 0x609, "data-of-key", KeyFunctionNotPermitted;
     /// The template conflicts with the policy.
     TemplateConflict = 0x701, "template-conflict", TemplateInconsistent;
     /// The attribute cannot be changed.

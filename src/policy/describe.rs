@@ -60,6 +60,7 @@ fn rule(out: &mut String, rule: &Rule) -> fmt::Result {
     list(out, "min_bits", rule.min_bits.iter().map(bits))?;
     optional(out, "min_strength", rule.min_strength)?;
     optional(out, "curves", rule.curves.map(curves))?;
+    list(out, "parameter set", rule.parameter_sets.iter().flatten().map(|set| set.word().to_owned()))?;
     optional(out, "originator period", rule.originator_seconds.map(duration_text))?;
     optional(out, "recipient period", rule.recipient_seconds.map(duration_text))?;
     optional(out, "export", rule.export.map(Word::word))?;

@@ -7,6 +7,7 @@ use super::pattern::Numbers;
 use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
+use crate::crypto::ParameterSet;
 use crate::object::facts::{Origin, Purpose, State};
 
 /// One file.
@@ -67,6 +68,7 @@ pub(super) struct RuleSection {
     pub(super) min_bits: Vec<(At<KeyType>, u64)>,
     pub(super) min_strength: Option<At<u64>>,
     pub(super) curves: Option<At<Vec<At<NamedCurve>>>>,
+    pub(super) parameter_sets: Option<At<Vec<At<ParameterSet>>>>,
     pub(super) originator: Option<At<u64>>,
     pub(super) recipient: Option<At<u64>>,
     pub(super) export: Option<At<Export>>,
@@ -106,6 +108,7 @@ pub(super) struct TestKey {
     pub(super) key_type: Option<At<KeyType>>,
     pub(super) bits: Option<At<u64>>,
     pub(super) curve: Option<At<NamedCurve>>,
+    pub(super) parameter_set: Option<At<ParameterSet>>,
     pub(super) label: Option<At<String>>,
     pub(super) id: Option<At<String>>,
     pub(super) origin: Option<At<Origin>>,

@@ -82,7 +82,6 @@ fn every_key_of_the_language_that_is_not_enforced_is_refused() {
         "sunset",
         "draft",
         "unsafe_allow",
-        "parameter_sets",
     ] {
         let mistake =
             first_mistake(&format!("policy = 1\n[[rule]]\nid = \"a\"\nexport = \"never\"\n{key} = 1\n"));
@@ -291,6 +290,36 @@ fn weak_keys_process_but_protect_nothing_and_are_not_made() {
         reason(&rules, &unknown, &ask(&unknown, Entry::Encrypt, Some(CKM_AES_CTR))),
         Some(Reason::Strength)
     );
+}
+
+#[test]
+fn parameter_sets_bind_the_originator_and_new_keys() {
+    let text = "policy = 1\n[[rule]]\nid = \"sets\"\nparameter_sets = [\"ML-DSA-65\", \"SLH-DSA-SHAKE-128s\"]\n\
+                [[test]]\nid = \"t\"\n\
+                key = { class = \"private\", type = \"slh-dsa\", parameter_set = \"SLH-DSA-SHA2-128s\" }\n\
+                ask = { op = \"sign\", mechanism = \"CKM_SLH_DSA\" }\nexpect = \"deny\"\nby = \"sets\"\n";
+    let rules = load(text).unwrap();
+    assert!(rules.run_tests().iter().all(|outcome| outcome.passed));
+    let mut weak = key(CKO_PRIVATE_KEY, CKK_ML_DSA, 10_496);
+    let denial = judge(&rules, &weak, &ask(&weak, Entry::Sign, Some(CKM_ML_DSA))).unwrap_err();
+    assert_eq!((denial.reason, denial.error), (Reason::ParameterSet, Error::KeySizeRange));
+    assert_eq!(reason(&rules, &weak, &ask(&weak, Entry::Verify, Some(CKM_ML_DSA))), None);
+    let denial = rules.judge_new(&weak).unwrap_err();
+    assert_eq!((denial.reason, denial.error), (Reason::NewParameterSet, Error::ParameterSetNotSupported));
+    let good = key(CKO_PRIVATE_KEY, CKK_ML_DSA, 15_616);
+    assert_eq!(reason(&rules, &good, &ask(&good, Entry::Sign, Some(CKM_ML_DSA))), None);
+    assert_eq!(rules.judge_new(&good), Ok(()));
+    // A set that is not known is none of those that are allowed; keys without sets are not meant.
+    weak.parameter_set = None;
+    assert_eq!(reason(&rules, &weak, &ask(&weak, Entry::Sign, Some(CKM_ML_DSA))), Some(Reason::ParameterSet));
+    let rsa = key(CKO_PRIVATE_KEY, CKK_RSA, 2048);
+    assert_eq!(reason(&rules, &rsa, &ask(&rsa, Entry::Sign, Some(CKM_SHA256_RSA_PKCS))), None);
+    let mistake = first_mistake(
+        "policy = 1\n[[rule]]\nid = \"a\"\nexport = \"never\"\n[[test]]\nid = \"t\"\n\
+         key = { class = \"private\", type = \"ml-dsa\", parameter_set = \"ML-KEM-768\" }\n\
+         ask = { op = \"sign\", mechanism = \"CKM_ML_DSA\" }\nexpect = \"allow\"\n",
+    );
+    assert!(mistake.contains("no such key has this parameter set"), "{mistake}");
 }
 
 #[test]

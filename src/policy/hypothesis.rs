@@ -14,6 +14,7 @@ use super::word::{Class, KeyType, Word};
 use crate::ck::CK_MECHANISM_TYPE;
 use crate::ck::date::UtcSeconds;
 use crate::ck::names::{MECHANISMS, mechanism_number};
+use crate::crypto::ParameterSet;
 use crate::object::facts::{Origin, Purpose, State};
 
 /// The question, in the words of the policy language. What is left out is as an everyday key has it.
@@ -27,6 +28,8 @@ pub struct Hypothesis {
     pub bits: Option<u32>,
     /// `P-256`, ...
     pub curve: Option<String>,
+    /// `ML-DSA-65`, ...
+    pub parameter_set: Option<String>,
     /// The label.
     pub label: Option<String>,
     /// The id, in hexadecimal.
@@ -101,6 +104,7 @@ impl Hypothesis {
         Ok(TestKey {
             bits: self.bits.map(|bits| at(u64::from(bits))),
             curve: said::<NamedCurve>(&self.curve)?,
+            parameter_set: said::<ParameterSet>(&self.parameter_set)?,
             label: of(&self.label),
             id: of(&self.id),
             origin: said::<Origin>(&self.origin)?,

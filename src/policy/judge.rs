@@ -1,6 +1,6 @@
 //! What a new or changed object may be. The order: purposes, size, sensitivity, export.
 //!
-//! Size, strength and curve bind keys that are made here. A weak key from elsewhere may come in: what it
+//! Size, strength, curve and parameter set bind keys that are made here. A weak key from elsewhere may come in: what it
 //! protected once can still be processed, and the originator side refuses it at each use ("legacy use",
 //! SP 800-131A Rev. 2, 1.2.3).
 
@@ -58,7 +58,7 @@ fn purposes(compiled: &Compiled, facts: &KeyFacts, record: &Record, candidates: 
         refusals.push(by_setting(deny(detail), "keys.single_purpose"));
     }
     if facts.purpose.is_none() && single == SinglePurpose::Off {
-        let attack = conflict(facts.usage);
+        let attack = conflict(facts);
         refusals.extend(attack.map(|attack| deny(format!("these usage attributes conflict: {attack}"))));
     }
     let serving = facts.purpose.map_or(candidates, PurposeSet::of);
@@ -91,15 +91,17 @@ fn weakness(compiled: &Compiled, facts: &KeyFacts, serving: PurposeSet) -> Vec<D
     refuse(Reason::KeySize, |weakness| weakness.size);
     refuse(Reason::Strength, |weakness| weakness.strength);
     refuse(Reason::NewCurve, |weakness| weakness.curve);
+    refuse(Reason::NewParameterSet, |weakness| weakness.parameter_set);
     refusals
 }
 
 /// "a new CKK_RSA key of 1024 bits".
 fn describe(facts: &KeyFacts) -> String {
     let name = facts.key_type.map(key_type_name).unwrap_or_default();
-    match super::strength::curve(facts) {
-        Some(curve) => format!("a new {name} key on {}", curve.word()),
-        None => format!("a new {name} key of {} bits", facts.bits),
+    match (super::strength::curve(facts), facts.parameter_set) {
+        (Some(curve), _) => format!("a new {name} key on {}", curve.word()),
+        (None, Some(set)) => format!("a new {} key", set.word()),
+        (None, None) => format!("a new {name} key of {} bits", facts.bits),
     }
 }
 

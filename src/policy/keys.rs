@@ -52,6 +52,7 @@ pub(super) const RULE: Keys = Keys {
         "min_bits",
         "min_strength",
         "curves",
+        "parameter_sets",
         "crypto_period",
         "export",
         "audit",
@@ -96,6 +97,7 @@ pub(super) const TEST_KEY: Keys = Keys {
         "type",
         "bits",
         "curve",
+        "parameter_set",
         "label",
         "id",
         "origin",
@@ -108,7 +110,7 @@ pub(super) const TEST_KEY: Keys = Keys {
         "extractable",
         "wrap_with_trusted",
     ],
-    later: &["parameter_set", "generation", "uses"],
+    later: &["generation", "uses"],
 };
 pub(super) const ASK: Keys =
     Keys { section: "`ask`", known: &["op", "mechanism"], later: &["user", "uid", "parameters"] };
@@ -116,7 +118,6 @@ pub(super) const ASK: Keys =
 /// What a rule of the language may set beyond what is enforced today.
 const LATER: &[&str] = &[
     "parameters",
-    "parameter_sets",
     "rotate",
     "limits",
     "wrap_with",

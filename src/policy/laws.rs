@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::ck::CK_MECHANISM_TYPE;
-use crate::crypto::Curve;
+use crate::crypto::{Curve, ParameterSet};
 use crate::object::facts::{KeyFacts, Origin, Purpose, State, Usage, Window};
 use cryptoki_sys::*;
 
@@ -36,6 +36,7 @@ pub(super) const ROWS: &[CK_MECHANISM_TYPE] = &[
     CKM_AES_CMAC,
     CKM_GENERIC_SECRET_KEY_GEN,
     CKM_DES3_CBC,
+    CKM_ML_DSA,
 ];
 
 pub(super) const NOW: u64 = 2_000_000_000;
@@ -55,6 +56,9 @@ pub(super) fn key(class: CK_OBJECT_CLASS, key_type: CK_KEY_TYPE, bits: u32) -> K
         key_type: Some(key_type),
         bits,
         curve: Curve::ALL.into_iter().find(|curve| key_type == CKK_EC && curve.bits() == bits),
+        parameter_set: ParameterSet::ALL
+            .into_iter()
+            .find(|set| set.key_type() == key_type && set.bits() == bits),
         label: "tls-www".to_owned(),
         id: vec![1, 0xAB],
         token: true,
@@ -64,6 +68,7 @@ pub(super) fn key(class: CK_OBJECT_CLASS, key_type: CK_KEY_TYPE, bits: u32) -> K
         trusted: false,
         wrap_with_trusted: false,
         always_authenticate: false,
+        indivisible: false,
         modifiable: true,
         copyable: true,
         destroyable: true,
@@ -332,16 +337,68 @@ fn default_policy_passes_its_own_tests() {
     }
 }
 
+/// The shipped policies, by name.
+fn shipped() -> impl Iterator<Item = (&'static str, Ruleset)> {
+    Ruleset::shipped_names().map(|name| (name, load(Ruleset::shipped(name).unwrap()).unwrap()))
+}
+
+#[test]
+fn shipped_policies_pass_their_own_tests() {
+    for (name, rules) in shipped() {
+        let outcomes = rules.run_tests();
+        assert!(outcomes.len() >= 10, "{name}");
+        for outcome in outcomes {
+            assert!(outcome.passed, "{name}: {}: {}", outcome.id, outcome.detail);
+        }
+    }
+}
+
 #[test]
 #[expect(clippy::disallowed_methods, reason = "a snapshot is renewed on request")]
-fn default_policy_matches_its_snapshot() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/policy/default.snapshot");
-    let described = Ruleset::default_preset().unwrap().describe();
-    if std::env::var_os("KEYWARD_UPDATE_SNAPSHOTS").is_some() {
-        std::fs::write(path, &described).unwrap();
+fn shipped_policies_match_their_snapshots() {
+    for (name, rules) in shipped() {
+        let path = format!("{}/tests/policy/{name}.snapshot", env!("CARGO_MANIFEST_DIR"));
+        let described = rules.describe();
+        if std::env::var_os("KEYWARD_UPDATE_SNAPSHOTS").is_some() {
+            std::fs::write(&path, &described).unwrap();
+        }
+        let snapshot = std::fs::read_to_string(&path).unwrap();
+        assert_eq!(described, snapshot, "set KEYWARD_UPDATE_SNAPSHOTS=1 to accept");
     }
-    let snapshot = std::fs::read_to_string(path).unwrap();
-    assert_eq!(described, snapshot, "set KEYWARD_UPDATE_SNAPSHOTS=1 to accept");
+}
+
+#[test]
+fn legacy_policy_is_the_default_but_for_its_mechanisms() {
+    let rest = |name: &str| -> Vec<String> {
+        let (_, rules) = shipped().find(|(each, _)| *each == name).unwrap();
+        let described = rules.describe();
+        let about = |section: &&str| {
+            !["policy ", "rule mechanisms.", "tests "].iter().any(|start| section.starts_with(start))
+        };
+        described.split("\n\n").filter(about).map(str::to_owned).collect()
+    };
+    let settings = |name: &str| {
+        let (_, rules) = shipped().find(|(each, _)| *each == name).unwrap();
+        let described = rules.describe();
+        described.split("\n\n").next().unwrap().lines().skip(1).map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert!(rest("default").len() >= 3);
+    assert_eq!(rest("legacy"), rest("default"));
+    assert_eq!(settings("legacy"), settings("default"));
+}
+
+#[test]
+fn what_the_default_denies_and_legacy_lets_read_makes_nothing() {
+    let of = |name: &str| shipped().find(|(each, _)| *each == name).unwrap().1.describe();
+    let listed = |described: &str, verb: &str| -> Vec<String> {
+        described.lines().filter_map(|line| line.trim().strip_prefix(verb)).map(str::to_owned).collect()
+    };
+    let (default, legacy) = (of("default"), of("legacy"));
+    let denied = listed(&default, "deny ");
+    let mut under_legacy = listed(&legacy, "deny ");
+    under_legacy.extend(listed(&legacy, "legacy use "));
+    assert!(denied.iter().all(|ckm| under_legacy.contains(ckm)), "{denied:?}");
+    assert!(listed(&default, "legacy use ").is_empty());
 }
 
 #[test]

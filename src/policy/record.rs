@@ -54,6 +54,7 @@ pub(super) struct Weakness {
     pub(super) size: bool,
     pub(super) strength: bool,
     pub(super) curve: bool,
+    pub(super) parameter_set: bool,
 }
 
 impl KeyRules {
@@ -134,6 +135,7 @@ impl Record {
         self.weakness.size |= weakness.size;
         self.weakness.strength |= weakness.strength;
         self.weakness.curve |= weakness.curve;
+        self.weakness.parameter_set |= weakness.parameter_set;
         self.export = self.export.min(rule.export.unwrap_or(Export::AsAsked));
         self.audit = self.audit.max(rule.audit.unwrap_or(Audit::Denials));
         self.originator_seconds = earlier(self.originator_seconds, rule.originator_seconds);
@@ -184,6 +186,11 @@ impl Rule {
                 && self
                     .curves
                     .is_some_and(|set| !strength::curve(facts).is_some_and(|curve| set.contains(curve))),
+            parameter_set: strength::has_parameter_set(key_type)
+                && self
+                    .parameter_sets
+                    .as_ref()
+                    .is_some_and(|sets| !facts.parameter_set.is_some_and(|set| sets.contains(&set))),
         }
     }
 

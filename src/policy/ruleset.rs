@@ -14,7 +14,7 @@ use super::strength::NamedCurve;
 use super::trial::Trial;
 use super::{compile, shipped};
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, CK_OBJECT_CLASS, MechanismSet};
-use crate::crypto::table;
+use crate::crypto::{ParameterSet, table};
 use crate::object::facts::{KeyFacts, Origin, Purpose};
 use std::sync::Arc;
 
@@ -145,6 +145,7 @@ pub(super) struct Rule {
     pub(super) min_bits: Vec<(CK_KEY_TYPE, u32)>,
     pub(super) min_strength: Option<u32>,
     pub(super) curves: Option<CurveSet>,
+    pub(super) parameter_sets: Option<Vec<ParameterSet>>,
     pub(super) originator_seconds: Option<u64>,
     pub(super) recipient_seconds: Option<u64>,
     pub(super) export: Option<Export>,
@@ -166,7 +167,7 @@ pub(super) struct When {
 
 /// A set of named curves.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
-pub(super) struct CurveSet(u8);
+pub(super) struct CurveSet(u16);
 
 impl Ruleset {
     /// The text of a shipped policy.
@@ -272,7 +273,7 @@ impl Ruleset {
             Purpose::ALL.iter().map(each).collect()
         });
         let binds = match compiled.keys.single_purpose {
-            SinglePurpose::Off => super::entry::conflict(facts.usage).is_some(),
+            SinglePurpose::Off => super::entry::conflict(facts).is_some(),
             SinglePurpose::BindOnFirstUse | SinglePurpose::Strict => true,
         };
         KeyRules { base: compiled.record(facts, serving), by_purpose, binds, compiled: Arc::clone(compiled) }

@@ -3,7 +3,10 @@
 /// The policy of a token for which nobody has installed another.
 pub(super) const DEFAULT: &str = "default";
 
-const SHIPPED: &[(&str, &str)] = &[(DEFAULT, include_str!("../../policy/default.toml"))];
+const SHIPPED: &[(&str, &str)] = &[
+    (DEFAULT, include_str!("../../policy/default.toml")),
+    ("legacy", include_str!("../../policy/legacy.toml")),
+];
 
 /// The text of a shipped policy.
 pub(super) fn text(name: &str) -> Option<&'static str> {

@@ -4,7 +4,7 @@
 //! A key whose strength the table does not tell has none, and a rule that asks for one refuses it.
 
 use crate::ck::CK_KEY_TYPE;
-use crate::crypto::Curve;
+use crate::crypto::{Curve, ParameterSet};
 use crate::object::facts::KeyFacts;
 use cryptoki_sys::*;
 
@@ -26,14 +26,37 @@ pub enum NamedCurve {
     X25519 = 5,
     /// X448.
     X448 = 6,
+    /// NIST P-224.
+    P224 = 7,
+    /// secp256k1.
+    Secp256k1 = 8,
+    /// brainpoolP256r1.
+    BrainpoolP256r1 = 9,
+    /// brainpoolP384r1.
+    BrainpoolP384r1 = 10,
+    /// brainpoolP512r1.
+    BrainpoolP512r1 = 11,
+}
+
+impl From<Curve> for NamedCurve {
+    fn from(curve: Curve) -> Self {
+        match curve {
+            Curve::P256 => Self::P256,
+            Curve::P384 => Self::P384,
+            Curve::P521 => Self::P521,
+            Curve::P224 => Self::P224,
+            Curve::Secp256k1 => Self::Secp256k1,
+            Curve::BrainpoolP256r1 => Self::BrainpoolP256r1,
+            Curve::BrainpoolP384r1 => Self::BrainpoolP384r1,
+            Curve::BrainpoolP512r1 => Self::BrainpoolP512r1,
+        }
+    }
 }
 
 /// The curve of a key, if it has one and it is known.
 pub fn curve(facts: &KeyFacts) -> Option<NamedCurve> {
     match (facts.key_type?, facts.curve, facts.bits) {
-        (CKK_EC, Some(Curve::P256), _) => Some(NamedCurve::P256),
-        (CKK_EC, Some(Curve::P384), _) => Some(NamedCurve::P384),
-        (CKK_EC, Some(Curve::P521), _) => Some(NamedCurve::P521),
+        (CKK_EC, Some(curve), _) => Some(curve.into()),
         (CKK_EC_EDWARDS, _, 253..=256) => Some(NamedCurve::Ed25519),
         (CKK_EC_EDWARDS, _, 446..=456) => Some(NamedCurve::Ed448),
         (CKK_EC_MONTGOMERY, _, 253..=256) => Some(NamedCurve::X25519),
@@ -45,6 +68,11 @@ pub fn curve(facts: &KeyFacts) -> Option<NamedCurve> {
 /// Whether keys of this type lie on a curve.
 pub fn has_curve(key_type: CK_KEY_TYPE) -> bool {
     matches!(key_type, CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY)
+}
+
+/// Whether keys of this type have a parameter set.
+pub fn has_parameter_set(key_type: CK_KEY_TYPE) -> bool {
+    ParameterSet::ALL.iter().any(|set| set.key_type() == key_type)
 }
 
 /// Bits of security of a key of this type and size; `None` where the table does not tell.
@@ -63,6 +91,10 @@ pub fn strength_bits(key_type: CK_KEY_TYPE, bits: u32) -> Option<u32> {
         CKK_EC_EDWARDS | CKK_EC_MONTGOMERY => Some(step(bits, &[(446, 224), (253, 128)])),
         // By the length of the encapsulation key: categories 1, 3 and 5 (FIPS 203, 8).
         CKK_ML_KEM => Some(step(bits, &[(12_544, 256), (9_472, 192), (6_400, 128)])),
+        // The same for categories 2, 3 and 5 (FIPS 204, 4).
+        CKK_ML_DSA => Some(step(bits, &[(20_736, 256), (15_616, 192), (10_496, 128)])),
+        // And 1, 3 and 5 (FIPS 205, 11).
+        CKK_SLH_DSA => Some(step(bits, &[(512, 256), (384, 192), (256, 128)])),
         // DES: "less than 80". Two keys: at most 80. Three keys: 112, whether or not parity is counted.
         CKK_DES | CKK_CDMF => Some(0),
         CKK_DES2 => Some(80),
@@ -107,6 +139,12 @@ mod tests {
             (CKK_EC, 521, Some(256)),
             (CKK_EC_EDWARDS, 255, Some(128)),
             (CKK_EC_EDWARDS, 448, Some(224)),
+            (CKK_ML_DSA, 10_496, Some(128)),
+            (CKK_ML_DSA, 15_616, Some(192)),
+            (CKK_ML_DSA, 20_736, Some(256)),
+            (CKK_SLH_DSA, 256, Some(128)),
+            (CKK_SLH_DSA, 384, Some(192)),
+            (CKK_SLH_DSA, 512, Some(256)),
             (CKK_AES, 128, Some(128)),
             (CKK_AES, 256, Some(256)),
             (CKK_AES_XTS, 256, Some(128)),

@@ -15,7 +15,7 @@ use super::word::{Class, Expect, KeyType};
 use crate::ck::names::MECHANISMS;
 use crate::ck::text::from_hex;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, CK_OBJECT_CLASS};
-use crate::crypto::Curve;
+use crate::crypto::{Curve, ParameterSet};
 use crate::object::facts::{KeyFacts, Origin, Purpose, State, Usage, Window};
 use cryptoki_sys::*;
 use std::sync::Arc;
@@ -149,7 +149,11 @@ pub(super) fn facts(
     };
     let bits = key.bits.as_ref().map(|bits| u32::try_from(bits.value).unwrap_or(u32::MAX));
     let named = key.curve.as_ref().map(|curve| curve.value);
-    let bits = bits.or(named.map(curve_bits)).unwrap_or_else(|| everyday_bits(key_type.0));
+    let parameter_set = parameter_set(key, key_type.0, bits)?;
+    let bits = bits
+        .or(named.map(curve_bits))
+        .or(parameter_set.map(ParameterSet::bits))
+        .unwrap_or_else(|| everyday_bits(key_type.0));
     let age = key.age.as_ref().map(|age| age.value);
     let activation = NOW.saturating_sub(age.unwrap_or(0));
     let flag = |flag: &Option<super::diagnostic::At<bool>>, otherwise| {
@@ -160,6 +164,7 @@ pub(super) fn facts(
         key_type: Some(key_type.0),
         bits,
         curve: (key_type.0 == CKK_EC).then(|| named_or_sized(named, bits)).flatten(),
+        parameter_set,
         label: key.label.as_ref().map(|label| label.value.clone()).unwrap_or_default(),
         id,
         token: flag(&key.token, true),
@@ -169,6 +174,7 @@ pub(super) fn facts(
         trusted: false,
         wrap_with_trusted: flag(&key.wrap_with_trusted, false),
         always_authenticate: false,
+        indivisible: false,
         modifiable: true,
         copyable: true,
         destroyable: true,
@@ -190,6 +196,24 @@ pub(super) fn facts(
     Ok(facts)
 }
 
+/// The parameter set that is named, or the first of the size, or an everyday one. One of another key type is an
+/// error.
+fn parameter_set(
+    key: &TestKey,
+    key_type: CK_KEY_TYPE,
+    bits: Option<u32>,
+) -> Result<Option<ParameterSet>, (Place, String)> {
+    if let Some(named) = &key.parameter_set {
+        if named.value.key_type() != key_type {
+            return Err((named.place, "no such key has this parameter set".to_owned()));
+        }
+        return Ok(Some(named.value));
+    }
+    let bits = bits.unwrap_or_else(|| everyday_bits(key_type));
+    let fits = |set: &ParameterSet| set.key_type() == key_type && set.bits() == bits;
+    Ok(ParameterSet::ALL.into_iter().find(fits))
+}
+
 fn everyday_origin(entry: Entry) -> Origin {
     match entry {
         Entry::Create => Origin::Imported,
@@ -205,6 +229,8 @@ fn everyday_bits(key_type: CK_KEY_TYPE) -> u32 {
         CKK_EC_EDWARDS | CKK_EC_MONTGOMERY => 255,
         // ML-KEM-768.
         CKK_ML_KEM => 9472,
+        // ML-DSA-65.
+        CKK_ML_DSA => 15_616,
         CKK_DES => 64,
         CKK_DES2 => 128,
         CKK_DES3 => 192,
@@ -214,17 +240,22 @@ fn everyday_bits(key_type: CK_KEY_TYPE) -> u32 {
 
 fn curve_bits(curve: NamedCurve) -> u32 {
     match curve {
-        NamedCurve::P256 => 256,
-        NamedCurve::P384 => 384,
+        NamedCurve::P224 => 224,
+        NamedCurve::P256 | NamedCurve::Secp256k1 | NamedCurve::BrainpoolP256r1 => 256,
+        NamedCurve::P384 | NamedCurve::BrainpoolP384r1 => 384,
+        NamedCurve::BrainpoolP512r1 => 512,
         NamedCurve::P521 => 521,
         NamedCurve::Ed25519 | NamedCurve::X25519 => 255,
         NamedCurve::Ed448 | NamedCurve::X448 => 448,
     }
 }
 
+/// The curve that is named, or else the first of this size, which is that of NIST.
 fn named_or_sized(named: Option<NamedCurve>, bits: u32) -> Option<Curve> {
-    let bits = named.map_or(bits, curve_bits);
-    Curve::ALL.into_iter().find(|curve| curve.bits() == bits)
+    Curve::ALL.into_iter().find(|curve| match named {
+        Some(named) => NamedCurve::from(*curve) == named,
+        None => curve.bits() == bits,
+    })
 }
 
 /// The usage attributes by which a key of this class serves a purpose.

@@ -4,6 +4,7 @@ use super::entry::Entry;
 use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose};
 use super::strength::NamedCurve;
 use crate::ck::{CK_KEY_TYPE, CK_OBJECT_CLASS};
+use crate::crypto::{ParameterSet, ml_dsa, ml_kem, slh_dsa};
 use crate::object::facts::{Origin, Purpose, State};
 use cryptoki_sys::*;
 
@@ -72,6 +73,17 @@ impl Word for KeyType {
         ("sha256-hmac", Self(CKK_SHA256_HMAC)),
         ("sha384-hmac", Self(CKK_SHA384_HMAC)),
         ("sha512-hmac", Self(CKK_SHA512_HMAC)),
+        ("sha512-224-hmac", Self(CKK_SHA512_224_HMAC)),
+        ("sha512-256-hmac", Self(CKK_SHA512_256_HMAC)),
+        ("sha512-t-hmac", Self(CKK_SHA512_T_HMAC)),
+        ("sha3-224-hmac", Self(CKK_SHA3_224_HMAC)),
+        ("sha3-256-hmac", Self(CKK_SHA3_256_HMAC)),
+        ("sha3-384-hmac", Self(CKK_SHA3_384_HMAC)),
+        ("sha3-512-hmac", Self(CKK_SHA3_512_HMAC)),
+        ("blake2b-160-hmac", Self(CKK_BLAKE2B_160_HMAC)),
+        ("blake2b-256-hmac", Self(CKK_BLAKE2B_256_HMAC)),
+        ("blake2b-384-hmac", Self(CKK_BLAKE2B_384_HMAC)),
+        ("blake2b-512-hmac", Self(CKK_BLAKE2B_512_HMAC)),
         ("ml-kem", Self(CKK_ML_KEM)),
         ("ml-dsa", Self(CKK_ML_DSA)),
         ("slh-dsa", Self(CKK_SLH_DSA)),
@@ -91,11 +103,48 @@ impl Word for NamedCurve {
         ("Ed448", Self::Ed448),
         ("X25519", Self::X25519),
         ("X448", Self::X448),
+        ("P-224", Self::P224),
+        ("secp256k1", Self::Secp256k1),
+        ("brainpoolP256r1", Self::BrainpoolP256r1),
+        ("brainpoolP384r1", Self::BrainpoolP384r1),
+        ("brainpoolP512r1", Self::BrainpoolP512r1),
         ("secp256r1", Self::P256),
         ("prime256v1", Self::P256),
         ("secp384r1", Self::P384),
         ("secp521r1", Self::P521),
+        ("secp224r1", Self::P224),
     ];
+}
+
+impl Word for ParameterSet {
+    const WHAT: &'static str = "parameter set";
+    const WORDS: &'static [(&'static str, Self)] = &[
+        ("ML-KEM-512", Self::MlKem(ml_kem::Set::Kem512)),
+        ("ML-KEM-768", Self::MlKem(ml_kem::Set::Kem768)),
+        ("ML-KEM-1024", Self::MlKem(ml_kem::Set::Kem1024)),
+        ("ML-DSA-44", Self::MlDsa(ml_dsa::Set::Dsa44)),
+        ("ML-DSA-65", Self::MlDsa(ml_dsa::Set::Dsa65)),
+        ("ML-DSA-87", Self::MlDsa(ml_dsa::Set::Dsa87)),
+        ("SLH-DSA-SHA2-128s", Self::SlhDsa(slh_dsa::Set::Sha2_128s)),
+        ("SLH-DSA-SHAKE-128s", Self::SlhDsa(slh_dsa::Set::Shake_128s)),
+        ("SLH-DSA-SHA2-128f", Self::SlhDsa(slh_dsa::Set::Sha2_128f)),
+        ("SLH-DSA-SHAKE-128f", Self::SlhDsa(slh_dsa::Set::Shake_128f)),
+        ("SLH-DSA-SHA2-192s", Self::SlhDsa(slh_dsa::Set::Sha2_192s)),
+        ("SLH-DSA-SHAKE-192s", Self::SlhDsa(slh_dsa::Set::Shake_192s)),
+        ("SLH-DSA-SHA2-192f", Self::SlhDsa(slh_dsa::Set::Sha2_192f)),
+        ("SLH-DSA-SHAKE-192f", Self::SlhDsa(slh_dsa::Set::Shake_192f)),
+        ("SLH-DSA-SHA2-256s", Self::SlhDsa(slh_dsa::Set::Sha2_256s)),
+        ("SLH-DSA-SHAKE-256s", Self::SlhDsa(slh_dsa::Set::Shake_256s)),
+        ("SLH-DSA-SHA2-256f", Self::SlhDsa(slh_dsa::Set::Sha2_256f)),
+        ("SLH-DSA-SHAKE-256f", Self::SlhDsa(slh_dsa::Set::Shake_256f)),
+    ];
+}
+
+impl ParameterSet {
+    /// Its name, such as `ML-DSA-65`.
+    pub fn name(self) -> &'static str {
+        self.word()
+    }
 }
 
 impl NamedCurve {
@@ -262,12 +311,25 @@ mod tests {
     }
 
     #[test]
+    fn every_name_of_a_curve_is_a_word() {
+        for curve in crate::crypto::Curve::ALL {
+            assert_eq!(NamedCurve::from(curve).name(), curve.names()[0]);
+            for name in curve.names() {
+                assert_eq!(NamedCurve::of(name), Some(curve.into()));
+            }
+        }
+    }
+
+    #[test]
     fn words_agree_with_the_facts() {
         for purpose in Purpose::ALL {
             assert_eq!(Word::word(purpose), purpose.word());
         }
         for (word, state) in State::WORDS {
             assert_eq!(*word, state.word());
+        }
+        for set in ParameterSet::ALL {
+            assert!(!Word::word(set).is_empty(), "{set:?}");
         }
     }
 }

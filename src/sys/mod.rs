@@ -4,8 +4,10 @@
 //! no raw pointer, no C structure but those of the PKCS#11 ABI, which `ffi` shares.
 
 pub mod abi;
+#[cfg(feature = "aws-lc")]
 pub mod aws_lc;
 pub mod clock;
+pub mod derivation_params;
 pub mod fork;
 pub mod fork_gate;
 pub mod hardware_random;
@@ -13,5 +15,6 @@ pub mod lock;
 pub mod message_params;
 pub mod pages;
 pub mod params;
+pub mod primitives;
 pub mod process;
 pub mod shared_page;

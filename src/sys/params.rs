@@ -5,19 +5,22 @@
 //! makes sense is the algorithm's question.
 
 use super::abi::{
-    self, CK_AES_CTR_PARAMS, CK_CCM_PARAMS, CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS,
-    CK_MECHANISM, CK_MECHANISM_TYPE, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS,
-    CK_SALSA20_CHACHA20_POLY1305_PARAMS, CK_ULONG,
+    self, CK_AES_CBC_ENCRYPT_DATA_PARAMS, CK_AES_CTR_PARAMS, CK_CCM_PARAMS, CK_CHACHA20_PARAMS,
+    CK_ECDH_AES_KEY_WRAP_PARAMS, CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS,
+    CK_HASH_SIGN_ADDITIONAL_CONTEXT, CK_MECHANISM, CK_MECHANISM_TYPE, CK_RSA_AES_KEY_WRAP_PARAMS,
+    CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_SALSA20_CHACHA20_POLY1305_PARAMS,
+    CK_SIGN_ADDITIONAL_CONTEXT, CK_ULONG,
 };
+use super::derivation_params::Places;
 use crate::ck::params::Shape;
 use crate::ck::{Error, Mechanism, Params, Result};
 use cryptoki_sys::{CK_FALSE, CK_TRUE, CKZ_DATA_SPECIFIED};
 
 /// Longest byte string in a parameter.
-const LARGEST_FIELD: CK_ULONG = 64 * 1024;
+pub(super) const LARGEST_FIELD: CK_ULONG = 64 * 1024;
 /// Longest additional authenticated data.
 pub(super) const LARGEST_AAD: CK_ULONG = 16 * 1024 * 1024;
-/// Longest context of EdDSA (RFC 8032, 5.1).
+/// Longest context of EdDSA (RFC 8032, 5.1), ML-DSA (FIPS 204, 5.2) and SLH-DSA (FIPS 205, 10.2).
 const LARGEST_CONTEXT: CK_ULONG = 255;
 
 /// Reads a mechanism. `shape` answers the parameter's form for a mechanism type, `None` for a
@@ -39,30 +42,77 @@ pub unsafe fn read(
         unsafe { abi::read(mechanism) }?;
     let shape = shape(ckm).ok_or(Error::MechanismInvalid)?;
     let parameter = Parameter { start: start.cast_const().cast(), len };
-    let params = match shape {
-        Shape::None => parameter.none(),
-        Shape::Iv(len) => parameter.iv(len),
-        Shape::OptionalIv(_) if parameter.is_empty() => parameter.none(),
-        Shape::OptionalIv(len) => parameter.iv(len),
-        Shape::Ctr => parameter.ctr(),
-        Shape::Gcm => parameter.gcm(),
-        Shape::Ccm => parameter.ccm(),
-        Shape::Poly1305 => parameter.poly1305(),
-        Shape::Pss => parameter.pss(),
-        Shape::Oaep => parameter.oaep(),
-        Shape::Ecdh1 => parameter.ecdh1(),
-        Shape::Eddsa => parameter.eddsa(),
-    }
-    // Whatever is wrong inside a parameter has this one name.
-    .map_err(|_| Error::MechanismParamInvalid)?;
+    let params = parameter.of_shape(shape)?;
     Ok(Mechanism { ckm, params })
 }
 
-/// `pParameter` and `ulParameterLen`. Made by [`read`] alone: its caller vouches for both, and for
+/// Reads the mechanism of C_DeriveKey, and where its results go beside the handle of the new key. Errors as [`read`].
+///
+/// # Safety
+/// As [`read`]; and the places in the parameter that results go to are NULL or may be written while the answer lives.
+pub unsafe fn read_derivation(
+    mechanism: *const CK_MECHANISM,
+    shape: impl Fn(CK_MECHANISM_TYPE) -> Option<Shape>,
+) -> Result<(Mechanism, Places)> {
+    // SAFETY: the caller vouches for `mechanism`.
+    let CK_MECHANISM { mechanism: ckm, pParameter: start, ulParameterLen: len } =
+        unsafe { abi::read(mechanism) }?;
+    let shape = shape(ckm).ok_or(Error::MechanismInvalid)?;
+    let parameter = Parameter { start: start.cast_const().cast(), len };
+    let (params, places) = (parameter.of_shape(shape)?, parameter.places(shape)?);
+    Ok((Mechanism { ckm, params }, places))
+}
+
+/// `pParameter` and `ulParameterLen`. Made by [`read`] and its kin alone: their callers vouch for both, and for
 /// every pointer and length inside. All methods rest on that.
-struct Parameter {
+pub(super) struct Parameter {
     start: *const u8,
     len: CK_ULONG,
+}
+
+impl Parameter {
+    /// The parameter in the form of its mechanism. Whatever is wrong inside has one name.
+    fn of_shape(&self, shape: Shape) -> Result<Params> {
+        self.read_as(shape).map_err(|_| Error::MechanismParamInvalid)
+    }
+
+    fn read_as(&self, shape: Shape) -> Result<Params> {
+        match shape {
+            Shape::None => self.none(),
+            Shape::Iv(len) => self.iv(len),
+            Shape::OptionalIv(_) if self.is_empty() => self.none(),
+            Shape::OptionalIv(len) => self.iv(len),
+            Shape::Ctr => self.ctr(),
+            Shape::Gcm => self.gcm(),
+            Shape::Ccm => self.ccm(),
+            Shape::Poly1305 => self.poly1305(),
+            Shape::MacGeneral => self.mac_general(),
+            Shape::Pss => self.pss(),
+            Shape::Oaep => self.oaep(),
+            Shape::RsaAes => self.rsa_aes(),
+            Shape::Ecdh1 => self.ecdh1(),
+            Shape::EcdhAes => self.ecdh_aes(),
+            Shape::Eddsa => self.eddsa(),
+            Shape::SignatureContext => self.signature_context(),
+            Shape::HashSignatureContext => self.hash_signature_context(),
+            Shape::Key => self.key(),
+            Shape::ChaCha20 => self.chacha20(),
+            Shape::StringData => self.string_data(),
+            Shape::AesCbcData => self.aes_cbc_data(),
+            Shape::Bit => self.bit(),
+            Shape::Public => self.public_value(),
+            Shape::Hkdf => self.hkdf(),
+            Shape::Kbkdf => self.kbkdf(),
+            Shape::FeedbackKdf => self.feedback_kdf(),
+            Shape::Pbkd2 => self.pbkd2(),
+            Shape::Version => self.version(),
+            Shape::TlsMaster => self.tls_master(),
+            Shape::TlsExtendedMaster => self.tls_extended_master(),
+            Shape::TlsKeys => self.tls_keys(),
+            Shape::TlsKdf => self.tls_kdf(),
+            Shape::TlsMac => self.tls_mac(),
+        }
+    }
 }
 
 /// `CK_GCM_PARAMS` of PKCS#11 2.40 as many programs still have it, without `ulIvBits`.
@@ -88,7 +138,7 @@ pub(super) fn chacha20_nonce_len(len: CK_ULONG) -> Result<CK_ULONG> {
 }
 
 impl Parameter {
-    fn is_empty(&self) -> bool {
+    pub(super) fn is_empty(&self) -> bool {
         self.len == 0
     }
 
@@ -97,7 +147,7 @@ impl Parameter {
     }
 
     /// The parameter as a structure of C, of exactly that size.
-    fn structure<T: Copy>(&self) -> Result<T> {
+    pub(super) fn structure<T: Copy>(&self) -> Result<T> {
         if !self.is::<T>() {
             return Err(Error::MechanismParamInvalid);
         }
@@ -106,8 +156,13 @@ impl Parameter {
         unsafe { abi::read(self.start.cast()) }
     }
 
+    /// The parameter as a byte string.
+    pub(super) fn whole(&self) -> Result<Vec<u8>> {
+        self.field(self.start, self.len, LARGEST_FIELD)
+    }
+
     /// A byte string that a field of the parameter points to.
-    fn field(&self, start: *const u8, len: CK_ULONG, largest: CK_ULONG) -> Result<Vec<u8>> {
+    pub(super) fn field(&self, start: *const u8, len: CK_ULONG, largest: CK_ULONG) -> Result<Vec<u8>> {
         if len > largest {
             return Err(Error::MechanismParamInvalid);
         }
@@ -174,6 +229,33 @@ impl Parameter {
         })
     }
 
+    /// `CK_CHACHA20_PARAMS` (PKCS#11 3.2, 6.58): both lengths are told in bits.
+    fn chacha20(&self) -> Result<Params> {
+        let chacha = self.structure::<CK_CHACHA20_PARAMS>()?;
+        let field = |start: *mut u8, bits: CK_ULONG| {
+            if bits.is_multiple_of(8) {
+                self.field(start, bits / 8, LARGEST_FIELD)
+            } else {
+                Err(Error::MechanismParamInvalid)
+            }
+        };
+        Ok(Params::ChaCha20 {
+            counter: field(chacha.pBlockCounter, chacha.blockCounterBits)?,
+            nonce: field(chacha.pNonce, chacha.ulNonceBits)?,
+        })
+    }
+
+    /// `CK_AES_CBC_ENCRYPT_DATA_PARAMS` (PKCS#11 3.2, 6.17).
+    fn aes_cbc_data(&self) -> Result<Params> {
+        let CK_AES_CBC_ENCRYPT_DATA_PARAMS { iv, pData: start, length: len } = self.structure()?;
+        Ok(Params::AesCbcData { iv, data: self.field(start, len, LARGEST_FIELD)? })
+    }
+
+    /// `CK_MAC_GENERAL_PARAMS` (PKCS#11 3.2, 6.9): one number.
+    fn mac_general(&self) -> Result<Params> {
+        self.structure::<CK_ULONG>().map(Params::MacGeneral)
+    }
+
     /// `CK_RSA_PKCS_PSS_PARAMS` (PKCS#11 3.2, 6.1).
     fn pss(&self) -> Result<Params> {
         let CK_RSA_PKCS_PSS_PARAMS { hashAlg: hash, mgf, sLen: salt_len } = self.structure()?;
@@ -192,6 +274,16 @@ impl Parameter {
         }
     }
 
+    /// `CK_RSA_AES_KEY_WRAP_PARAMS` (PKCS#11 3.2, 6.1), with the `CK_RSA_PKCS_OAEP_PARAMS` that it points to.
+    fn rsa_aes(&self) -> Result<Params> {
+        let CK_RSA_AES_KEY_WRAP_PARAMS { ulAESKeyBits: aes_bits, pOAEPParams: oaep } = self.structure()?;
+        let len = CK_ULONG::try_from(size_of::<CK_RSA_PKCS_OAEP_PARAMS>());
+        // The specification gives the pointer no length: it leads to one structure.
+        let inner =
+            Self { start: oaep.cast_const().cast(), len: len.map_err(|_| Error::MechanismParamInvalid)? };
+        Ok(Params::RsaAes { aes_bits, oaep: Box::new(inner.oaep()?) })
+    }
+
     /// `CK_ECDH1_DERIVE_PARAMS` (PKCS#11 3.2, 6.3).
     fn ecdh1(&self) -> Result<Params> {
         let ecdh = self.structure::<CK_ECDH1_DERIVE_PARAMS>()?;
@@ -199,6 +291,16 @@ impl Parameter {
             kdf: ecdh.kdf,
             shared: self.field(ecdh.pSharedData, ecdh.ulSharedDataLen, LARGEST_FIELD)?,
             public: self.field(ecdh.pPublicData, ecdh.ulPublicDataLen, LARGEST_FIELD)?,
+        })
+    }
+
+    /// `CK_ECDH_AES_KEY_WRAP_PARAMS` (PKCS#11 3.2, 6.3).
+    fn ecdh_aes(&self) -> Result<Params> {
+        let ecdh = self.structure::<CK_ECDH_AES_KEY_WRAP_PARAMS>()?;
+        Ok(Params::EcdhAes {
+            aes_bits: ecdh.ulAESKeyBits,
+            kdf: ecdh.kdf,
+            shared: self.field(ecdh.pSharedData, ecdh.ulSharedDataLen, LARGEST_FIELD)?,
         })
     }
 
@@ -216,11 +318,29 @@ impl Parameter {
         let context = self.field(eddsa.pContextData, eddsa.ulContextDataLen, LARGEST_CONTEXT)?;
         Ok(Params::Eddsa { prehash, context })
     }
+
+    /// Nothing, or `CK_SIGN_ADDITIONAL_CONTEXT` (PKCS#11 3.2, ML-DSA).
+    fn signature_context(&self) -> Result<Params> {
+        if self.is_empty() {
+            return Ok(Params::None);
+        }
+        let CK_SIGN_ADDITIONAL_CONTEXT { hedgeVariant: hedge, pContext: start, ulContextLen: len } =
+            self.structure()?;
+        Ok(Params::SignatureContext { hedge, context: self.field(start, len, LARGEST_CONTEXT)? })
+    }
+
+    /// `CK_HASH_SIGN_ADDITIONAL_CONTEXT` (PKCS#11 3.2, ML-DSA).
+    fn hash_signature_context(&self) -> Result<Params> {
+        let CK_HASH_SIGN_ADDITIONAL_CONTEXT { hedgeVariant: hedge, pContext: start, ulContextLen: len, hash } =
+            self.structure()?;
+        Ok(Params::HashSignatureContext { hedge, context: self.field(start, len, LARGEST_CONTEXT)?, hash })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use cryptoki_sys::CK_KEY_DERIVATION_STRING_DATA;
     use std::ptr::{null, null_mut};
 
     const CKM: CK_MECHANISM_TYPE = 42;
@@ -243,17 +363,25 @@ mod tests {
     }
 
     const WRONG: Result<Params> = Err(Error::MechanismParamInvalid);
-    const ALL: [Shape; 10] = [
+    const ALL: [Shape; 18] = [
         Shape::None,
         Shape::Iv(16),
         Shape::Ctr,
         Shape::Gcm,
         Shape::Ccm,
         Shape::Poly1305,
+        Shape::ChaCha20,
+        Shape::StringData,
+        Shape::AesCbcData,
+        Shape::MacGeneral,
         Shape::Pss,
         Shape::Oaep,
+        Shape::RsaAes,
         Shape::Ecdh1,
+        Shape::EcdhAes,
         Shape::Eddsa,
+        Shape::SignatureContext,
+        Shape::HashSignatureContext,
     ];
 
     #[test]
@@ -270,11 +398,11 @@ mod tests {
     #[test]
     fn read_with_wrong_length_or_null_is_refused_for_every_shape() {
         let memory = [0_u8; 128];
-        let optional = |shape| matches!(shape, Shape::None | Shape::Eddsa);
+        let optional = |shape| matches!(shape, Shape::None | Shape::Eddsa | Shape::SignatureContext);
         for shape in ALL {
             assert_eq!(read_raw(shape, null(), 0).is_ok(), optional(shape), "{shape:?}");
             assert_eq!(read_raw(shape, memory.as_ptr(), 0).is_ok(), optional(shape), "{shape:?}");
-            for len in [1, 15, 17, 23, 25, 39, 41, 47, 49, 128] {
+            for len in [1, 7, 9, 15, 17, 23, 25, 39, 41, 47, 49, 128] {
                 assert_eq!(read_raw(shape, memory.as_ptr(), len), WRONG, "{shape:?} {len}");
             }
             for len in [1, 16, 24, 40, 48, isize::MAX as usize, usize::MAX] {
@@ -340,6 +468,51 @@ mod tests {
     }
 
     #[test]
+    fn read_chacha20_counts_its_fields_in_bits() {
+        let (mut counter, mut nonce) = ([1_u8; 8], [2_u8; 12]);
+        let chacha = CK_CHACHA20_PARAMS {
+            pBlockCounter: counter.as_mut_ptr(),
+            blockCounterBits: 32,
+            pNonce: nonce.as_mut_ptr(),
+            ulNonceBits: 96,
+        };
+        let expected = Params::ChaCha20 { counter: vec![1; 4], nonce: vec![2; 12] };
+        assert_eq!(read_as(Shape::ChaCha20, &chacha), Ok(expected));
+        for wrong in [
+            CK_CHACHA20_PARAMS { blockCounterBits: 33, ..chacha },
+            CK_CHACHA20_PARAMS { ulNonceBits: 12, ..chacha },
+            CK_CHACHA20_PARAMS { ulNonceBits: CK_ULONG::MAX - 7, ..chacha },
+            CK_CHACHA20_PARAMS { pBlockCounter: null_mut(), ..chacha },
+            CK_CHACHA20_PARAMS { pNonce: null_mut(), ..chacha },
+        ] {
+            assert_eq!(read_as(Shape::ChaCha20, &wrong), WRONG);
+        }
+    }
+
+    #[test]
+    fn read_data_to_derive_with_copies_them() {
+        let mut data = [3_u8; 32];
+        let string = CK_KEY_DERIVATION_STRING_DATA { pData: data.as_mut_ptr(), ulLen: 32 };
+        assert_eq!(read_as(Shape::StringData, &string), Ok(Params::StringData(vec![3; 32].into())));
+        let cbc = CK_AES_CBC_ENCRYPT_DATA_PARAMS { iv: [4; 16], pData: data.as_mut_ptr(), length: 16 };
+        assert_eq!(
+            read_as(Shape::AesCbcData, &cbc),
+            Ok(Params::AesCbcData { iv: [4; 16], data: vec![3; 16] })
+        );
+        for (start, len) in [(null_mut(), 16), (data.as_mut_ptr(), CK_ULONG::MAX)] {
+            let wrong = CK_KEY_DERIVATION_STRING_DATA { pData: start, ulLen: len };
+            assert_eq!(read_as(Shape::StringData, &wrong), WRONG);
+            let wrong = CK_AES_CBC_ENCRYPT_DATA_PARAMS { pData: start, length: len, ..cbc };
+            assert_eq!(read_as(Shape::AesCbcData, &wrong), WRONG);
+        }
+    }
+
+    #[test]
+    fn read_mac_general_takes_its_number() {
+        assert_eq!(read_as(Shape::MacGeneral, &(12 as CK_ULONG)), Ok(Params::MacGeneral(12)));
+    }
+
+    #[test]
     fn read_pss_copies_its_numbers() {
         let pss = CK_RSA_PKCS_PSS_PARAMS { hashAlg: 1, mgf: 2, sLen: 3 };
         assert_eq!(read_as(Shape::Pss, &pss), Ok(Params::Pss { hash: 1, mgf: 2, salt_len: 3 }));
@@ -367,6 +540,52 @@ mod tests {
         ] {
             assert_eq!(read_as(Shape::Oaep, &wrong), WRONG);
         }
+    }
+
+    #[test]
+    fn read_mac_general_copies_its_number() {
+        assert_eq!(read_as(Shape::MacGeneral, &7_u64), Ok(Params::MacGeneral(7)));
+    }
+
+    #[test]
+    fn read_ecdh_aes_copies_the_shared_data() {
+        let mut shared = *b"shared";
+        let ecdh = CK_ECDH_AES_KEY_WRAP_PARAMS {
+            ulAESKeyBits: 256,
+            kdf: 6,
+            ulSharedDataLen: 6,
+            pSharedData: shared.as_mut_ptr(),
+        };
+        let with = |shared: &[u8]| Ok(Params::EcdhAes { aes_bits: 256, kdf: 6, shared: shared.to_vec() });
+        assert_eq!(read_as(Shape::EcdhAes, &ecdh), with(b"shared"));
+        let nothing = CK_ECDH_AES_KEY_WRAP_PARAMS { pSharedData: null_mut(), ulSharedDataLen: 0, ..ecdh };
+        assert_eq!(read_as(Shape::EcdhAes, &nothing), with(b""));
+        for wrong in [
+            CK_ECDH_AES_KEY_WRAP_PARAMS { pSharedData: null_mut(), ..ecdh },
+            CK_ECDH_AES_KEY_WRAP_PARAMS { ulSharedDataLen: LARGEST_FIELD + 1, ..ecdh },
+        ] {
+            assert_eq!(read_as(Shape::EcdhAes, &wrong), WRONG);
+        }
+    }
+
+    #[test]
+    fn read_rsa_aes_follows_its_pointer() {
+        let mut label = *b"label";
+        let mut oaep = CK_RSA_PKCS_OAEP_PARAMS {
+            hashAlg: 1,
+            mgf: 2,
+            source: CKZ_DATA_SPECIFIED,
+            pSourceData: label.as_mut_ptr().cast(),
+            ulSourceDataLen: 5,
+        };
+        let both = CK_RSA_AES_KEY_WRAP_PARAMS { ulAESKeyBits: 256, pOAEPParams: &raw mut oaep };
+        let inner = Box::new(Params::Oaep { hash: 1, mgf: 2, label: label.to_vec() });
+        assert_eq!(read_as(Shape::RsaAes, &both), Ok(Params::RsaAes { aes_bits: 256, oaep: inner }));
+        let none = CK_RSA_AES_KEY_WRAP_PARAMS { pOAEPParams: null_mut(), ..both };
+        assert_eq!(read_as(Shape::RsaAes, &none), WRONG);
+        let mut long = CK_RSA_PKCS_OAEP_PARAMS { ulSourceDataLen: LARGEST_FIELD + 1, ..oaep };
+        let long = CK_RSA_AES_KEY_WRAP_PARAMS { pOAEPParams: &raw mut long, ..both };
+        assert_eq!(read_as(Shape::RsaAes, &long), WRONG);
     }
 
     #[test]
@@ -399,5 +618,31 @@ mod tests {
         {
             assert_eq!(read_as(Shape::Eddsa, &wrong), WRONG);
         }
+    }
+
+    #[test]
+    fn read_signature_contexts_copies_them() {
+        let mut context = [5_u8; 256];
+        let plain =
+            CK_SIGN_ADDITIONAL_CONTEXT { hedgeVariant: 2, pContext: context.as_mut_ptr(), ulContextLen: 255 };
+        let expected = Params::SignatureContext { hedge: 2, context: vec![5; 255] };
+        assert_eq!(read_as(Shape::SignatureContext, &plain), Ok(expected));
+        for wrong in [
+            CK_SIGN_ADDITIONAL_CONTEXT { ulContextLen: 256, ..plain },
+            CK_SIGN_ADDITIONAL_CONTEXT { pContext: null_mut(), ..plain },
+        ] {
+            assert_eq!(read_as(Shape::SignatureContext, &wrong), WRONG);
+        }
+        let hashed = CK_HASH_SIGN_ADDITIONAL_CONTEXT {
+            hedgeVariant: 1,
+            pContext: null_mut(),
+            ulContextLen: 0,
+            hash: 7,
+        };
+        let expected = Params::HashSignatureContext { hedge: 1, context: vec![], hash: 7 };
+        assert_eq!(read_as(Shape::HashSignatureContext, &hashed), Ok(expected));
+        let wrong = CK_HASH_SIGN_ADDITIONAL_CONTEXT { ulContextLen: CK_ULONG::MAX, ..hashed };
+        assert_eq!(read_as(Shape::HashSignatureContext, &wrong), WRONG);
+        assert_eq!(read_as(Shape::HashSignatureContext, &plain), WRONG);
     }
 }

@@ -6,6 +6,7 @@ use crate::backend::NewObject;
 use crate::ck::date::display_utc;
 use crate::ck::vendor::*;
 use crate::ck::{CK_MECHANISM_TYPE, CK_UNAVAILABLE_INFORMATION, ObjectHandle, Result, SessionHandle};
+use crate::crypto::mechanism::Inheritance;
 use crate::crypto::random;
 use crate::guard::{Held, Kept};
 use crate::object::{Attributes, KeyFacts, Origin, Purpose, State, Value, key};
@@ -49,6 +50,26 @@ impl Parent {
             always_sensitive: attributes.flag(CKA_ALWAYS_SENSITIVE),
             never_extractable: attributes.flag(CKA_NEVER_EXTRACTABLE),
         }
+    }
+
+    /// What the histories of several keys come to, of which all must have been so, or one.
+    pub fn of_several<'a>(
+        base: &Attributes,
+        seconds: impl Iterator<Item = &'a Attributes>,
+        inheritance: Inheritance,
+    ) -> Self {
+        let join = |one: Self, other: Self| match inheritance {
+            Inheritance::Free | Inheritance::Same => one,
+            Inheritance::Strict | Inheritance::StrictFromBase => Self {
+                always_sensitive: one.always_sensitive && other.always_sensitive,
+                never_extractable: one.never_extractable && other.never_extractable,
+            },
+            Inheritance::FromBase => Self {
+                always_sensitive: one.always_sensitive || other.always_sensitive,
+                never_extractable: one.never_extractable || other.never_extractable,
+            },
+        };
+        seconds.map(Self::of).fold(Self::of(base), join)
     }
 }
 
@@ -138,6 +159,11 @@ impl Token {
             let unextractable = !attributes.flag(CKA_EXTRACTABLE) && inherited.never_extractable;
             attributes.set(CKA_ALWAYS_SENSITIVE, Value::Bool(sensitive));
             attributes.set(CKA_NEVER_EXTRACTABLE, Value::Bool(unextractable));
+        }
+        if attributes.number(CKA_CLASS) == Some(CKO_SECRET_KEY) {
+            // What comes from outside may be a key that was joined of others here.
+            let unknown = birth.origin == Origin::Unwrapped;
+            attributes.set_default(CKA_KEYWARD_INDIVISIBLE, || Value::Bool(unknown));
         }
         let state = match defaults.initial_state {
             InitialState::Active => State::Active,

@@ -152,9 +152,9 @@ impl Token {
         let caller =
             Caller { role: login.user.role, name: login.user.word(), session: session.0, read_write };
         let grant = self.guard.authorize(&caller, op)?;
-        if let Some(purpose) = grant.obligations().bind {
-            let object = grant.object().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
-            self.bind(object, purpose)?;
+        let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
+        for (key, purpose) in bindings {
+            self.bind(&key, purpose)?;
         }
         Ok(grant)
     }

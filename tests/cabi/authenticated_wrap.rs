@@ -184,7 +184,7 @@ alone! {
             session.wrap_authenticated(&sealing, kek, key, b"").unwrap();
             assert!(seen.insert(sealing.iv()));
         }
-        // Each call is an operation of its own: a counter would begin at zero each time.
+        // A counter begins at zero in every process that has the key.
         for generator in [CKG_GENERATE_COUNTER, CKG_GENERATE_COUNTER_XOR] {
             let sealing = Sealing::new(CKM_AES_GCM, generator, 32);
             let refused = session.wrap_authenticated(&sealing, kek, key, b"");

@@ -285,7 +285,7 @@ alone! {
             assert_eq!(session.create(&Template::new().class(class)), INVALID, "{class:#x}");
         }
         assert_eq!(session.create(&Template::new().class(CKO_PROFILE).ulong(CKA_PROFILE_ID, 1)), INVALID);
-        for kind in [CKK_DSA, CKK_DH, CKK_DES3, CKK_VENDOR_DEFINED] {
+        for kind in [CKK_DSA, CKK_DH, CKK_DES, CKK_RC4, CKK_VENDOR_DEFINED] {
             let key = Template::new().class(CKO_SECRET_KEY).ulong(CKA_KEY_TYPE, kind).bytes(CKA_VALUE, &[1; 24]);
             assert_eq!(session.create(&key), INVALID, "{kind:#x}");
         }

@@ -166,7 +166,7 @@ alone! {
         let key = aes(&session);
         session.encrypt_init(&Mechanism::ctr(8, [255; 16]), key).unwrap();
         session.sign_init(&hmac(), mac_key).unwrap();
-        // A counter of eight bits is used up after 256 blocks.
+        // A counter of eight bits that begins at 255 is used up after one block.
         let mut long = vec![0_u8; 300 * 16];
         let (start, mut out, mut room) = (long.as_mut_ptr(), vec![0_u8; 300 * 16], 300 * 16);
         let refused = call!(world.module, C_SignEncryptUpdate, session.handle, start, 300 * 16,

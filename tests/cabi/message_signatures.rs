@@ -1,6 +1,7 @@
 //! Message-based signing and verifying (PKCS#11 3.2, 5.14, 5.16).
 
 use crate::client::*;
+use crate::parameters::signature_context;
 use crate::{alone, call};
 use cryptoki_sys::*;
 use std::ffi::c_void;
@@ -37,11 +38,20 @@ alone! {
             .unwrap();
         let rsa =
             session.rsa(Template::new().uses(&[CKA_VERIFY]), Template::new().uses(&[CKA_SIGN])).unwrap();
+        let with_set = |ckm, set| {
+            let public = Template::new().uses(&[CKA_VERIFY]).ulong(CKA_PARAMETER_SET, set);
+            session.generate_pair(&Mechanism::plain(ckm), &public, &Template::new().uses(&[CKA_SIGN])).unwrap()
+        };
+        let ml_dsa = with_set(CKM_ML_DSA_KEY_PAIR_GEN, CKP_ML_DSA_65);
+        let slh_dsa = with_set(CKM_SLH_DSA_KEY_PAIR_GEN, CKP_SLH_DSA_SHAKE_128F);
         let pss = Mechanism::pss(CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256, 32);
         for (mechanism, public, private) in [
             (Mechanism::plain(CKM_SHA256_HMAC), hmac, hmac),
             (Mechanism::plain(CKM_ECDSA_SHA256), p256.0, p256.1),
             (pss, rsa.0, rsa.1),
+            (signature_context(CKM_ML_DSA, CKH_HEDGE_REQUIRED, b"context"), ml_dsa.0, ml_dsa.1),
+            (Mechanism::plain(CKM_HASH_ML_DSA_SHA3_256), ml_dsa.0, ml_dsa.1),
+            (Mechanism::plain(CKM_SLH_DSA), slh_dsa.0, slh_dsa.1),
         ] {
             mechanism
                 .with(|mechanism| call!(world.module, C_MessageSignInit, session.handle, mechanism, private))

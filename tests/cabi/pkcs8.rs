@@ -15,7 +15,7 @@ const RFC_8410: &str =
 const RFC_8410_INFO: &str =
     "302a300506032b657003210019bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1";
 
-fn hex(digits: &str) -> Vec<u8> {
+pub fn hex(digits: &str) -> Vec<u8> {
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
 
@@ -33,10 +33,16 @@ fn private(kind: CK_KEY_TYPE, uses: &[CK_ATTRIBUTE_TYPE]) -> Template {
 
 /// The mechanisms of AES that carry a private key.
 fn carriers() -> Vec<Mechanism> {
-    let mut carriers: Vec<_> =
-        [CKM_AES_CBC_PAD, CKM_AES_GCM, CKM_AES_KEY_WRAP, CKM_AES_KEY_WRAP_PAD, CKM_AES_KEY_WRAP_KWP]
-            .map(with_parameter)
-            .into();
+    let mut carriers: Vec<_> = [
+        CKM_AES_CBC_PAD,
+        CKM_AES_GCM,
+        CKM_AES_KEY_WRAP,
+        CKM_AES_KEY_WRAP_PAD,
+        CKM_AES_KEY_WRAP_KWP,
+        CKM_AES_KEY_WRAP_PKCS7,
+    ]
+    .map(with_parameter)
+    .into();
     // A nonce of 13 bytes leaves two for the length; the length that is announced is to be ignored.
     carriers.push(ccm(77, &[1; 13], b"aad", 16));
     carriers.push(Mechanism::iv(CKM_AES_KEY_WRAP, &[9; 8]));
@@ -44,7 +50,7 @@ fn carriers() -> Vec<Mechanism> {
 }
 
 /// Wraps any bytes as if they were a key: encrypts them with another object of the same AES key.
-fn disguised(session: Session<'_>, plain: &[u8]) -> (Mechanism, Vec<u8>, Key) {
+pub fn disguised(session: Session<'_>, plain: &[u8]) -> (Mechanism, Vec<u8>, Key) {
     let kek = |uses: &[CK_ATTRIBUTE_TYPE]| {
         let template = Template::new().class(CKO_SECRET_KEY).ulong(CKA_KEY_TYPE, CKK_AES);
         session.create(&template.bytes(CKA_VALUE, &[0x55; 32]).uses(uses)).unwrap()

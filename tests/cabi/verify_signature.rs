@@ -59,6 +59,12 @@ fn kinds(session: &Session<'_>) -> Vec<(Mechanism, Key, Key)> {
     let signs = || Template::new().uses(&[CKA_SIGN]);
     let (rsa, rsa_private) = session.rsa(verifies(), signs()).unwrap();
     let (ec, ec_private) = session.p256(verifies(), signs()).unwrap();
+    let with_set = |ckm, set| {
+        let public = verifies().ulong(CKA_PARAMETER_SET, set);
+        session.generate_pair(&Mechanism::plain(ckm), &public, &signs()).unwrap()
+    };
+    let ml_dsa = with_set(CKM_ML_DSA_KEY_PAIR_GEN, CKP_ML_DSA_44);
+    let slh_dsa = with_set(CKM_SLH_DSA_KEY_PAIR_GEN, CKP_SLH_DSA_SHA2_128F);
     let both = Template::new().ulong(CKA_VALUE_LEN, 32).uses(&[CKA_SIGN, CKA_VERIFY]);
     let secret = session.generate(&Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN), &both).unwrap();
     vec![
@@ -66,6 +72,9 @@ fn kinds(session: &Session<'_>) -> Vec<(Mechanism, Key, Key)> {
         (Mechanism::pss(CKM_SHA256_RSA_PKCS_PSS, CKM_SHA256, CKG_MGF1_SHA256, 32), rsa, rsa_private),
         (Mechanism::plain(CKM_ECDSA_SHA256), ec, ec_private),
         (Mechanism::plain(CKM_SHA256_HMAC), secret, secret),
+        (Mechanism::plain(CKM_ML_DSA), ml_dsa.0, ml_dsa.1),
+        (Mechanism::plain(CKM_HASH_SLH_DSA_SHA512), slh_dsa.0, slh_dsa.1),
+        (Mechanism::plain(CKM_SLH_DSA), slh_dsa.0, slh_dsa.1),
     ]
 }
 

@@ -302,6 +302,9 @@ pub(crate) struct Explain {
     /// P-256, P-384, P-521, Ed25519, ...
     #[arg(long, requires = "class")]
     pub(crate) curve: Option<String>,
+    /// ML-DSA-65, ML-KEM-768, SLH-DSA-SHA2-128s, ...
+    #[arg(long, requires = "class")]
+    pub(crate) parameter_set: Option<String>,
     /// Label
     #[arg(long, requires = "class")]
     pub(crate) label: Option<String>,

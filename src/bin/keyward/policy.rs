@@ -104,6 +104,7 @@ fn hypothetical(asked: &Explain) -> Result<Explanation, String> {
         key_type: asked.key_type.clone().unwrap_or_default(),
         bits: asked.bits,
         curve: asked.curve.clone(),
+        parameter_set: asked.parameter_set.clone(),
         label: asked.label.clone(),
         id: asked.id().map(hex),
         origin: asked.origin.clone(),

@@ -11,11 +11,7 @@ use std::ffi::c_int;
 use std::ptr;
 use zeroize::Zeroize;
 
-/// Shortest and longest nonce in bytes.
-pub const NONCES: std::ops::RangeInclusive<usize> = 7..=13;
-
-/// Longest message in bytes that one call of AWS-LC takes.
-pub const MAX_MESSAGE: usize = 1 << 30;
+pub use crate::sys::primitives::ccm::{MAX_MESSAGE, NONCES};
 
 /// A key made ready. Never changed after its constructor.
 pub struct CcmKey {

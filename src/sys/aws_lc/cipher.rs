@@ -1,42 +1,24 @@
-//! AES as a block cipher (FIPS 197) in the modes of SP 800-38A, without padding: keyed templates that
-//! never change, and running ciphers copied from them.
+//! AES (FIPS 197) and Triple DES (SP 800-67) in the modes of SP 800-38A, without padding: keyed templates that never
+//! change, and running ciphers copied from them.
 
 use super::Answer;
 use super::error::{require, succeeded};
 use super::owner::owner;
 use aws_lc_sys::{
     EVP_CIPHER, EVP_CIPHER_CTX_copy, EVP_CIPHER_CTX_new, EVP_CIPHER_CTX_set_padding, EVP_CipherInit_ex,
-    EVP_CipherUpdate, EVP_aes_128_cbc, EVP_aes_128_ctr, EVP_aes_128_ecb, EVP_aes_192_cbc, EVP_aes_192_ctr,
-    EVP_aes_192_ecb, EVP_aes_256_cbc, EVP_aes_256_ctr, EVP_aes_256_ecb,
+    EVP_CipherUpdate, EVP_aes_128_cbc, EVP_aes_128_cfb1, EVP_aes_128_cfb8, EVP_aes_128_cfb128,
+    EVP_aes_128_ctr, EVP_aes_128_ecb, EVP_aes_128_ofb, EVP_aes_192_cbc, EVP_aes_192_cfb1, EVP_aes_192_cfb8,
+    EVP_aes_192_cfb128, EVP_aes_192_ctr, EVP_aes_192_ecb, EVP_aes_192_ofb, EVP_aes_256_cbc, EVP_aes_256_cfb1,
+    EVP_aes_256_cfb8, EVP_aes_256_cfb128, EVP_aes_256_ctr, EVP_aes_256_ecb, EVP_aes_256_ofb, EVP_des_ede,
+    EVP_des_ede_cbc, EVP_des_ede3_cbc, EVP_des_ede3_ecb,
 };
 use std::ffi::c_int;
 use std::ptr;
 
-/// Block length of AES in bytes.
-pub const BLOCK: usize = 16;
+pub use crate::sys::primitives::cipher::{BLOCK, DES_BLOCK, Direction, Mode};
 
 /// At most so many bytes go to C in one call: it counts in `int`, and this is a multiple of the block.
 pub(super) const CALL_LIMIT: usize = 1 << 30;
-
-/// A mode of operation.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Mode {
-    /// Electronic codebook.
-    Ecb,
-    /// Cipher block chaining.
-    Cbc,
-    /// Counter, the whole block counting.
-    Ctr,
-}
-
-/// Encryption or decryption.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Direction {
-    /// To ciphertext.
-    Encrypt,
-    /// To plaintext.
-    Decrypt,
-}
 
 owner! {
     /// A cipher context of AWS-LC.
@@ -47,12 +29,14 @@ owner! {
 pub struct CipherKey {
     template: Context,
     mode: Mode,
+    block: usize,
 }
 
 /// A running cipher.
 pub struct Cipher {
     context: Context,
     mode: Mode,
+    block: usize,
 }
 
 // SAFETY: the template is only ever copied from, by a function that takes it as const.
@@ -106,10 +90,25 @@ impl Context {
 }
 
 impl CipherKey {
-    /// Computes the key schedule of a key of 16, 24 or 32 bytes.
+    /// Computes the key schedule of an AES key of 16, 24 or 32 bytes.
     pub fn new(mode: Mode, direction: Direction, key: &[u8]) -> Answer<Self> {
+        Self::keyed(description(mode, key.len())?, mode, BLOCK, direction, key)
+    }
+
+    /// Computes the key schedule of a Triple DES key of 16 or 24 bytes; the modes are ECB and CBC.
+    pub fn triple_des(mode: Mode, direction: Direction, key: &[u8]) -> Answer<Self> {
+        Self::keyed(des_description(mode, key.len())?, mode, DES_BLOCK, direction, key)
+    }
+
+    /// `cipher` is static and of this mode, this block and the length of the key.
+    fn keyed(
+        cipher: *const EVP_CIPHER,
+        mode: Mode,
+        block: usize,
+        direction: Direction,
+        key: &[u8],
+    ) -> Answer<Self> {
         let template = Context::new()?;
-        let cipher = description(mode, key.len())?;
         // SAFETY: the context is fresh, the description static and of this key length; no IV yet.
         let answer = unsafe {
             EVP_CipherInit_ex(
@@ -124,12 +123,12 @@ impl CipherKey {
         succeeded(answer)?;
         // SAFETY: the context is keyed.
         succeeded(unsafe { EVP_CIPHER_CTX_set_padding(template.raw(), 0) })?;
-        Ok(Self { template, mode })
+        Ok(Self { template, mode, block })
     }
 
-    /// Starts a message. CBC and CTR take an IV or counter block, ECB ignores it.
-    pub fn start(&self, iv: &[u8; BLOCK]) -> Answer<Cipher> {
-        let mut cipher = Cipher { context: self.template.copy()?, mode: self.mode };
+    /// Starts a message with an IV or counter block, as long as a block; ECB ignores it.
+    pub fn start(&self, iv: &[u8]) -> Answer<Cipher> {
+        let mut cipher = Cipher { context: self.template.copy()?, mode: self.mode, block: self.block };
         if self.mode != Mode::Ecb {
             cipher.restart(iv)?;
         }
@@ -139,8 +138,9 @@ impl CipherKey {
 
 impl Cipher {
     /// Goes on with another IV or counter block under the same key.
-    pub fn restart(&mut self, iv: &[u8; BLOCK]) -> Answer<()> {
-        // SAFETY: the context is keyed; the IV of CBC and CTR has 16 bytes; -1 keeps the direction.
+    pub fn restart(&mut self, iv: &[u8]) -> Answer<()> {
+        require(iv.len() == self.block && self.mode != Mode::Ecb)?;
+        // SAFETY: the context is keyed; the IV of all modes but ECB is as long as a block; -1 keeps the direction.
         let answer = unsafe {
             EVP_CipherInit_ex(self.context.raw(), ptr::null(), ptr::null_mut(), ptr::null(), iv.as_ptr(), -1)
         };
@@ -149,12 +149,12 @@ impl Cipher {
 
     /// Runs `input` through; `out` has the same length. ECB and CBC take whole blocks only.
     pub fn update(&mut self, input: &[u8], out: &mut [u8]) -> Answer<()> {
-        require(self.mode == Mode::Ctr || input.len().is_multiple_of(BLOCK))?;
+        require(self.mode.streams() || input.len().is_multiple_of(self.block))?;
         self.context.run(input, out)
     }
 }
 
-/// The static description of a mode for a key length.
+/// The static description of a mode of AES for a key length.
 fn description(mode: Mode, key_len: usize) -> Answer<*const EVP_CIPHER> {
     let function = match (mode, key_len) {
         (Mode::Ecb, 16) => EVP_aes_128_ecb,
@@ -166,6 +166,31 @@ fn description(mode: Mode, key_len: usize) -> Answer<*const EVP_CIPHER> {
         (Mode::Ctr, 16) => EVP_aes_128_ctr,
         (Mode::Ctr, 24) => EVP_aes_192_ctr,
         (Mode::Ctr, 32) => EVP_aes_256_ctr,
+        (Mode::Cfb1, 16) => EVP_aes_128_cfb1,
+        (Mode::Cfb1, 24) => EVP_aes_192_cfb1,
+        (Mode::Cfb1, 32) => EVP_aes_256_cfb1,
+        (Mode::Cfb8, 16) => EVP_aes_128_cfb8,
+        (Mode::Cfb8, 24) => EVP_aes_192_cfb8,
+        (Mode::Cfb8, 32) => EVP_aes_256_cfb8,
+        (Mode::Cfb128, 16) => EVP_aes_128_cfb128,
+        (Mode::Cfb128, 24) => EVP_aes_192_cfb128,
+        (Mode::Cfb128, 32) => EVP_aes_256_cfb128,
+        (Mode::Ofb, 16) => EVP_aes_128_ofb,
+        (Mode::Ofb, 24) => EVP_aes_192_ofb,
+        (Mode::Ofb, 32) => EVP_aes_256_ofb,
+        _ => return Err(super::Failure::MISUSE),
+    };
+    // SAFETY: answers a static; no preconditions.
+    Ok(unsafe { function() })
+}
+
+/// The static description of a mode of Triple DES for a key length. With two keys the first is also the third.
+fn des_description(mode: Mode, key_len: usize) -> Answer<*const EVP_CIPHER> {
+    let function = match (mode, key_len) {
+        (Mode::Ecb, 16) => EVP_des_ede,
+        (Mode::Ecb, 24) => EVP_des_ede3_ecb,
+        (Mode::Cbc, 16) => EVP_des_ede_cbc,
+        (Mode::Cbc, 24) => EVP_des_ede3_cbc,
         _ => return Err(super::Failure::MISUSE),
     };
     // SAFETY: answers a static; no preconditions.

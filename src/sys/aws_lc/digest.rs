@@ -1,37 +1,18 @@
-//! Digests (FIPS 180-4): in one call without an allocation, or in parts.
+//! Digests (FIPS 180-4, FIPS 202): in one call, for SHA-1 and SHA-2 without an allocation, or in parts.
 
-use super::Answer;
 use super::error::{require, succeeded};
 use super::owner::owner;
+use super::{Answer, Failure};
 use aws_lc_sys::{
-    EVP_DigestFinal_ex, EVP_DigestInit_ex, EVP_DigestUpdate, EVP_MD, EVP_MD_CTX_copy_ex, EVP_MD_CTX_new,
-    EVP_sha1, EVP_sha224, EVP_sha256, EVP_sha384, EVP_sha512, EVP_sha512_224, EVP_sha512_256, NID_sha1,
-    NID_sha224, NID_sha256, NID_sha384, NID_sha512, NID_sha512_224, NID_sha512_256, SHA1, SHA224, SHA256,
-    SHA384, SHA512, SHA512_224, SHA512_256,
+    EVP_Digest, EVP_DigestFinal_ex, EVP_DigestInit_ex, EVP_DigestUpdate, EVP_MD, EVP_MD_CTX_copy_ex,
+    EVP_MD_CTX_new, EVP_sha1, EVP_sha3_224, EVP_sha3_256, EVP_sha3_384, EVP_sha3_512, EVP_sha224, EVP_sha256,
+    EVP_sha384, EVP_sha512, EVP_sha512_224, EVP_sha512_256, NID_sha1, NID_sha3_224, NID_sha3_256,
+    NID_sha3_384, NID_sha3_512, NID_sha224, NID_sha256, NID_sha384, NID_sha512, NID_sha512_224,
+    NID_sha512_256, SHA1, SHA224, SHA256, SHA384, SHA512, SHA512_224, SHA512_256,
 };
 use std::ptr;
 
-/// A hash function.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-pub enum Hash {
-    /// SHA-1.
-    Sha1,
-    /// SHA-224.
-    Sha224,
-    /// SHA-256.
-    Sha256,
-    /// SHA-384.
-    Sha384,
-    /// SHA-512.
-    Sha512,
-    /// SHA-512/224.
-    Sha512_224,
-    /// SHA-512/256.
-    Sha512_256,
-}
-
-/// Longest digest in bytes.
-pub const MAX_LEN: usize = 64;
+pub use crate::sys::primitives::digest::{Hash, MAX_LEN};
 
 owner! {
     /// A running digest.
@@ -41,33 +22,47 @@ owner! {
 // SAFETY: the context has no tie to the thread that made it.
 unsafe impl Send for Digest {}
 
-impl Hash {
-    /// Length of the digest in bytes.
-    pub const fn len(self) -> usize {
-        match self {
-            Self::Sha1 => 20,
-            Self::Sha224 | Self::Sha512_224 => 28,
-            Self::Sha256 | Self::Sha512_256 => 32,
-            Self::Sha384 => 48,
-            Self::Sha512 => 64,
+/// Digests `data` into `out`, which has exactly [`Hash::len`] bytes.
+pub fn digest(hash: Hash, data: &[u8], out: &mut [u8]) -> Answer<()> {
+    require(out.len() == hash.len())?;
+    let function = match hash {
+        Hash::Sha1 => SHA1,
+        Hash::Sha224 => SHA224,
+        Hash::Sha256 => SHA256,
+        Hash::Sha384 => SHA384,
+        Hash::Sha512 => SHA512,
+        Hash::Sha512_224 => SHA512_224,
+        Hash::Sha512_256 => SHA512_256,
+        Hash::Sha3_224 | Hash::Sha3_256 | Hash::Sha3_384 | Hash::Sha3_512 => {
+            return hash.digest_by_description(data, out);
         }
-    }
+    };
+    // SAFETY: reads `data`, writes a digest of this hash function into `out`, which has that length.
+    let answer = unsafe { function(data.as_ptr(), data.len(), out.as_mut_ptr()) };
+    require(!answer.is_null())
+}
 
-    /// Digests `data` into `out`, which has exactly [`Self::len`] bytes.
-    pub fn digest(self, data: &[u8], out: &mut [u8]) -> Answer<()> {
-        require(out.len() == self.len())?;
-        let function = match self {
-            Self::Sha1 => SHA1,
-            Self::Sha224 => SHA224,
-            Self::Sha256 => SHA256,
-            Self::Sha384 => SHA384,
-            Self::Sha512 => SHA512,
-            Self::Sha512_224 => SHA512_224,
-            Self::Sha512_256 => SHA512_256,
-        };
-        // SAFETY: reads `data`, writes a digest of this hash function into `out`, which has that length.
-        let answer = unsafe { function(data.as_ptr(), data.len(), out.as_mut_ptr()) };
-        require(!answer.is_null())
+impl Hash {
+    /// The same for hash functions that have no call of their own.
+    fn digest_by_description(self, data: &[u8], out: &mut [u8]) -> Answer<()> {
+        let mut digest = [0; MAX_LEN];
+        let mut len = 0;
+        // SAFETY: reads `data`; `digest` holds the longest digest there is; `len` is a local; the description
+        // is static and NULL the default engine.
+        succeeded(unsafe {
+            EVP_Digest(
+                data.as_ptr().cast(),
+                data.len(),
+                digest.as_mut_ptr(),
+                &raw mut len,
+                self.description(),
+                ptr::null_mut(),
+            )
+        })?;
+        let digest = usize::try_from(len).ok().and_then(|len| digest.get(..len)).ok_or(Failure::MISUSE)?;
+        require(digest.len() == out.len())?;
+        out.copy_from_slice(digest);
+        Ok(())
     }
 
     /// The description of the hash function: a static of AWS-LC.
@@ -80,6 +75,10 @@ impl Hash {
             Self::Sha512 => EVP_sha512,
             Self::Sha512_224 => EVP_sha512_224,
             Self::Sha512_256 => EVP_sha512_256,
+            Self::Sha3_224 => EVP_sha3_224,
+            Self::Sha3_256 => EVP_sha3_256,
+            Self::Sha3_384 => EVP_sha3_384,
+            Self::Sha3_512 => EVP_sha3_512,
         };
         // SAFETY: answers a static; no preconditions.
         unsafe { function() }
@@ -95,6 +94,10 @@ impl Hash {
             Self::Sha512 => NID_sha512,
             Self::Sha512_224 => NID_sha512_224,
             Self::Sha512_256 => NID_sha512_256,
+            Self::Sha3_224 => NID_sha3_224,
+            Self::Sha3_256 => NID_sha3_256,
+            Self::Sha3_384 => NID_sha3_384,
+            Self::Sha3_512 => NID_sha3_512,
         }
     }
 }
@@ -134,5 +137,46 @@ impl Digest {
         // SAFETY: the target is fresh, the source started.
         succeeded(unsafe { EVP_MD_CTX_copy_ex(copy.raw(), self.raw()) })?;
         Ok(copy)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn in_parts(hash: Hash, parts: [&[u8]; 2]) -> Vec<u8> {
+        let mut running = Digest::new(hash).unwrap();
+        running.update(parts[0]).unwrap();
+        let mut copy = running.copy().unwrap();
+        let mut finished = [running, {
+            copy.update(b"").unwrap();
+            copy
+        }]
+        .map(|mut digest| {
+            digest.update(parts[1]).unwrap();
+            let mut out = [0; MAX_LEN];
+            let len = digest.finish(&mut out).unwrap();
+            out[..len].to_vec()
+        });
+        assert_eq!(finished[0], finished[1]);
+        std::mem::take(&mut finished[0])
+    }
+
+    /// "abc" under SHA-3: NIST "Examples with Intermediate Values"; the first bytes.
+    #[test]
+    fn sha3_of_a_known_message_is_known() {
+        for (hash, len, expected) in [
+            (Hash::Sha3_224, 28, [0xE6, 0x42, 0x82, 0x4C, 0x3F, 0x8C, 0xF2, 0x4A]),
+            (Hash::Sha3_256, 32, [0x3A, 0x98, 0x5D, 0xA7, 0x4F, 0xE2, 0x25, 0xB2]),
+            (Hash::Sha3_384, 48, [0xEC, 0x01, 0x49, 0x82, 0x88, 0x51, 0x6F, 0xC9]),
+            (Hash::Sha3_512, 64, [0xB7, 0x51, 0x85, 0x0B, 0x1A, 0x57, 0x16, 0x8A]),
+        ] {
+            let mut out = vec![0; len];
+            hash.digest(b"abc", &mut out).unwrap();
+            assert_eq!(out[..8], expected, "{hash:?}");
+            assert_eq!(in_parts(hash, [b"a", b"bc"]), out, "{hash:?}");
+            assert!(hash.digest(b"abc", &mut vec![0; len + 1]).is_err());
+            assert!(hash.digest(b"abc", &mut vec![0; len - 1]).is_err());
+        }
     }
 }

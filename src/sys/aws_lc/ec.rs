@@ -9,22 +9,13 @@ use aws_lc_sys::{
     EC_KEY_check_key, EC_KEY_get0_group, EC_KEY_get0_public_key, EC_KEY_new_by_curve_name,
     EC_KEY_set_private_key, EC_KEY_set_public_key, EC_POINT_mul, EC_POINT_new, EC_POINT_oct2point,
     EC_POINT_point2oct, ECDH_compute_key, ECDSA_SIG_get0_r, ECDSA_SIG_get0_s, ECDSA_SIG_new, ECDSA_SIG_set0,
-    ECDSA_do_sign, ECDSA_do_verify, NID_X9_62_prime256v1, NID_secp384r1, NID_secp521r1,
-    point_conversion_form_t,
+    ECDSA_do_sign, ECDSA_do_verify, NID_X9_62_prime256v1, NID_brainpoolP256r1, NID_brainpoolP384r1,
+    NID_brainpoolP512r1, NID_secp224r1, NID_secp256k1, NID_secp384r1, NID_secp521r1, point_conversion_form_t,
 };
 use std::mem;
 use std::ptr;
 
-/// A curve.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Group {
-    /// NIST P-256.
-    P256,
-    /// NIST P-384.
-    P384,
-    /// NIST P-521.
-    P521,
-}
+pub use crate::sys::primitives::ec::Group;
 
 owner! {
     /// An EC key, public or private. Never changed after its constructor.
@@ -47,25 +38,16 @@ unsafe impl Send for EcKey {}
 unsafe impl Sync for EcKey {}
 
 impl Group {
-    /// Length of a coordinate and of a scalar in bytes.
-    pub const fn len(self) -> usize {
-        match self {
-            Self::P256 => 32,
-            Self::P384 => 48,
-            Self::P521 => 66,
-        }
-    }
-
-    /// Length of an uncompressed point in bytes.
-    pub const fn point_len(self) -> usize {
-        1 + 2 * self.len()
-    }
-
     const fn nid(self) -> i32 {
         match self {
             Self::P256 => NID_X9_62_prime256v1,
             Self::P384 => NID_secp384r1,
             Self::P521 => NID_secp521r1,
+            Self::P224 => NID_secp224r1,
+            Self::Secp256k1 => NID_secp256k1,
+            Self::BrainpoolP256r1 => NID_brainpoolP256r1,
+            Self::BrainpoolP384r1 => NID_brainpoolP384r1,
+            Self::BrainpoolP512r1 => NID_brainpoolP512r1,
         }
     }
 }
@@ -76,6 +58,11 @@ impl EcKey {
         let raw = unsafe { EC_KEY_new_by_curve_name(group.nid()) };
         // SAFETY: NULL or a fresh object.
         unsafe { Self::own(raw) }
+    }
+
+    /// Whether AWS-LC has the curve: all of them.
+    pub const fn takes(_: Group) -> bool {
+        true
     }
 
     /// A private key, with its public key computed. Refuses scalars outside [1, n - 1].
@@ -181,6 +168,8 @@ impl Point {
     }
 
     fn decode(key: &EcKey, bytes: &[u8]) -> Answer<Self> {
+        // AWS-LC takes a third form too, which says the same twice.
+        require(matches!(bytes.first(), Some(2..=4)))?;
         let point = Self::new(key)?;
         // SAFETY: group and point belong together; reads `bytes`.
         let answer = unsafe {

@@ -8,24 +8,18 @@ use aws_lc_sys::{
     ED25519ph_sign_digest, ED25519ph_verify_digest,
 };
 
-/// Length of a signature in bytes.
-pub const SIGNATURE_LEN: usize = 64;
-
-/// Which of the three algorithms, with its context.
-#[derive(Clone, Copy, Debug)]
-pub enum Variant<'a> {
-    /// Ed25519: the message itself, no context.
-    Pure,
-    /// Ed25519ctx: the message itself, with a context of 1..=255 bytes.
-    Context(&'a [u8]),
-    /// Ed25519ph: the SHA-512 of the message (64 bytes), with a context of 0..=255 bytes.
-    Prehashed(&'a [u8]),
-}
+use crate::sys::primitives::ed25519::SMALL_ORDER;
+pub use crate::sys::primitives::ed25519::{SIGNATURE_LEN, Variant};
 
 /// Makes a key pair of a seed. The private key of AWS-LC is the seed followed by the public key.
 pub fn key_pair(seed: &[u8; 32], public: &mut [u8; 32], private: &mut [u8; 64]) {
     // SAFETY: the three arrays have the lengths that the function reads and writes.
     unsafe { ED25519_keypair_from_seed(public.as_mut_ptr(), private.as_mut_ptr(), seed.as_ptr()) };
+}
+
+/// Whether AWS-LC has the variant: all three.
+pub const fn takes(_: Variant<'_>) -> bool {
+    true
 }
 
 /// Signs `message`, or its digest where the variant says so.
@@ -77,31 +71,6 @@ pub fn verify(
     };
     succeeded(answer)
 }
-
-/// The y-coordinates of the points of small order, little-endian: 0, 1, -1, and the two of
-/// order eight.
-const SMALL_ORDER: [[u8; 32]; 5] = [
-    [0; 32],
-    {
-        let mut one = [0; 32];
-        one[0] = 1;
-        one
-    },
-    {
-        let mut minus_one = [0xFF; 32];
-        minus_one[0] = 0xEC;
-        minus_one[31] = 0x7F;
-        minus_one
-    },
-    [
-        0xC7, 0x17, 0x6A, 0x70, 0x3D, 0x4D, 0xD8, 0x4F, 0xBA, 0x3C, 0x0B, 0x76, 0x0D, 0x10, 0x67, 0x0F, 0x2A,
-        0x20, 0x53, 0xFA, 0x2C, 0x39, 0xCC, 0xC6, 0x4E, 0xC7, 0xFD, 0x77, 0x92, 0xAC, 0x03, 0x7A,
-    ],
-    [
-        0x26, 0xE8, 0x95, 0x8F, 0xC2, 0xB2, 0x27, 0xB0, 0x45, 0xC3, 0xF4, 0x89, 0xF2, 0xEF, 0x98, 0xF0, 0xD5,
-        0xDF, 0xAC, 0x05, 0xD3, 0xC6, 0x33, 0x39, 0xB1, 0x38, 0x02, 0x88, 0x6D, 0x53, 0xFC, 0x05,
-    ],
-];
 
 /// Whether the bytes are a point of the curve (RFC 8032, 5.1.3), in the one right encoding and not of
 /// small order, so that it can be somebody's public key.

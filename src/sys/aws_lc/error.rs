@@ -1,19 +1,11 @@
-//! What a refused call answers, and the one place that empties AWS-LC's error queue.
+//! The one place that empties AWS-LC's error queue.
 
 use aws_lc_sys::{ERR_clear_error, ERR_get_error};
 use std::ffi::c_int;
 
-/// AWS-LC refused. Holds its packed error code, for a log and never for a decision.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Failure(u32);
-
-/// What every fallible function of this layer answers.
-pub type Answer<T> = Result<T, Failure>;
+pub use crate::sys::primitives::{Answer, Failure};
 
 impl Failure {
-    /// A length or a number that C was not even asked about.
-    pub(super) const MISUSE: Self = Self(0);
-
     /// Takes the oldest error of this thread and empties its queue.
     #[cold]
     pub(super) fn take() -> Self {
@@ -21,12 +13,7 @@ impl Failure {
         let code = unsafe { ERR_get_error() };
         // SAFETY: as above.
         unsafe { ERR_clear_error() };
-        Self(code)
-    }
-
-    /// AWS-LC's packed error code; 0 where this layer refused by itself.
-    pub const fn code(self) -> u32 {
-        self.0
+        Self::with_code(code)
     }
 }
 

@@ -1,9 +1,10 @@
 //! Digests whose state can be taken out and put back: AWS-LC's contexts of single hash functions. Their
 //! fields are public in `sha.h`; everything else about them is left to AWS-LC.
 //!
-//! The contexts lie in AWS-LC's own memory, so they are locked and wiped like all of its objects.
+//! The contexts lie in AWS-LC's own memory, so they are locked and wiped like all of its objects. The context of SHA-3
+//! is not public; a digest with it runs here like the others, and cannot be saved.
 
-use super::digest::{Hash, MAX_LEN};
+use super::digest::{Digest, Hash, MAX_LEN};
 use super::error::{require, succeeded};
 use super::{Answer, Failure};
 use aws_lc_sys::{
@@ -16,7 +17,7 @@ use std::ffi::{c_int, c_void};
 use std::ptr::NonNull;
 use zeroize::Zeroizing;
 
-/// A running digest that can be saved.
+/// A running digest that can be saved, but for SHA-3.
 pub struct HashState {
     hash: Hash,
     state: State,
@@ -26,6 +27,28 @@ enum State {
     Sha1(Sha1),
     Sha256(Sha256),
     Sha512(Sha512),
+    Closed(Closed),
+}
+
+/// A digest whose state AWS-LC keeps to itself.
+struct Closed(Digest);
+
+impl Closed {
+    fn update(&mut self, data: &[u8]) -> Answer<()> {
+        self.0.update(data)
+    }
+
+    fn finish(&mut self, out: &mut [u8; MAX_LEN]) -> Answer<()> {
+        self.0.finish(out).map(drop)
+    }
+
+    const fn save(&self) -> Option<Zeroizing<Vec<u8>>> {
+        None
+    }
+
+    const fn restore(&mut self, _saved: &[u8]) -> Answer<()> {
+        Err(Failure::MISUSE)
+    }
 }
 
 /// The functions of one hash, on its context.
@@ -144,6 +167,7 @@ macro_rules! on {
             State::Sha1($context) => $work,
             State::Sha256($context) => $work,
             State::Sha512($context) => $work,
+            State::Closed($context) => $work,
         }
     };
 }
@@ -173,11 +197,14 @@ impl HashState {
             Hash::Sha512 => State::Sha512(Sha512::new(SHA512)?),
             Hash::Sha512_224 => State::Sha512(Sha512::new(SHA512_224)?),
             Hash::Sha512_256 => State::Sha512(Sha512::new(SHA512_256)?),
+            Hash::Sha3_224 | Hash::Sha3_256 | Hash::Sha3_384 | Hash::Sha3_512 => {
+                State::Closed(Closed(Digest::new(hash)?))
+            }
         };
         Ok(Self { hash, state })
     }
 
-    /// Goes on from what [`Self::save`] gave of a digest with the same hash function.
+    /// Goes on from what [`Self::save`] gave of a digest with the same hash function. Refused for SHA-3.
     pub fn restore(hash: Hash, saved: &[u8]) -> Answer<Self> {
         let mut state = Self::new(hash)?;
         on!(&mut state.state, context => context.restore(saved))?;
@@ -200,7 +227,7 @@ impl HashState {
         Ok(self.hash.len())
     }
 
-    /// All that it takes to go on elsewhere.
+    /// All that it takes to go on elsewhere. Refused for SHA-3.
     pub fn save(&self) -> Answer<Zeroizing<Vec<u8>>> {
         on!(&self.state, context => context.save()).ok_or(Failure::MISUSE)
     }
@@ -241,6 +268,19 @@ mod tests {
                 assert_eq!(finished(second), whole, "{hash:?} at {cut}");
                 assert_eq!(finished(first), whole, "{hash:?} at {cut}");
             }
+        }
+    }
+
+    #[test]
+    fn a_digest_with_sha3_runs_and_is_not_saved() {
+        for hash in [Hash::Sha3_224, Hash::Sha3_256, Hash::Sha3_384, Hash::Sha3_512] {
+            let mut state = HashState::new(hash).unwrap();
+            state.update(&[7; 200]).unwrap();
+            assert!(state.save().is_err() && HashState::restore(hash, &[0; 64]).is_err(), "{hash:?}");
+            state.update(&[7; 100]).unwrap();
+            let mut whole = vec![0; hash.len()];
+            hash.digest(&[7; 300], &mut whole).unwrap();
+            assert_eq!(finished(state), whole, "{hash:?}");
         }
     }
 

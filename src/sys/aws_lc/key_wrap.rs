@@ -10,10 +10,7 @@ use std::ffi::{c_int, c_uint};
 use std::ptr::NonNull;
 use zeroize::Zeroize;
 
-/// The unit of both algorithms in bytes.
-pub const SEMIBLOCK: usize = 8;
-/// The longest key that is wrapped, in bytes.
-pub const LONGEST: usize = 1 << 20;
+pub use crate::sys::primitives::key_wrap::{LONGEST, SEMIBLOCK};
 
 /// A key schedule in AWS-LC's memory, which is locked, and wiped when it is freed.
 struct Schedule(NonNull<AES_KEY>);
@@ -72,6 +69,11 @@ impl WrapKey {
             encrypt: Schedule::new(AES_set_encrypt_key, key)?,
             decrypt: Schedule::new(AES_set_decrypt_key, key)?,
         })
+    }
+
+    /// Whether AWS-LC wraps under this initial value: under any.
+    pub const fn takes(_: &[u8; SEMIBLOCK]) -> bool {
+        true
     }
 
     /// RFC 3394: `out` is 8 bytes longer than `input`, which has two semiblocks at least.

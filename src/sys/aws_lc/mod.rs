@@ -17,15 +17,25 @@ mod owner;
 
 pub mod aead;
 pub mod ccm;
+pub mod chacha20;
 pub mod cipher;
+pub mod cmac;
+pub mod derivation;
 pub mod digest;
 pub mod ec;
 pub mod ed25519;
 pub mod hash_state;
+pub mod keccak;
 pub mod key_wrap;
 pub mod mac;
+pub mod ml_dsa;
 pub mod ml_kem;
 pub mod numbers;
 pub mod rsa;
+pub mod x25519;
+pub mod xts;
 
 pub use error::{Answer, Failure};
+
+/// Mechanisms of the table that AWS-LC cannot compute: none.
+pub const LACKING: &[crate::ck::CK_MECHANISM_TYPE] = &[];

@@ -16,80 +16,20 @@ use aws_lc_sys::{
     EVP_PKEY_encrypt, EVP_PKEY_encrypt_init, EVP_PKEY_new, EVP_PKEY_set1_RSA, OPENSSL_free, OPENSSL_malloc,
     RSA, RSA_NO_PADDING, RSA_PKCS1_OAEP_PADDING, RSA_PKCS1_PADDING, RSA_bits, RSA_check_key, RSA_decrypt,
     RSA_encrypt, RSA_free, RSA_generate_key_ex, RSA_get0_crt_params, RSA_get0_factors, RSA_get0_key, RSA_new,
-    RSA_new_private_key, RSA_new_public_key, RSA_sign, RSA_sign_pss_mgf1, RSA_sign_raw, RSA_size, RSA_verify,
-    RSA_verify_pss_mgf1, RSA_verify_raw,
+    RSA_new_private_key, RSA_new_private_key_large_e, RSA_new_public_key, RSA_new_public_key_large_e,
+    RSA_sign, RSA_sign_pss_mgf1, RSA_sign_raw, RSA_size, RSA_verify, RSA_verify_pss_mgf1, RSA_verify_raw,
 };
 use std::ffi::c_int;
 use std::ptr::{self, NonNull};
+
+pub use crate::sys::primitives::rsa::{Oaep, Part, Parts, Pss};
+/// Longest public exponent in bytes that AWS-LC takes without being told that a longer one is meant.
+const PLAIN_EXPONENT_LEN: usize = 4;
 
 /// An RSA key, public or private.
 pub struct RsaKey {
     raw: NonNull<RSA>,
     generation: u32,
-}
-
-/// The numbers of a private key, big-endian.
-#[derive(Clone, Copy)]
-pub struct Parts<'a> {
-    /// Modulus.
-    pub n: &'a [u8],
-    /// Public exponent.
-    pub e: &'a [u8],
-    /// Private exponent.
-    pub d: &'a [u8],
-    /// First prime.
-    pub p: &'a [u8],
-    /// Second prime.
-    pub q: &'a [u8],
-    /// d mod (p - 1).
-    pub dp: &'a [u8],
-    /// d mod (q - 1).
-    pub dq: &'a [u8],
-    /// q^-1 mod p.
-    pub qi: &'a [u8],
-}
-
-/// One number of a key.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Part {
-    /// Modulus.
-    N,
-    /// Public exponent.
-    E,
-    /// Private exponent.
-    D,
-    /// First prime.
-    P,
-    /// Second prime.
-    Q,
-    /// d mod (p - 1).
-    Dp,
-    /// d mod (q - 1).
-    Dq,
-    /// q^-1 mod p.
-    Qi,
-}
-
-/// The parameters of OAEP.
-#[derive(Clone, Copy, Debug)]
-pub struct Oaep<'a> {
-    /// Hash of the label.
-    pub hash: Hash,
-    /// Hash of the mask generation function.
-    pub mgf: Hash,
-    /// The label.
-    pub label: &'a [u8],
-}
-
-/// The parameters of PSS.
-#[derive(Clone, Copy, Debug)]
-pub struct Pss {
-    /// Hash of the message.
-    pub hash: Hash,
-    /// Hash of the mask generation function.
-    pub mgf: Hash,
-    /// Length of the salt in bytes.
-    pub salt_len: usize,
 }
 
 owner! {
@@ -141,7 +81,8 @@ impl RsaKey {
         Ok(key)
     }
 
-    /// A private key of all its numbers, which AWS-LC checks against each other.
+    /// A private key of all its numbers, which AWS-LC checks against each other. The caller has bounded the public
+    /// exponent.
     pub fn private(parts: &Parts<'_>) -> Answer<Self> {
         let Parts { n, e, d, p, q, dp, dq, qi } = *parts;
         let [n, e, d, p] =
@@ -152,19 +93,20 @@ impl RsaKey {
             Number::from_bytes(dq)?,
             Number::from_bytes(qi)?,
         ];
+        let make =
+            if e.len() > PLAIN_EXPONENT_LEN { RSA_new_private_key_large_e } else { RSA_new_private_key };
         // SAFETY: all numbers are valid, and are copied.
-        let raw = unsafe {
-            RSA_new_private_key(n.raw(), e.raw(), d.raw(), p.raw(), q.raw(), dp.raw(), dq.raw(), qi.raw())
-        };
+        let raw = unsafe { make(n.raw(), e.raw(), d.raw(), p.raw(), q.raw(), dp.raw(), dq.raw(), qi.raw()) };
         // SAFETY: NULL or a fresh object.
         unsafe { Self::own(raw) }
     }
 
-    /// A public key.
+    /// A public key. The caller has bounded the exponent.
     pub fn public(n: &[u8], e: &[u8]) -> Answer<Self> {
         let (n, e) = (Number::from_bytes(n)?, Number::from_bytes(e)?);
+        let make = if e.len() > PLAIN_EXPONENT_LEN { RSA_new_public_key_large_e } else { RSA_new_public_key };
         // SAFETY: both numbers are valid, and are copied.
-        let raw = unsafe { RSA_new_public_key(n.raw(), e.raw()) };
+        let raw = unsafe { make(n.raw(), e.raw()) };
         // SAFETY: NULL or a fresh object.
         unsafe { Self::own(raw) }
     }
@@ -322,6 +264,11 @@ impl RsaKey {
         succeeded(answer)?;
         require(len <= out.len())?;
         Ok(len)
+    }
+
+    /// Whether AWS-LC has PSS with these hashes: with any two.
+    pub const fn takes_pss(_: Pss) -> bool {
+        true
     }
 
     /// Signs a digest with PSS. `out` has [`Self::size`] bytes.

@@ -10,6 +10,8 @@ pub use keyward_pkcs11::ck::vendor::*;
 pub const P256: &[u8] = &[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
 /// DER of the OID of Ed25519.
 pub const ED25519: &[u8] = &[0x06, 0x03, 0x2B, 0x65, 0x70];
+/// DER of the OID of X25519.
+pub const X25519: &[u8] = &[0x06, 0x03, 0x2B, 0x65, 0x6E];
 
 pub const ACTIVE: CK_ULONG = 2;
 pub const DEACTIVATED: CK_ULONG = 3;
@@ -88,6 +90,7 @@ enum Param {
     Pss { hash: CK_MECHANISM_TYPE, mgf: CK_ULONG, salt: CK_ULONG },
     Oaep { hash: CK_MECHANISM_TYPE, mgf: CK_ULONG, label: Vec<u8> },
     Ecdh { public: Vec<u8> },
+    Structure { place: usize, len: usize },
 }
 
 impl Mechanism {
@@ -117,6 +120,12 @@ impl Mechanism {
 
     pub fn ecdh(ckm: CK_MECHANISM_TYPE, public: &[u8]) -> Self {
         Self { ckm, param: Param::Ecdh { public: public.to_vec() } }
+    }
+
+    /// With any structure, which lives as long as the test's process.
+    pub fn structure<T: Copy + 'static>(ckm: CK_MECHANISM_TYPE, parameter: T) -> Self {
+        let place = std::ptr::from_mut(Box::leak(Box::new(parameter))).expose_provenance();
+        Self { ckm, param: Param::Structure { place, len: size_of::<T>() } }
     }
 
     /// As C sees it.
@@ -177,6 +186,9 @@ impl Mechanism {
                     pPublicData: public.as_ptr().cast_mut(),
                 };
                 run(ckm, param, work)
+            }
+            Param::Structure { place, len } => {
+                mechanism(ckm, std::ptr::with_exposed_provenance_mut(*place), *len as CK_ULONG, work)
             }
         }
     }

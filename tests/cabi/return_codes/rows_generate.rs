@@ -97,7 +97,7 @@ fn pairs(t: &mut Table) {
         .row(CKR_MECHANISM_PARAM_INVALID, "the mechanism does not take the parameter", |c| {
             pair(c, &Way::Usual(Mechanism::iv(CKM_EC_KEY_PAIR_GEN, &[0; 16])), &p256())
         })
-        .row(CKR_ATTRIBUTE_VALUE_INVALID, "CKA_PUBLIC_EXPONENT is none that makes a key", |c| {
+        .row(CKR_TEMPLATE_INCONSISTENT, "CKA_PUBLIC_EXPONENT is none that makes a key", |c| {
             let template = Template::new().ulong(CKA_MODULUS_BITS, 2048).bytes(CKA_PUBLIC_EXPONENT, &[2]);
             pair(c, &Way::plain(CKM_RSA_PKCS_KEY_PAIR_GEN), &template)
         });

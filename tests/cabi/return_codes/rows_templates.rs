@@ -235,8 +235,8 @@ fn read_only(t: &mut Table) {
 }
 
 fn curves(t: &mut Table) {
-    // The OID of brainpoolP256r1.
-    const OTHER: &[u8] = &[0x06, 0x09, 0x2B, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x07];
+    // The OID of brainpoolP160r1.
+    const OTHER: &[u8] = &[0x06, 0x09, 0x2B, 0x24, 0x03, 0x03, 0x02, 0x08, 0x01, 0x01, 0x01];
     fn public(params: &[u8]) -> Template {
         let template = Template::new().class(CKO_PUBLIC_KEY).ulong(CKA_KEY_TYPE, CKK_EC);
         template.bytes(CKA_EC_POINT, &[4; 65]).bytes(CKA_EC_PARAMS, params)

@@ -1,0 +1,40 @@
+//! Ed25519, Ed25519ctx and Ed25519ph (RFC 8032).
+
+/// Length of a signature in bytes.
+pub const SIGNATURE_LEN: usize = 64;
+
+/// Which of the three algorithms, with its context.
+#[derive(Clone, Copy, Debug)]
+pub enum Variant<'a> {
+    /// Ed25519: the message itself, no context.
+    Pure,
+    /// Ed25519ctx: the message itself, with a context of 1..=255 bytes.
+    Context(&'a [u8]),
+    /// Ed25519ph: the SHA-512 of the message (64 bytes), with a context of 0..=255 bytes.
+    Prehashed(&'a [u8]),
+}
+
+/// The y-coordinates of the points of small order, little-endian: 0, 1, -1, and the two of
+/// order eight.
+pub const SMALL_ORDER: [[u8; 32]; 5] = [
+    [0; 32],
+    {
+        let mut one = [0; 32];
+        one[0] = 1;
+        one
+    },
+    {
+        let mut minus_one = [0xFF; 32];
+        minus_one[0] = 0xEC;
+        minus_one[31] = 0x7F;
+        minus_one
+    },
+    [
+        0xC7, 0x17, 0x6A, 0x70, 0x3D, 0x4D, 0xD8, 0x4F, 0xBA, 0x3C, 0x0B, 0x76, 0x0D, 0x10, 0x67, 0x0F, 0x2A,
+        0x20, 0x53, 0xFA, 0x2C, 0x39, 0xCC, 0xC6, 0x4E, 0xC7, 0xFD, 0x77, 0x92, 0xAC, 0x03, 0x7A,
+    ],
+    [
+        0x26, 0xE8, 0x95, 0x8F, 0xC2, 0xB2, 0x27, 0xB0, 0x45, 0xC3, 0xF4, 0x89, 0xF2, 0xEF, 0x98, 0xF0, 0xD5,
+        0xDF, 0xAC, 0x05, 0xD3, 0xC6, 0x33, 0x39, 0xB1, 0x38, 0x02, 0x88, 0x6D, 0x53, 0xFC, 0x05,
+    ],
+];
