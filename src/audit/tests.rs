@@ -2,6 +2,9 @@
 
 use super::anchor::Anchor;
 use super::event::{Event, Kind};
+use super::folder::Folder;
+use super::proof::Proof;
+use super::retention::Retention;
 use super::trail::Trail;
 use super::verify::{Report, Trust, Weight, verify};
 use crate::secret::Secret;
@@ -27,24 +30,20 @@ impl World {
 
     fn trail(&self) -> Trail {
         let store: Arc<dyn Store> = Arc::clone(&self.store) as Arc<dyn Store>;
-        Trail::new(self.folder.path(), SERIAL, Self::key(), store)
+        Trail::new(self.folder.path(), SERIAL, Self::key(), store, [9; 8])
     }
 
     fn anchors(&self) -> Vec<Vec<u8>> {
         self.store.anchors(SERIAL, 0, usize::MAX).unwrap()
     }
 
+    fn folder(&self) -> Folder {
+        Folder::of(self.folder.path(), SERIAL)
+    }
+
     fn segments(&self) -> Vec<(String, Vec<u8>)> {
-        let folder = super::trail::folder_of(self.folder.path(), SERIAL);
-        let mut found: Vec<_> = std::fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| {
-                let path = entry.unwrap().path();
-                (path.file_name().unwrap().to_string_lossy().into_owned(), std::fs::read(&path).unwrap())
-            })
-            .collect();
-        found.sort();
-        found
+        let names = self.folder().names().into_iter();
+        names.map(|name| (name.clone(), self.folder().read(&name).unwrap().unwrap())).collect()
     }
 
     fn judged(&self) -> Report {
@@ -62,7 +61,7 @@ fn event(number: u64) -> Event {
         label: format!("key {number}"),
         object: [7; 16],
         mechanism: Some(0x1087),
-        ..Event::new(Kind::Decision, "sign", 1_800_000_000_000_000_000 + number)
+        ..Event::new(Kind::Decision, "sign", crate::sys::clock::utc_nanos() + number)
     }
 }
 
@@ -93,7 +92,7 @@ fn written() -> World {
 fn trail_that_nobody_touched_holds_and_counts() {
     let report = written().judged();
     assert!(report.holds(), "{:?}", report.findings);
-    assert_eq!((report.segments, report.signed, report.unsigned), (2, 35, 4));
+    assert_eq!((report.segments, report.signed, report.unsigned), (2, 38, 4));
     // genesis, open, two checkpoints, close; open, checkpoint.
     assert_eq!(report.anchors, 7);
 }
@@ -263,6 +262,9 @@ fn equal_records_are_counted_and_none_is_lost() {
         for frame in super::segment::Segment::open(&file).unwrap() {
             if let super::segment::Frame::Record { record, .. } = frame.unwrap() {
                 let event = Event::decode(record).unwrap();
+                if event.kind == Kind::Process {
+                    continue;
+                }
                 counts[usize::from(event.label == "key 2")] += event.count;
                 bytes += event.bytes;
             }
@@ -280,7 +282,7 @@ fn records_that_cannot_be_written_fail_and_leave_a_gap_that_is_seen() {
     let trail = world.trail();
     trail.record(event(1), false).unwrap();
     trail.close().unwrap();
-    let folder = super::trail::folder_of(world.folder.path(), SERIAL);
+    let folder = world.folder().path().to_owned();
     let aside = folder.with_extension("aside");
     std::fs::rename(&folder, &aside).unwrap();
     std::fs::write(&folder, b"a file in the way").unwrap();
@@ -294,4 +296,137 @@ fn records_that_cannot_be_written_fail_and_leave_a_gap_that_is_seen() {
     let report = world.judged();
     assert!(report.holds(), "{report:?}");
     assert!(report.findings.iter().any(|finding| finding.what.starts_with("3 records could not be written")));
+}
+
+#[test]
+fn segment_of_a_killed_process_is_ended_by_the_next_one() {
+    let world = written();
+    assert_eq!(world.folder().unsettled().len(), 1);
+    // The descriptor that the killed process would have closed is still ours, and so is its lock.
+    let unlocked = world.folder().live().join(&world.folder().unsettled()[0]);
+    let bytes = std::fs::read(&unlocked).unwrap();
+    std::fs::remove_file(&unlocked).unwrap();
+    std::fs::write(&unlocked, &bytes[..bytes.len() - 3]).unwrap();
+    let next = world.trail();
+    next.record(event(1), false).unwrap();
+    assert_eq!(world.folder().unsettled().len(), 1);
+    drop(next);
+    assert_eq!(world.folder().unsettled().len(), 0);
+    let report = world.judged();
+    assert!(report.holds(), "{report:?}");
+    // Three of the four records behind its last checkpoint, and half of the fourth.
+    assert_eq!((report.segments, report.unsigned, report.signed), (3, 0, 32 + 6 + 3 + 4));
+    assert!(report.findings.iter().any(|finding| finding.what.contains("without closing it")), "{report:?}");
+    let told = world.segments().iter().flat_map(|(_, bytes)| super::read::entries(bytes)).any(|entry| {
+        entry.event.operation == "abandoned" && entry.event.detail.contains("3 records signed in its place")
+    });
+    assert!(told);
+}
+
+#[test]
+fn segment_that_ended_in_the_chain_but_not_in_its_file_is_left_as_it_is() {
+    let world = World::new();
+    let trail = world.trail();
+    trail.record(event(1), false).unwrap();
+    trail.close().unwrap();
+    let (name, bytes) = world.segments().remove(0);
+    let frames = frames(&bytes);
+    let without_end = bytes.len() - frames.last().unwrap().len();
+    // As if the process was killed between the store and the file.
+    std::fs::remove_file(world.folder().path().join(&name)).unwrap();
+    std::fs::write(world.folder().live().join(&name), &bytes[..without_end]).unwrap();
+    let next = world.trail();
+    next.record(event(2), false).unwrap();
+    next.close().unwrap();
+    let report = world.judged();
+    assert!(report.holds() && report.findings.is_empty(), "{report:?}");
+    assert_eq!(report.anchors, 5);
+}
+
+#[test]
+fn copy_that_is_taken_while_others_write_holds() {
+    let world = World::new();
+    let trail = world.trail();
+    for number in 0..10 {
+        trail.record(event(number), false).unwrap();
+    }
+    let copy = trail.copy(&[]).unwrap();
+    trail.checkpoint().unwrap();
+    trail.record(event(99), false).unwrap();
+    trail.checkpoint().unwrap();
+    let other = world.trail();
+    other.record(event(7), false).unwrap();
+    let report = trail.verify(&copy, None, None);
+    assert!(report.holds(), "{report:?}");
+    assert_eq!((report.anchors, report.segments, report.signed, report.unsigned), (2, 1, 0, 11));
+    trail.close().unwrap();
+    let away = world.folder.path().join("away");
+    let copy = trail.copy(&[]).unwrap();
+    copy.write(&away).unwrap();
+    let read = super::folder::Copy::read(&away, &[]).unwrap();
+    let first = Anchor::decode(&read.anchors[0]).unwrap().key;
+    let trust = Trust { key: Some(first), ..Trust::default() };
+    let report = verify(&read.anchors, read.segments(), trust);
+    assert!(report.holds() && report.signed > 10, "{report:?}");
+    assert!(copy.write(&away).is_err(), "nothing is written over");
+}
+
+#[test]
+fn record_is_proved_without_the_others_and_no_bit_of_the_proof_can_be_changed() {
+    let world = written();
+    let (anchors, segments) = (world.anchors(), world.segments());
+    let key = Anchor::decode(&anchors[0]).unwrap().key;
+    for number in 0..32 {
+        let proof = Proof::of(&anchors, &segments[0].1, number).unwrap();
+        let proof = Proof::decode(&proof.encode()).unwrap();
+        let (event, anchor) = proof.check(key).unwrap();
+        assert_eq!(event, super::read::entries(&segments[0].1)[usize::try_from(number).unwrap()].event);
+        assert!(anchor.progress.end > number);
+        assert!(proof.check([7; 32]).is_err());
+    }
+    assert!(Proof::of(&anchors, &segments[0].1, 32).is_none(), "there are no more");
+    assert!(Proof::of(&anchors, &segments[1].1, 9).is_none(), "nobody signed for it");
+    let bytes = Proof::of(&anchors, &segments[0].1, 3).unwrap().encode();
+    for at in 0..bytes.len() {
+        let mut wrong = bytes.clone();
+        wrong[at] ^= 1 << (at % 8);
+        assert!(Proof::decode(&wrong).is_none_or(|proof| proof.check(key).is_err()), "byte {at}");
+        assert!(Proof::decode(&bytes[..at]).is_none_or(|proof| proof.check(key).is_err()), "cut at {at}");
+    }
+}
+
+#[test]
+fn archived_segments_verify_with_the_chain_and_their_going_is_seen() {
+    let world = World::new();
+    let trail = world.trail();
+    for _ in 0..3 {
+        trail.record(event(1), true).unwrap();
+        trail.close().unwrap();
+    }
+    trail.record(event(2), true).unwrap();
+    let archive = world.folder.path().join("archive");
+    let before = Retention { ended_before: Some(1), keep_bytes: None };
+    assert_eq!(trail.archive(&*world.store, SERIAL, before, &archive).unwrap().len(), 0);
+    let two = world.segments()[0].1.len() as u64 * 2;
+    let size = Retention { ended_before: None, keep_bytes: Some(two + 100) };
+    assert_eq!(trail.archive(&*world.store, SERIAL, size, &archive).unwrap().len(), 1);
+    let old = Retention { ended_before: Some(u64::MAX), keep_bytes: None };
+    assert_eq!(trail.archive(&*world.store, SERIAL, old, &archive).unwrap().len(), 2);
+    // The one that is written stays.
+    assert_eq!(world.folder().names().len(), 1);
+    let report = world.judged();
+    assert!(report.holds(), "{report:?}");
+    assert_eq!(report.findings.iter().filter(|finding| finding.what.contains("it was removed")).count(), 3);
+    let whole = trail.copy(std::slice::from_ref(&archive)).unwrap();
+    let report = trail.verify(&whole, None, None);
+    assert!(report.holds(), "{report:?}");
+    assert_eq!(report.segments, 4);
+    assert!(report.findings.iter().all(|finding| !finding.what.contains("removed")), "{report:?}");
+    // What is in the archive is held to the chain, too.
+    let name = Folder::at(archive.clone()).names().remove(0);
+    let mut bytes = std::fs::read(archive.join(&name)).unwrap();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(archive.join(&name), bytes).unwrap();
+    assert!(!trail.verify(&whole, None, None).holds());
 }

@@ -3,13 +3,17 @@
 //! Each process writes a segment of its own, so processes need no lock between them. A record is one `write`; what
 //! must survive a loss of power is followed by `fdatasync`. The first of several equal records is written at once, the
 //! others are counted and written as one when something else comes or a second has passed. A forked child begins a
-//! segment of its own and leaves its parent's alone.
+//! segment of its own and leaves its parent's alone. Whoever begins a segment ends those that killed processes left.
 
-use super::anchor::{Head, Progress, Statement};
+use super::adopt::Adopter;
+use super::anchor::{Anchor, Head, Progress, Statement};
 use super::chain::{Hash, MovingKey, Tree, head, leaf};
 use super::event::{Event, Kind};
+use super::folder::{Copy, Folder};
 use super::segment::{self, Header};
+use super::verify::{Report, Trust, verify};
 use crate::ck::{Error, Result};
+use crate::crypto::attest::PublicKey;
 use crate::crypto::{random, seal};
 use crate::secret::Secret;
 use crate::store::{Store, StoreError};
@@ -17,7 +21,7 @@ use crate::sys::lock::Mutex;
 use crate::sys::{clock, fork, process};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -32,13 +36,17 @@ const SECOND: u64 = 1_000_000_000;
 const REPEATS: usize = 8;
 /// Size in bytes at which another segment is begun.
 const SEGMENT_MAX: u64 = 64 * 1024 * 1024;
+/// Age in nanoseconds at which another segment is begun, so that old ones can be archived.
+const SEGMENT_NANOS: u64 = 24 * 3600 * SECOND;
 
 /// The trail of one token, as one process writes it.
 pub struct Trail {
     serial: String,
-    folder: PathBuf,
+    folder: Folder,
     key: Secret,
     store: Arc<dyn Store>,
+    /// Digest of the policy in force, its first 8 bytes.
+    policy: [u8; 8],
     state: Mutex<State>,
 }
 
@@ -80,19 +88,39 @@ struct Open {
 impl Trail {
     /// The trail of a token below the store's folder. `key` seals what must not lie open: the signing key at the end
     /// of the chain, and the moving key at each checkpoint. Nothing is written before there is something to say.
-    pub fn new(folder: &Path, serial: &str, key: Secret, store: Arc<dyn Store>) -> Self {
+    pub fn new(folder: &Path, serial: &str, key: Secret, store: Arc<dyn Store>, policy: [u8; 8]) -> Self {
         Self {
             serial: serial.to_owned(),
-            folder: folder_of(folder, serial),
+            folder: Folder::of(folder, serial),
             key,
             store,
+            policy,
             state: Mutex::default(),
         }
     }
 
     /// Where its segments are.
-    pub fn folder(&self) -> &Path {
+    pub const fn folder(&self) -> &Folder {
         &self.folder
+    }
+
+    /// The whole trail of the token as it is now, whoever wrote it. `more` are folders with segments that were
+    /// archived.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub fn copy(&self, more: &[PathBuf]) -> Result<Copy> {
+        Ok(Copy::of_store(&*self.store, &self.serial, &self.folder, more)?)
+    }
+
+    /// Judges a copy of this trail, and with the trail's own key the records that nobody signed for yet.
+    pub fn verify(&self, copy: &Copy, key: Option<PublicKey>, checkpoint: Option<&Anchor>) -> Report {
+        verify(&copy.anchors, copy.segments(), Trust { key, checkpoint, trail: Some(&self.key) })
+    }
+
+    /// Adds to the chain that a segment was taken away. Answers the anchor.
+    pub(super) fn tell_removed(&self, progress: Progress) -> Result<Vec<u8>> {
+        append(&*self.store, &self.serial, &self.key, Statement::Removed, progress)
     }
 
     /// Adds a record. `lasting` ones are on the disk when this returns.
@@ -153,6 +181,7 @@ impl Trail {
     fn notice_fork(&self, state: &mut State) {
         let generation = fork::generation();
         if state.generation != generation {
+            // Closes our copy of the parent's file, not its lock.
             *state = State { generation, ..State::default() };
         }
     }
@@ -183,7 +212,9 @@ impl Trail {
     }
 
     fn try_write(&self, state: &mut State, event: &Event, lasting: bool) -> Result<()> {
-        if state.open.as_ref().is_some_and(|open| open.size >= SEGMENT_MAX) {
+        let is_full =
+            |open: &Open| open.size >= SEGMENT_MAX || now().saturating_sub(open.header.at) >= SEGMENT_NANOS;
+        if state.open.as_ref().is_some_and(is_full) {
             self.end(state)?;
         }
         if state.open.is_none() {
@@ -223,12 +254,9 @@ impl Trail {
             executable: process::executable().map(|path| path.display().to_string()).unwrap_or_default(),
             host: process::host_name(),
         };
-        let failed = |_| Error::FunctionFailed;
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.folder).map_err(failed)?;
-        let path = self.folder.join(header.file_name());
-        let file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+        let adopted = self.adopter().adopt()?;
         let mut open = Open {
-            file,
+            file: self.file(&header)?,
             size: 0,
             records: 0,
             first: 0,
@@ -239,16 +267,57 @@ impl Trail {
             checked: header.at,
             header,
         };
-        open.put(&segment::begin(&open.header))?;
         self.seal(&mut open, Statement::Open)?;
+        let version = concat!("keyward ", env!("CARGO_PKG_VERSION")).to_owned();
+        let about = |operation, at| Event { policy: self.policy, ..Event::new(Kind::Process, operation, at) };
+        open.append(&Event { detail: version, ..about("start", open.header.at) })?;
+        for left in adopted {
+            let of = left.header;
+            let detail = format!(
+                "process {} of {}, segment {}: {} records signed in its place",
+                of.process,
+                of.executable,
+                crate::ck::text::hex(&of.segment),
+                left.records
+            );
+            open.append(&Event { other: of.segment, detail, ..about("abandoned", open.header.at) })?;
+        }
         Ok(open)
     }
 
+    /// The file of a new segment, with its header, locked. It gets its name when it has its header, so that no name
+    /// ever stands for half a header.
+    fn file(&self, header: &Header) -> Result<File> {
+        let failed = |_| Error::FunctionFailed;
+        self.folder.make().map_err(failed)?;
+        let (name, live) = (header.file_name(), self.folder.live());
+        let draft = live.join(format!("{name}.draft"));
+        let make = || {
+            let mut file = OpenOptions::new().append(true).create_new(true).mode(0o600).open(&draft)?;
+            file.try_lock()?;
+            file.write_all(&segment::begin(header))?;
+            std::fs::rename(&draft, live.join(&name))?;
+            // An anchor is about to say that the file is there: its name must survive a loss of power.
+            File::open(&live)?.sync_all()?;
+            Ok::<_, std::io::Error>(file)
+        };
+        make().map_err(|_| {
+            let _ = std::fs::remove_file(&draft);
+            Error::FunctionFailed
+        })
+    }
+
+    fn adopter(&self) -> Adopter<'_> {
+        Adopter { folder: &self.folder, serial: &self.serial, key: &self.key, store: &*self.store }
+    }
+
     fn end(&self, state: &mut State) -> Result<()> {
-        match state.open.take() {
-            Some(mut open) => self.seal(&mut open, Statement::Close).map(|_| ()),
-            None => Ok(()),
-        }
+        let Some(mut open) = state.open.take() else { return Ok(()) };
+        open.append(&Event { policy: self.policy, ..Event::new(Kind::Process, "stop", now()) })?;
+        self.seal(&mut open, Statement::Close)?;
+        // Where it cannot be moved, the next process that begins does it.
+        let _ = self.folder.settle(&open.header.file_name());
+        Ok(())
     }
 
     /// Signs how far the segment is, in the store's chain and in the segment.
@@ -333,11 +402,6 @@ impl Open {
         self.size = self.size.saturating_add(bytes.len() as u64);
         Ok(())
     }
-}
-
-/// Where the segments of a token are, below the store's folder.
-pub fn folder_of(store: &Path, serial: &str) -> PathBuf {
-    store.join("trail").join(serial)
 }
 
 /// What a sealed moving key belongs to.

@@ -258,10 +258,11 @@ impl Walk<'_> {
 
     fn meet(&mut self, anchor: &Anchor, report: &mut Report) {
         let progress = &anchor.progress;
-        self.last = Some(anchor.statement);
         if anchor.statement == Statement::Removed {
+            // Here it is, from an archive.
             return;
         }
+        self.last = Some(anchor.statement);
         let (first, end) = (self.signed, self.records);
         let root = chain::root(&self.leaves);
         let expected = if end > first { chain::head(&self.head, &root, first, end) } else { self.head };

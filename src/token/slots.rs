@@ -148,7 +148,9 @@ impl Slots {
 
     fn token(&self, record: TokenRecord) -> Token {
         let key = self.keys.trail(&record.serial);
-        let trail = Trail::new(&self.folder, &record.serial, key, Arc::clone(&self.store));
+        let mut policy = [0; 8];
+        policy.copy_from_slice(self.rules.digest().first_chunk::<8>().unwrap_or(&[0; 8]));
+        let trail = Trail::new(&self.folder, &record.serial, key, Arc::clone(&self.store), policy);
         Token::new(
             record.clone(),
             slot_id(&record.serial),

@@ -215,8 +215,6 @@ fn found_in_parts(
     Ok(found)
 }
 
-/// The statement of a search and its values. The condition that narrows most drives it; a unary plus keeps
-/// SQLite from choosing another index, because it has no statistics to choose well.
 pub(super) fn anchors(connection: &Connection, serial: &str, from: u64, most: usize) -> Result<Vec<Vec<u8>>> {
     connection
         .prepare_cached(
@@ -252,7 +250,8 @@ pub(super) fn put_anchor(
     Ok(added == 1)
 }
 
-/// The statement of a search, and its values.
+/// The statement of a search and its values. The condition that narrows most drives it; a unary plus keeps
+/// SQLite from choosing another index, because it has no statistics to choose well.
 fn search(serial: &str, query: &Query) -> (String, Vec<Value>) {
     let mut sql = String::from("SELECT ordinal, uid FROM record WHERE serial = ?1 AND deleted = 0");
     let mut values = vec![Value::Text(serial.into())];
