@@ -58,7 +58,7 @@ pub fn encrypt(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::whole(&mut operations.message_encrypt, |work| work.whole(parameter, aad, data, out))
+    message::whole(&mut operations.message_encrypt, data.len(), |work| work.whole(parameter, aad, data, out))
 }
 
 /// C_EncryptMessageBegin.
@@ -84,7 +84,9 @@ pub fn encrypt_next(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::next(&mut operations.message_encrypt, last, |work| work.next(parameter, part, out, last))
+    message::next(&mut operations.message_encrypt, part.len(), last, |work| {
+        work.next(parameter, part, out, last)
+    })
 }
 
 /// C_MessageEncryptFinal.
@@ -126,7 +128,9 @@ pub fn decrypt(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::whole(&mut operations.message_decrypt, |work| work.whole(parameter, aad, encrypted, out))
+    message::whole(&mut operations.message_decrypt, encrypted.len(), |work| {
+        work.whole(parameter, aad, encrypted, out)
+    })
 }
 
 /// C_DecryptMessageBegin.
@@ -153,7 +157,9 @@ pub fn decrypt_next(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::next(&mut operations.message_decrypt, last, |work| work.next(parameter, part, out, last))
+    message::next(&mut operations.message_decrypt, part.len(), last, |work| {
+        work.next(parameter, part, out, last)
+    })
 }
 
 /// C_MessageDecryptFinal.
@@ -188,7 +194,7 @@ pub fn sign_init(
 pub fn sign(m: &Module, s: SessionHandle, data: &[u8], out: Output<'_>) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::whole(&mut operations.message_sign, |work| work.whole(data, out))
+    message::whole(&mut operations.message_sign, data.len(), |work| work.whole(data, out))
 }
 
 /// C_SignMessageBegin.
@@ -202,7 +208,7 @@ pub fn sign_begin(m: &Module, s: SessionHandle) -> Result<()> {
 pub fn sign_next(m: &Module, s: SessionHandle, part: &[u8], out: Option<Output<'_>>) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::next(&mut operations.message_sign, out.is_some(), |work| work.next(part, out))
+    message::next(&mut operations.message_sign, part.len(), out.is_some(), |work| work.next(part, out))
 }
 
 /// C_MessageSignFinal.
@@ -237,7 +243,7 @@ pub fn verify_init(
 pub fn verify(m: &Module, s: SessionHandle, data: &[u8], signature: &[u8]) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::whole(&mut operations.message_verify, |work| work.whole(data, signature))
+    message::whole(&mut operations.message_verify, data.len(), |work| work.whole(data, signature))
 }
 
 /// C_VerifyMessageBegin.
@@ -251,7 +257,9 @@ pub fn verify_begin(m: &Module, s: SessionHandle) -> Result<()> {
 pub fn verify_next(m: &Module, s: SessionHandle, part: &[u8], signature: Option<&[u8]>) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::next(&mut operations.message_verify, signature.is_some(), |work| work.next(part, signature))
+    message::next(&mut operations.message_verify, part.len(), signature.is_some(), |work| {
+        work.next(part, signature)
+    })
 }
 
 /// C_MessageVerifyFinal.

@@ -69,6 +69,13 @@ impl Folder {
         all
     }
 
+    /// How long a segment is now, in bytes.
+    pub fn len(&self, name: &str) -> Option<u64> {
+        let about =
+            std::fs::metadata(self.live().join(name)).or_else(|_| std::fs::metadata(self.0.join(name)));
+        about.ok().map(|about| about.len())
+    }
+
     /// The bytes of a segment. `None` where it was taken away since.
     ///
     /// # Errors

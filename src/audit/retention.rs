@@ -2,11 +2,9 @@
 //! itself signed, so that nobody can take one in silence.
 
 use super::anchor::{Anchor, Progress, Statement};
-use super::folder::all_anchors;
 use super::segment::Segment;
 use super::trail::Trail;
 use crate::ck::{Error, Result};
-use crate::store::Store;
 use std::collections::BTreeMap;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
@@ -26,16 +24,10 @@ impl Trail {
     ///
     /// # Errors
     /// `CKR_FUNCTION_FAILED` where a file cannot be moved, and those of the store. What was moved before stays moved.
-    pub fn archive(
-        &self,
-        store: &dyn Store,
-        serial: &str,
-        retention: Retention,
-        archive: &Path,
-    ) -> Result<Vec<String>> {
+    pub fn archive(&self, retention: Retention, archive: &Path) -> Result<Vec<String>> {
         let failed = |_: std::io::Error| Error::FunctionFailed;
         let mut ends: BTreeMap<[u8; 16], Anchor> = BTreeMap::new();
-        for anchor in all_anchors(store, serial)?.iter().filter_map(|bytes| Anchor::decode(bytes)) {
+        for anchor in self.copy(&[])?.anchors.iter().filter_map(|bytes| Anchor::decode(bytes)) {
             ends.insert(anchor.progress.segment, anchor);
         }
         let live = self.folder().unsettled();

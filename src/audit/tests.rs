@@ -406,12 +406,12 @@ fn archived_segments_verify_with_the_chain_and_their_going_is_seen() {
     trail.record(event(2), true).unwrap();
     let archive = world.folder.path().join("archive");
     let before = Retention { ended_before: Some(1), keep_bytes: None };
-    assert_eq!(trail.archive(&*world.store, SERIAL, before, &archive).unwrap().len(), 0);
+    assert_eq!(trail.archive(before, &archive).unwrap().len(), 0);
     let two = world.segments()[0].1.len() as u64 * 2;
     let size = Retention { ended_before: None, keep_bytes: Some(two + 100) };
-    assert_eq!(trail.archive(&*world.store, SERIAL, size, &archive).unwrap().len(), 1);
+    assert_eq!(trail.archive(size, &archive).unwrap().len(), 1);
     let old = Retention { ended_before: Some(u64::MAX), keep_bytes: None };
-    assert_eq!(trail.archive(&*world.store, SERIAL, old, &archive).unwrap().len(), 2);
+    assert_eq!(trail.archive(old, &archive).unwrap().len(), 2);
     // The one that is written stays.
     assert_eq!(world.folder().names().len(), 1);
     let report = world.judged();

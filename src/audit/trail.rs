@@ -17,7 +17,7 @@ use crate::crypto::attest::PublicKey;
 use crate::crypto::{random, seal};
 use crate::secret::Secret;
 use crate::store::{Store, StoreError};
-use crate::sys::lock::Mutex;
+use crate::sys::lock::{Guard, Mutex};
 use crate::sys::{clock, fork, process};
 use std::fs::{File, OpenOptions};
 use std::io::Write;
@@ -129,8 +129,7 @@ impl Trail {
     /// `CKR_FUNCTION_FAILED` where it could not be written. It is counted then, and the next record that can be
     /// written comes behind one that tells how many were lost.
     pub fn record(&self, event: Event, lasting: bool) -> Result<()> {
-        let mut state = self.state.lock();
-        self.notice_fork(&mut state);
+        let mut state = self.state();
         let now = now();
         if !lasting && state.counts(&event, now) {
             return Ok(());
@@ -147,8 +146,7 @@ impl Trail {
     /// # Errors
     /// As [`Self::record`].
     pub fn flush(&self) -> Result<()> {
-        let mut state = self.state.lock();
-        self.notice_fork(&mut state);
+        let mut state = self.state();
         self.write_counted(&mut state, u64::MAX)
     }
 
@@ -157,8 +155,7 @@ impl Trail {
     /// # Errors
     /// As [`Self::record`], and those of the store.
     pub fn close(&self) -> Result<()> {
-        let mut state = self.state.lock();
-        self.notice_fork(&mut state);
+        let mut state = self.state();
         self.write_counted(&mut state, u64::MAX)?;
         self.end(&mut state)
     }
@@ -168,8 +165,7 @@ impl Trail {
     /// # Errors
     /// As [`Self::close`].
     pub fn checkpoint(&self) -> Result<Option<Vec<u8>>> {
-        let mut state = self.state.lock();
-        self.notice_fork(&mut state);
+        let mut state = self.state();
         self.write_counted(&mut state, u64::MAX)?;
         match &mut state.open {
             Some(open) => self.seal(open, Statement::Checkpoint).map(Some),
@@ -177,12 +173,23 @@ impl Trail {
         }
     }
 
+    fn state(&self) -> Guard<'_, State> {
+        let mut state = self.state.lock();
+        let torn = state.was_torn();
+        Self::notice_fork(&mut state, torn);
+        state
+    }
+
     /// What an ancestor left in our memory is its own to write.
-    fn notice_fork(&self, state: &mut State) {
+    fn notice_fork(state: &mut State, torn: bool) {
         let generation = fork::generation();
         if state.generation != generation {
-            // Closes our copy of the parent's file, not its lock.
-            *state = State { generation, ..State::default() };
+            let before = std::mem::replace(state, State { generation, ..State::default() });
+            // Its file is closed here, and stays open and locked over there. Where another thread of the parent was in
+            // the middle of it nothing is touched.
+            if torn {
+                std::mem::forget(before);
+            }
         }
     }
 

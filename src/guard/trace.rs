@@ -75,7 +75,8 @@ impl Guard {
         if wanted < if changes { Audit::Changes } else { Audit::All } {
             return Ok(Trace::NONE);
         }
-        let event = self.event(who, ask, Kind::Decision);
+        let rules = ask.object.map(|object| object.rules().applied().map(str::to_owned).collect());
+        let event = Event { rules: rules.unwrap_or_default(), ..self.event(who, ask, Kind::Decision) };
         let lasting = changes && lasts(ask);
         if self.rules.keys().audit_required {
             let begun = Event { detail: "begun".to_owned(), ..event.clone() };
@@ -110,9 +111,9 @@ impl Guard {
             user: who.name.to_owned(),
             object: named(ask.object),
             label: ask.object.map_or_else(|| label_made(ask), |object| object.facts().label.clone()),
-            other: named(ask.target),
+            other: named(ask.target.or(ask.seconds.first())),
             mechanism: ask.mechanism.map(|mechanism| mechanism.ckm.into()),
-            detail: ask.mechanism.map(|mechanism| mechanism.params.summary()).unwrap_or_default(),
+            detail: detail(ask),
             policy,
             ..Event::new(kind, operation(ask), crate::sys::clock::utc_nanos())
         }
@@ -132,6 +133,25 @@ fn lasts(ask: &Ask<'_>) -> bool {
         Makes::Objects(new) => new.iter().any(|facts| facts.token),
         _ => there(ask.object) || there(ask.target),
     }
+}
+
+/// What decides how strong the operation is, and what is made or moved by it.
+fn detail(ask: &Ask<'_>) -> String {
+    let mut detail = ask.mechanism.map(|mechanism| mechanism.params.summary()).unwrap_or_default();
+    let mut more = |text: &str| {
+        let separator = if detail.is_empty() { "" } else { "; " };
+        detail.push_str(separator);
+        detail.push_str(text);
+    };
+    match &ask.makes {
+        Makes::Objects(new) => new.iter().for_each(|facts| more(&format!("makes {}", facts.summary()))),
+        Makes::Sight(attribute) => more(&crate::ck::names::attribute_name(*attribute)),
+        _ => {}
+    }
+    if let Some(target) = ask.target {
+        more(&format!("of {}", target.facts().summary()));
+    }
+    detail
 }
 
 /// The word for what was asked.

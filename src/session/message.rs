@@ -102,9 +102,10 @@ fn ready<T: Work>(slot: &mut Option<Messages<T>>) -> Result<&mut Messages<T>> {
     Ok(messages)
 }
 
-/// A whole message. `CKR_OPERATION_ACTIVE` within another one.
+/// A whole message of `len` bytes. `CKR_OPERATION_ACTIVE` within another one.
 pub fn whole<T: Work>(
     slot: &mut Option<Messages<T>>,
+    len: usize,
     step: impl FnOnce(&mut T) -> Result<Filled>,
 ) -> Result<()> {
     let messages = ready(slot)?;
@@ -112,6 +113,7 @@ pub fn whole<T: Work>(
         Ok(Filled::Asked) => Ok(()),
         Err(Error::BufferTooSmall) => Err(Error::BufferTooSmall),
         Ok(Filled::Done) => {
+            messages.trace.count(len);
             messages.ended();
             Ok(())
         }
@@ -137,9 +139,10 @@ pub fn begin<T: Work>(slot: &mut Option<Messages<T>>, step: impl FnOnce(&mut T) 
     }
 }
 
-/// A part of the message that was begun (`CKR_OPERATION_NOT_INITIALIZED` where none was); `last` ends it.
+/// A part of `len` bytes of the message that was begun (`CKR_OPERATION_NOT_INITIALIZED` where none was); `last` ends it.
 pub fn next<T: Work>(
     slot: &mut Option<Messages<T>>,
+    len: usize,
     last: bool,
     step: impl FnOnce(&mut T) -> Result<Filled>,
 ) -> Result<()> {
@@ -151,6 +154,7 @@ pub fn next<T: Work>(
         Ok(Filled::Asked) => Ok(()),
         Err(Error::BufferTooSmall) => Err(Error::BufferTooSmall),
         Ok(Filled::Done) => {
+            messages.trace.count(len);
             if last {
                 messages.ended();
             }

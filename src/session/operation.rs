@@ -335,7 +335,10 @@ impl Running<SignatureFirst> {
 impl Running<Box<dyn Recovering>> {
     /// C_SignRecover. The length is known before.
     pub fn sign(&mut self, data: &[u8], out: Output<'_>) -> Result<Filled> {
-        out.fill(self.work.len(), |room| self.work.run(data, room))
+        out.fill(self.work.len(), |room| {
+            self.trace.count(data.len());
+            self.work.run(data, room)
+        })
     }
 
     /// C_VerifyRecover. A signature that is not good is told before a buffer that is too short (5.15), so
@@ -345,6 +348,7 @@ impl Running<Box<dyn Recovering>> {
             return Ok(out.ask(self.work.len()));
         }
         let mut data = Secret::zeroed(self.work.len());
+        self.trace.count(signature.len());
         let len = self.work.run(signature, data.expose_mut())?;
         out.put(data.expose().get(..len).ok_or(Error::GeneralError)?)
     }

@@ -160,8 +160,7 @@ impl Token {
             nobody if nobody.role == Role::Public => User::standard(Role::User),
             there => there,
         };
-        let outcome = self.try_change_pin(&who, old, new);
-        self.note_of(Kind::Pin, "change-pin", &who, outcome)
+        self.noted(Kind::Pin, "change-pin", &who, || self.try_change_pin(&who, old, new))
     }
 
     fn try_change_pin(&self, who: &User, old: &Pin, new: &Pin) -> Result<()> {
@@ -189,8 +188,7 @@ impl Token {
             record.users.push(row.clone());
             Ok(true)
         };
-        let outcome = self.change_users(&login.vault, put).map(|_| ());
-        self.note_of(Kind::Pin, "init-pin", &login.user, outcome)
+        self.noted(Kind::Pin, "init-pin", &login.user, || self.change_users(&login.vault, put).map(|_| ()))
     }
 }
 

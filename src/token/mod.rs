@@ -70,6 +70,8 @@ pub struct Token {
 /// Who is logged in, and what that opened.
 struct Login {
     user: User,
+    /// What the record calls the user.
+    name: String,
     vault: Arc<Vault>,
 }
 
@@ -95,7 +97,7 @@ impl Token {
             keys,
             guard,
             backend,
-            login: ArcSwap::from_pointee(Login { user: User::NOBODY, vault }),
+            login: ArcSwap::from_pointee(Login { user: User::NOBODY, name: User::NOBODY.row(), vault }),
             objects: Objects::default(),
             built_in: built_in::BuiltIn::default(),
             seen: AtomicU64::new(u64::MAX),
@@ -149,8 +151,7 @@ impl Token {
         op: O,
     ) -> core::result::Result<Authorized<O>, Denial> {
         let login = self.login.load();
-        let caller =
-            Caller { role: login.user.role, name: login.user.word(), session: session.0, read_write };
+        let caller = Caller { role: login.user.role, name: &login.name, session: session.0, read_write };
         let grant = self.guard.authorize(&caller, op)?;
         let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
         for (key, purpose) in bindings {
@@ -166,8 +167,7 @@ impl Token {
     /// `CKR_DEVICE_ERROR` where the store was tampered with.
     pub fn login(&self, user: User, pin: &Pin) -> Result<()> {
         let who = user.clone();
-        let outcome = self.try_login(user, pin);
-        self.note_of(Kind::Login, "login", &who, outcome)
+        self.noted(Kind::Login, "login", &who, || self.try_login(user, pin))
     }
 
     fn try_login(&self, user: User, pin: &Pin) -> Result<()> {
@@ -178,7 +178,7 @@ impl Token {
         }
         let vault = self.verify_pin(&user, pin)?;
         self.audit_store(&vault)?;
-        self.login.store(Arc::new(Login { user, vault }));
+        self.login.store(Arc::new(Login { name: user.row(), user, vault }));
         self.refresh()?;
         // The SO may have removed the user since the PIN was checked.
         self.notice_removed_user(&self.record.load());
@@ -191,8 +191,7 @@ impl Token {
         if user.role != Role::User {
             return Err(Error::UserNotLoggedIn);
         }
-        let outcome = self.verify_pin(&user, pin).map(|_| ());
-        self.note_of(Kind::Login, "context-login", &user, outcome)
+        self.noted(Kind::Login, "context-login", &user, || self.verify_pin(&user, pin).map(|_| ()))
     }
 
     /// Every record that the token's key vouches for is there, in its last version, and no other.
@@ -236,7 +235,11 @@ impl Token {
 
     /// What C_Logout and the end of the last session do.
     pub fn close_login(&self) {
-        self.login.store(Arc::new(Login { user: User::NOBODY, vault: Arc::new(self.closed_vault()) }));
+        self.login.store(Arc::new(Login {
+            user: User::NOBODY,
+            name: User::NOBODY.row(),
+            vault: Arc::new(self.closed_vault()),
+        }));
         self.objects.drop_where(|entry| entry.held.facts().private);
     }
 

@@ -196,6 +196,11 @@ impl Slots {
     }
 
     fn initialize_again(&self, token: &Token, pin: &Pin, label: [u8; 32]) -> Result<()> {
+        let who = User::standard(Role::SecurityOfficer);
+        token.noted(Kind::Token, "initialize-again", &who, || self.try_initialize_again(token, pin, label))
+    }
+
+    fn try_initialize_again(&self, token: &Token, pin: &Pin, label: [u8; 32]) -> Result<()> {
         token.verify_pin(&User::standard(Role::SecurityOfficer), pin)?;
         // A new token key: what was sealed under the old one is gone for good, wherever a copy lies.
         let vault = Vault::closed(token.serial().to_owned(), Arc::clone(&self.keys)).with_new_key()?;
@@ -214,9 +219,7 @@ impl Slots {
             tx.put_token(&record)
         })?;
         self.store.scrub()?;
-        token.refresh()?;
-        let who = User::standard(Role::SecurityOfficer);
-        token.note_of(Kind::Token, "initialize-again", &who, Ok(()))
+        token.refresh()
     }
 }
 

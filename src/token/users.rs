@@ -67,11 +67,6 @@ impl User {
         Self { role, name: None }
     }
 
-    /// The name for the record: a named user's own, else the role's word.
-    pub fn word(&self) -> &str {
-        self.name.as_ref().map_or(self.role.word(), UserName::as_str)
-    }
-
     /// A named user.
     pub const fn named(role: Role, name: UserName) -> Self {
         Self { role, name: Some(name) }
@@ -144,6 +139,7 @@ impl Token {
         acceptable(pin, self.guard.rules().pin())?;
         let vault = self.officers_vault()?;
         let row = user_record(&vault, &User::named(role, name.clone()), pin)?;
+        self.begin_user("add-user", name)?;
         let outcome = self.change_users(&vault, |record| {
             if row_of(record, name).is_some() {
                 return Ok(false);
@@ -167,6 +163,7 @@ impl Token {
         self.refresh()?;
         let Some((role, _)) = row_of(&self.record.load(), name) else { return Ok(false) };
         let row = user_record(&vault, &User::named(role, name.clone()), pin)?;
+        self.begin_user("reset-user", name)?;
         let outcome = self.change_users(&vault, |record| {
             let there = record.users.iter_mut().find(|other| other.name == row.name);
             Ok(there.map(|other| *other = row.clone()).is_some())
@@ -181,12 +178,18 @@ impl Token {
     /// `CKR_USER_NOT_LOGGED_IN` but for the SO.
     pub fn remove_user(&self, name: &UserName) -> Result<bool> {
         let vault = self.officers_vault()?;
+        self.begin_user("remove-user", name)?;
         let outcome = self.change_users(&vault, |record| {
             let before = record.users.len();
             record.users.retain(|row| of_row(row).is_none_or(|(_, other)| other != *name));
             Ok(record.users.len() < before)
         });
         self.note_user("remove-user", name, outcome)
+    }
+
+    /// Where the policy requires the record, that a change of the users begins is on the disk first.
+    fn begin_user(&self, operation: &'static str, name: &UserName) -> Result<()> {
+        self.must_note(Event { label: name.as_str().to_owned(), ..self.event(Kind::User, operation) })
     }
 
     /// Records a change of the users; nothing where nothing was changed.
