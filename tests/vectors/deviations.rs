@@ -54,6 +54,12 @@ pub const DEVIATIONS: &[Deviation] = &[
         "an empty key: an empty CKA_VALUE is as good as none",
     ),
     told(
+        "asymmetric/DH",
+        "group without a name",
+        CKR_DOMAIN_PARAMS_INVALID,
+        "groups that neither RFC 7919 nor RFC 3526 names are not taken in: nobody could say at each use whether they are sound",
+    ),
+    told(
         "rsa_oaep_misc_test.json",
         "small private key",
         CKR_KEY_SIZE_RANGE,

@@ -8,6 +8,7 @@ mod ciphers;
 mod codes;
 mod curves;
 mod encapsulation;
+mod finite_fields;
 mod rsa;
 
 use rand_chacha::ChaCha20Rng;
