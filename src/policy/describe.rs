@@ -33,6 +33,8 @@ fn policy(out: &mut String, compiled: &Compiled) -> fmt::Result {
     writeln!(out, "keys sensitive {}", keys.sensitive.word())?;
     writeln!(out, "keys export {}", keys.export.word())?;
     writeln!(out, "keys initial_state {}", keys.initial_state.word())?;
+    writeln!(out, "keys audit {}", keys.audit.word())?;
+    writeln!(out, "audit required {}", keys.audit_required)?;
     writeln!(out, "suspended process {}", keys.exceptions.suspended_process)?;
     writeln!(out, "compromised process {}", keys.exceptions.compromised_process)?;
     for each in &compiled.rules {
@@ -75,6 +77,7 @@ fn rule(out: &mut String, rule: &Rule) -> fmt::Result {
     optional(out, "originator period", rule.originator_seconds.map(duration_text))?;
     optional(out, "recipient period", rule.recipient_seconds.map(duration_text))?;
     optional(out, "export", rule.export.map(Word::word))?;
+    optional(out, "audit", rule.audit.map(Word::word))?;
     parameters(out, &rule.parameters)?;
     if let Some(with) = &rule.wrap_with {
         optional(out, "wrap_with", with.trusted.then_some("trusted"))?;

@@ -8,7 +8,7 @@ use super::flag::Flag;
 use super::hours::Hours;
 use super::parameters::{ParameterRule, Parameters};
 use super::pattern::Numbers;
-use super::ruleset::{Export, InitialState, Sensitive, SinglePurpose, WrapWith};
+use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose, WrapWith};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
 use crate::crypto::ParameterSet;
@@ -30,6 +30,8 @@ pub(super) struct Document {
     pub(super) keys: KeySection,
     pub(super) suspended_process: Option<At<bool>>,
     pub(super) compromised_process: Option<At<bool>>,
+    /// `[audit] required`
+    pub(super) audit_required: Option<At<bool>>,
     pub(super) rules: Vec<RuleSection>,
     pub(super) tests: Vec<TestSection>,
 }
@@ -58,6 +60,7 @@ pub(super) struct KeySection {
     pub(super) min_strength: Option<At<u64>>,
     pub(super) sensitive: Option<At<Sensitive>>,
     pub(super) export: Option<At<Export>>,
+    pub(super) audit: Option<At<Audit>>,
     pub(super) initial_state: Option<At<InitialState>>,
 }
 
@@ -85,6 +88,7 @@ pub(super) struct RuleSection {
     pub(super) callers: Option<At<Callers>>,
     pub(super) visible_to: Option<At<Callers>>,
     pub(super) hours: Option<At<Hours>>,
+    pub(super) audit: Option<At<Audit>>,
     pub(super) source: Option<At<String>>,
     pub(super) section: Option<At<String>>,
     /// Seconds since 1970.

@@ -21,10 +21,11 @@ pub(super) const TOP: Keys = Keys {
         "suspended",
         "compromised",
         "draft",
+        "audit",
         "rule",
         "test",
     ],
-    later: &["unsafe_allow", "audit", "memory", "callers", "approvals", "visible_to", "hours", "limits"],
+    later: &["unsafe_allow", "memory", "callers", "approvals", "visible_to", "hours", "limits"],
 };
 pub(super) const TOKEN: Keys = Keys { section: "[token]", known: &["pin", "session", "objects"], later: &[] };
 pub(super) const SESSION: Keys = Keys { section: "`session`", known: &["max", "idle_logout"], later: &[] };
@@ -35,11 +36,12 @@ pub(super) const MECHANISMS: Keys =
     Keys { section: "[mechanisms]", known: &["deny", "legacy_use"], later: &["parameters"] };
 pub(super) const KEYS: Keys = Keys {
     section: "[keys]",
-    known: &["single_purpose", "min_strength", "sensitive", "export", "initial_state"],
+    known: &["single_purpose", "min_strength", "sensitive", "export", "initial_state", "audit"],
     later: KEYS_LATER,
 };
 pub(super) const SUSPENDED: Keys = Keys { section: "[suspended]", known: &["process"], later: &[] };
 pub(super) const COMPROMISED: Keys = Keys { section: "[compromised]", known: &["process"], later: &[] };
+pub(super) const AUDIT: Keys = Keys { section: "[audit]", known: &["required"], later: &["alarms"] };
 pub(super) const RULE: Keys = Keys {
     section: "[[rule]]",
     known: &[
@@ -62,6 +64,7 @@ pub(super) const RULE: Keys = Keys {
         "callers",
         "visible_to",
         "hours",
+        "audit",
         "source",
         "section",
         "effective",
@@ -154,7 +157,7 @@ pub(super) const ASK_PARAMETERS: Keys =
     Keys { section: "`parameters`", known: &["hash", "mgf", "salt", "tag", "iv", "kdf"], later: &[] };
 
 /// What a rule of the language may set beyond what is enforced today.
-const LATER: &[&str] = &["rotate", "limits", "escrow", "approvals", "audit", "memory", "unsafe_allow"];
+const LATER: &[&str] = &["rotate", "limits", "escrow", "approvals", "memory", "unsafe_allow"];
 
 /// What `[keys]` may set beyond what is enforced today.
 const KEYS_LATER: &[&str] = &[
@@ -168,7 +171,6 @@ const KEYS_LATER: &[&str] = &[
     "callers",
     "visible_to",
     "hours",
-    "audit",
     "memory",
     "unsafe_allow",
 ];
@@ -185,6 +187,7 @@ pub(super) const ALL: &[Keys] = &[
     KEYS,
     SUSPENDED,
     COMPROMISED,
+    AUDIT,
     RULE,
     PERIOD,
     WHEN,

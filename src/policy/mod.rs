@@ -47,7 +47,8 @@ pub use parameters::{Measured, Named, Parameter, Parameters};
 pub use pattern::GROUPS;
 pub use record::KeyRules;
 pub use ruleset::{
-    Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose, TokenRules,
+    Audit, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose,
+    TokenRules,
 };
 pub use trial::TestOutcome;
 

@@ -85,6 +85,9 @@ impl Reader<'_> {
             document.compromised_process = self.flag(section, "process");
         }
         document.draft = self.flag(table, "draft");
+        if let Some(section) = self.table(table, "audit", &AUDIT) {
+            document.audit_required = self.flag(section, "required");
+        }
         document.rules = self.tables(table, "rule", &RULE, Reader::rule);
         document.tests = self.tables(table, "test", &TEST, Reader::test);
         document
@@ -120,6 +123,7 @@ impl Reader<'_> {
             min_strength: self.number(section, "min_strength", 0, 256),
             sensitive: self.word(section, "sensitive"),
             export: self.word(section, "export"),
+            audit: self.word(section, "audit"),
             initial_state: self.word(section, "initial_state"),
         }
     }
@@ -150,6 +154,7 @@ impl Reader<'_> {
             callers: self.value(rule, "callers", |reader, value| reader.callers(value, &CALLERS)),
             visible_to: self.value(rule, "visible_to", |reader, value| reader.callers(value, &VISIBLE_TO)),
             hours: self.value(rule, "hours", Reader::hours),
+            audit: self.word(rule, "audit"),
             source: self.text(rule, "source"),
             section: self.text(rule, "section"),
             effective: self.value(rule, "effective", Reader::date),

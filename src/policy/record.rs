@@ -7,7 +7,7 @@ use super::entry::candidate_purposes;
 use super::hours::Hours;
 use super::judge::by;
 use super::pattern::matches;
-use super::ruleset::{Compiled, Export, PurposeSet, Rule, When, WrapWith};
+use super::ruleset::{Audit, Compiled, Export, PurposeSet, Rule, When, WrapWith};
 use super::strength;
 use crate::ck::date::UtcSeconds;
 use crate::ck::text::hex;
@@ -58,6 +58,8 @@ pub(super) struct Record {
     pub(super) purposes: PurposeSet,
     pub(super) weakness: Weakness,
     pub(super) export: Export,
+    /// The most that any rule wants recorded.
+    pub(super) audit: Audit,
     pub(super) originator_seconds: Option<u64>,
     pub(super) recipient_seconds: Option<u64>,
     /// The first moment at which the keys protect nothing more.
@@ -98,6 +100,12 @@ impl KeyRules {
             return &self.first;
         }
         self.later.iter().rev().find(|(from, _)| *from <= now).map_or(&self.first, |(_, phase)| phase)
+    }
+
+    /// What of the key is recorded: the most that any rule asks for at a moment, whatever the purpose.
+    pub fn audit(&self, now: impl FnOnce() -> UtcSeconds) -> Audit {
+        let phase = if self.later.is_empty() { &self.first } else { self.phase(now()) };
+        phase.base.audit
     }
 
     /// Both windows, originator's first: those of the object, shortened by the crypto-periods of the rules.
@@ -237,6 +245,7 @@ impl Record {
             purposes: PurposeSet::ALL,
             weakness: Weakness::default(),
             export: Export::AsAsked,
+            audit: Audit::Denials,
             originator_seconds: None,
             recipient_seconds: None,
             sunset: None,
@@ -256,6 +265,7 @@ impl Record {
         self.weakness.curve |= weakness.curve;
         self.weakness.parameter_set |= weakness.parameter_set;
         self.export = self.export.min(rule.export.unwrap_or(Export::AsAsked));
+        self.audit = self.audit.max(rule.audit.unwrap_or(Audit::Denials));
         self.originator_seconds = earlier(self.originator_seconds, rule.originator_seconds);
         self.recipient_seconds = earlier(self.recipient_seconds, rule.recipient_seconds);
         self.sunset = earlier(self.sunset, rule.sunset);

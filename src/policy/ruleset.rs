@@ -58,6 +58,17 @@ pub enum Export {
     AsAsked,
 }
 
+/// `audit`, the least that is recorded first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Audit {
+    /// What is refused, and changes of a key's life.
+    Denials,
+    /// Also whatever makes, moves, shows, changes or removes a key.
+    Changes,
+    /// Also every use.
+    All,
+}
+
 /// `[keys] initial_state`, loosest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum InitialState {
@@ -104,6 +115,10 @@ pub struct KeyDefaults {
     pub export: Export,
     /// The state that a new key has.
     pub initial_state: InitialState,
+    /// What is recorded of any key.
+    pub audit: Audit,
+    /// Whether what cannot be recorded is refused.
+    pub audit_required: bool,
     /// What suspended and compromised keys may still process.
     pub exceptions: Exceptions,
 }
@@ -165,6 +180,7 @@ pub(super) struct Rule {
     pub(super) effective: UtcSeconds,
     /// From this moment on the keys protect nothing more.
     pub(super) sunset: Option<UtcSeconds>,
+    pub(super) audit: Option<Audit>,
     pub(super) rows: Rows,
 }
 

@@ -6,6 +6,7 @@
 
 use super::Token;
 use super::objects::Entry;
+use crate::audit::Kind;
 use crate::ck::date::UtcSeconds;
 use crate::ck::{CK_OBJECT_CLASS, Error, Result};
 use crate::crypto::seal;
@@ -162,6 +163,10 @@ impl Token {
         if self.role() != Role::SecurityOfficer {
             return Err(Error::UserNotLoggedIn);
         }
+        self.noted(Kind::Policy, "policy-install", &self.user(), || self.install_anew(rules))
+    }
+
+    fn install_anew(&self, rules: &Ruleset) -> Result<Installation> {
         let files: Vec<_> = rules.files().map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
         if files.iter().map(|(name, text)| name.len() + text.len()).sum::<usize>() > LARGEST {
             return Err(Error::DeviceMemory);

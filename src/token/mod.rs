@@ -13,6 +13,7 @@ mod life;
 mod login;
 mod making;
 mod objects;
+mod record;
 mod slots;
 mod state;
 mod users;
@@ -27,6 +28,7 @@ pub use making::{Birth, Parent};
 pub use slots::{Slot, Slots};
 pub use users::{NAME_MAX, NamedUser, User, UserName};
 
+use crate::audit::Kind;
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle, SlotId};
 use crate::crypto::seal::PinCost;
@@ -76,6 +78,8 @@ pub struct Token {
 /// Who is logged in, and what that opened.
 struct Login {
     user: User,
+    /// What the record calls the user.
+    name: String,
     vault: Arc<Vault>,
 }
 
@@ -100,7 +104,7 @@ impl Token {
             store,
             keys,
             backend,
-            login: ArcSwap::from_pointee(Login { user: User::NOBODY, vault }),
+            login: ArcSwap::from_pointee(Login { user: User::NOBODY, name: User::NOBODY.row(), vault }),
             objects: Objects::default(),
             default_rules: guard.rules(),
             last_call: AtomicU64::new(0),
@@ -151,8 +155,14 @@ impl Token {
     /// this token comes through here, and comes back with the proof or with the reason.
     ///
     /// A purpose that this use binds is written, for every process, before the proof is handed out.
-    pub fn authorize<O: Op>(&self, read_write: bool, op: O) -> core::result::Result<Authorized<O>, Denial> {
-        let caller = Caller { role: self.role(), read_write };
+    pub fn authorize<O: Op>(
+        &self,
+        session: SessionHandle,
+        read_write: bool,
+        op: O,
+    ) -> core::result::Result<Authorized<O>, Denial> {
+        let login = self.login.load();
+        let caller = Caller { role: login.user.role, name: &login.name, session: session.0, read_write };
         let grant = self.guard.authorize(&caller, op)?;
         let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
         for (key, purpose) in bindings {
@@ -167,6 +177,11 @@ impl Token {
     /// `CKR_USER_ALREADY_LOGGED_IN`, `CKR_USER_ANOTHER_ALREADY_LOGGED_IN`, those of the PIN, and
     /// `CKR_DEVICE_ERROR` where the store was tampered with.
     pub fn login(&self, user: User, pin: &Pin) -> Result<()> {
+        let who = user.clone();
+        self.noted(Kind::Login, "login", &who, || self.try_login(user, pin))
+    }
+
+    fn try_login(&self, user: User, pin: &Pin) -> Result<()> {
         match &self.login.load().user {
             nobody if nobody.role == Role::Public => {}
             there if *there == user => return Err(Error::UserAlreadyLoggedIn),
@@ -179,7 +194,7 @@ impl Token {
         if self.guard.closed().is_some() && user.role != Role::SecurityOfficer {
             return Err(Error::DeviceError);
         }
-        self.login.store(Arc::new(Login { user, vault }));
+        self.login.store(Arc::new(Login { name: user.row(), user, vault }));
         self.refresh()?;
         // The SO may have removed the user since the PIN was checked.
         self.notice_removed_user(&self.record.load());
@@ -192,7 +207,7 @@ impl Token {
         if user.role != Role::User {
             return Err(Error::UserNotLoggedIn);
         }
-        self.verify_pin(&user, pin).map(|_| ())
+        self.noted(Kind::Login, "context-login", &user, || self.verify_pin(&user, pin).map(|_| ()))
     }
 
     /// Every record that the token's key vouches for is there, in its last version, and no other.
@@ -226,11 +241,12 @@ impl Token {
 
     /// C_Logout: private objects go, and with them every running use of them.
     pub fn logout(&self) -> Result<()> {
-        if self.role() == Role::Public {
+        let who = self.user();
+        if who.role == Role::Public {
             return Err(Error::UserNotLoggedIn);
         }
         self.close_login();
-        Ok(())
+        self.note_of(Kind::Logout, "logout", &who, Ok(()))
     }
 
     /// Ends a login after which no call came for as long as the policy says; otherwise this call is the last one.
@@ -248,7 +264,11 @@ impl Token {
 
     /// What C_Logout and the end of the last session do.
     pub fn close_login(&self) {
-        self.login.store(Arc::new(Login { user: User::NOBODY, vault: Arc::new(self.closed_vault()) }));
+        self.login.store(Arc::new(Login {
+            user: User::NOBODY,
+            name: User::NOBODY.row(),
+            vault: Arc::new(self.closed_vault()),
+        }));
         self.objects.drop_where(|entry| entry.held.facts().private);
     }
 
