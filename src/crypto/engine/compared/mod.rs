@@ -7,7 +7,8 @@
 mod ciphers;
 mod codes;
 mod curves;
-mod encapsulation;
+mod derivation;
+mod lattices;
 mod rsa;
 
 use rand_chacha::ChaCha20Rng;
