@@ -2,7 +2,7 @@
  * keyward.h: what keyward adds to PKCS#11 3.2, for C and C++.
  *
  * Stands alone, and may come before or after any pkcs11.h: it declares no type and no function, and
- * every name begins with CKA_KEYWARD_ or KEYWARD_. The numbers never change; new ones may be added,
+ * every name begins with CKA_KEYWARD_, CKM_KEYWARD_ or KEYWARD_. The numbers never change; new ones may be added,
  * and KEYWARD_VENDOR_TABLE_VERSION grows with them.
  *
  * The attributes are read with C_GetAttributeValue and searched with C_FindObjects. "ulong" is a
@@ -47,6 +47,18 @@
 #define CKA_KEYWARD_PAIR                       0xCB57000FUL
 /* CK_BBOOL: whether parts of a secret key may be known, so that no part of it is made a key. */
 #define CKA_KEYWARD_INDIVISIBLE                0xCB570010UL
+
+/* Mechanisms: CKM_VENDOR_DEFINED | "KW" | number. */
+
+/*
+ * Deterministic ECDSA (RFC 6979) on P-256, P-384, P-521 and secp256k1: sign and verify, no parameter. The first takes
+ * a digest of SHA-2, whose length tells the hash function; the others take the message.
+ */
+#define CKM_KEYWARD_ECDSA_DETERMINISTIC        0xCB570001UL
+#define CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA224 0xCB570002UL
+#define CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA256 0xCB570003UL
+#define CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA384 0xCB570004UL
+#define CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA512 0xCB570005UL
 
 /* Lifecycle states: NIST SP 800-57 Part 1, section 7; numbers of KMIP 2.1, 11.54, and 7. */
 #define KEYWARD_STATE_PRE_ACTIVE               1UL

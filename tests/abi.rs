@@ -2,7 +2,7 @@
 //! numbers are those of the Rust constants.
 #![expect(clippy::unwrap_used, reason = "a test may")]
 
-use keyward_pkcs11::ck::vendor::{VENDOR_ATTRIBUTES, VENDOR_TABLE_VERSION};
+use keyward_pkcs11::ck::vendor::{VENDOR_ATTRIBUTES, VENDOR_MECHANISMS, VENDOR_TABLE_VERSION};
 use keyward_pkcs11::object::facts::{Origin, Purpose, State};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -31,6 +31,7 @@ fn wide(number: impl Into<u64>) -> u64 {
 fn expected() -> Numbers {
     let mut numbers = Numbers::new();
     numbers.insert("KEYWARD_VENDOR_TABLE_VERSION".to_owned(), VENDOR_TABLE_VERSION.into());
+    numbers.extend(VENDOR_MECHANISMS.iter().map(|(name, number)| ((*name).to_owned(), wide(*number))));
     numbers.extend(VENDOR_ATTRIBUTES.iter().map(|(name, number)| ((*name).to_owned(), wide(*number))));
     let named = |kind: &str, word: &str| format!("KEYWARD_{kind}_{}", word.to_uppercase().replace('-', "_"));
     for state in (1..).map_while(State::from_number) {

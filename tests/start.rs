@@ -8,7 +8,7 @@ use keyward_pkcs11::crypto::self_test::{Family, is_tested};
 use keyward_pkcs11::secret::Pin;
 
 fn tested() -> Vec<Family> {
-    Family::ALL.into_iter().filter(|family| is_tested(*family)).collect()
+    Family::ALL.iter().copied().filter(|family| is_tested(*family)).collect()
 }
 
 #[test]

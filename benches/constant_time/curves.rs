@@ -4,12 +4,15 @@ use super::samples::{Case, Run, Turn, bytes, context, some};
 use keyward_pkcs11::ck::Params;
 use keyward_pkcs11::crypto::material::{Curve, Material};
 use keyward_pkcs11::crypto::mechanism::{Context, Recipe};
-use keyward_pkcs11::crypto::{Row, ec, ecdh, ecdsa, eddsa};
+use keyward_pkcs11::crypto::{Row, ec, ecdh, ecdsa, eddsa, montgomery};
 use keyward_pkcs11::secret::Secret;
 
 /// Keys of each class. As many copies of the one key stand beside the many, each made ready by itself, so that the memory
 /// that the classes touch is alike.
 const KEYS: usize = 32;
+
+/// id-X25519 (RFC 8410, 3).
+const X25519: &[u8] = &[0x06, 0x03, 0x2B, 0x65, 0x6E];
 
 pub fn cases() -> Vec<Box<dyn FnOnce() -> Case>> {
     let one = ["one key", "many keys"];
@@ -27,8 +30,25 @@ pub fn cases() -> Vec<Box<dyn FnOnce() -> Case>> {
         Box::new(move || {
             signing("ECDSA P-521, short key", small, 40_000, &ecdsa::ECDSA, keys(Curve::P521, Some(8)))
         }),
-        Box::new(move || agreeing("ECDH P-256", one, keys(Curve::P256, None))),
-        Box::new(move || agreeing("ECDH P-256, short key", small, keys(Curve::P256, Some(8)))),
+        Box::new(move || agreeing("ECDH P-256", one, keys(Curve::P256, None), peer())),
+        Box::new(move || agreeing("ECDH P-256, short key", small, keys(Curve::P256, Some(8)), peer())),
+        Box::new(move || {
+            let row = &montgomery::KEY_PAIR_GEN;
+            let x25519 = || {
+                let recipe = Recipe { ec_params: Some(X25519.to_vec()), ..Recipe::default() };
+                row.ops.generate_pair.unwrap()(&recipe).unwrap()
+            };
+            let Material::MontgomeryPrivate { curve, key } = x25519().private else {
+                panic!("no private key")
+            };
+            let copy = || Material::MontgomeryPrivate { curve, key: Secret::from_slice(key.expose()) };
+            let first = (0..KEYS).map(|_| copy()).collect();
+            let second = (0..KEYS).map(|_| x25519().private).collect();
+            let Material::MontgomeryPublic { key: peer, .. } = x25519().public else {
+                panic!("no public key")
+            };
+            agreeing("X25519", one, [first, second], peer)
+        }),
         Box::new(move || {
             let seed = bytes::<32>();
             let edwards = |seed: [u8; 32]| Material::EdPrivate(Secret::from_slice(&seed));
@@ -49,6 +69,11 @@ fn keys(curve: Curve, short: Option<usize>) -> [Vec<Material>; 2] {
     let first = (0..KEYS).map(|_| import(&number)).collect();
     let second = (0..KEYS).map(|_| import(&random(curve))).collect();
     [first, second]
+}
+
+/// Another party's point.
+fn peer() -> Vec<u8> {
+    ec::public_from_private(Curve::P256, &Secret::from_slice(&random(Curve::P256))).unwrap()
 }
 
 /// A random private number.
@@ -79,10 +104,9 @@ fn signing(
     })
 }
 
-fn agreeing(name: &'static str, classes: [&'static str; 2], keys: [Vec<Material>; 2]) -> Case {
+fn agreeing(name: &'static str, classes: [&'static str; 2], keys: [Vec<Material>; 2], peer: Vec<u8>) -> Case {
     let row = &ecdh::ECDH1_DERIVE;
     let mut keys = ready(row, keys);
-    let peer = ec::public_from_private(Curve::P256, &Secret::from_slice(&random(Curve::P256))).unwrap();
     let recipe = Recipe { value_len: Some(32), ..Recipe::default() };
     let recipe: &'static Recipe = Box::leak(Box::new(recipe));
     Case::ours(name, classes, 100_000, move |second| {

@@ -5,7 +5,7 @@ use keyward_pkcs11::ck::Params;
 use keyward_pkcs11::crypto::engine::key_wrap::WrapKey;
 use keyward_pkcs11::crypto::material::Material;
 use keyward_pkcs11::crypto::mechanism::Context;
-use keyward_pkcs11::crypto::{Row, aes_ccm, aes_gcm, aes_key_wrap, chacha20_poly1305, hmac};
+use keyward_pkcs11::crypto::{Row, aes_ccm, aes_cmac, aes_gcm, aes_key_wrap, chacha20_poly1305, hmac};
 use keyward_pkcs11::secret::Secret;
 
 const MESSAGE: usize = 64;
@@ -23,8 +23,12 @@ fn spoil(tag: &mut [u8], second: bool) {
 
 pub fn cases() -> Vec<Box<dyn FnOnce() -> Case>> {
     vec![
-        Box::new(|| hmac_case("HMAC-SHA-256, verify", &hmac::SHA256_HMAC)),
-        Box::new(|| hmac_case("HMAC-SHA-512, verify", &hmac::SHA512_HMAC)),
+        Box::new(|| mac("HMAC-SHA-256, verify", &hmac::SHA256_HMAC, || Params::None)),
+        Box::new(|| mac("HMAC-SHA-512, verify", &hmac::SHA512_HMAC, || Params::None)),
+        Box::new(|| {
+            mac("HMAC-SHA-256 of 16 bytes, verify", &hmac::SHA256_HMAC_GENERAL, || Params::MacGeneral(16))
+        }),
+        Box::new(|| mac("AES-CMAC, verify", &aes_cmac::AES_CMAC, || Params::None)),
         Box::new(|| aead("AES-GCM tag of 16 bytes", &aes_gcm::AES_GCM, 16, || gcm(128))),
         Box::new(|| aead("AES-GCM tag of 12 bytes", &aes_gcm::AES_GCM, 12, || gcm(96))),
         Box::new(|| aead("AES-CCM tag of 16 bytes", &aes_ccm::AES_CCM, 16, ccm)),
@@ -46,15 +50,15 @@ fn ccm() -> Params {
     Params::Ccm { data_len: MESSAGE as u64, nonce: bytes::<12>().to_vec(), aad: Vec::new(), mac_len: 16 }
 }
 
-fn hmac_case(name: &'static str, row: &'static Row) -> Case {
+fn mac(name: &'static str, row: &'static Row, params: fn() -> Params) -> Case {
     let key = context(row, &key());
     Case::ours(name, CLASSES, 500_000, move |second| {
         let message = bytes::<MESSAGE>();
-        let mut signing = row.ops.sign.unwrap()(&key, &Params::None).unwrap();
+        let mut signing = row.ops.sign.unwrap()(&key, &params()).unwrap();
         let mut tag = vec![0; signing.len()];
         signing.sign(&message, &mut tag).unwrap();
         spoil(&mut tag, second);
-        let mut verifying = row.ops.verify.unwrap()(&key, &Params::None).unwrap();
+        let mut verifying = row.ops.verify.unwrap()(&key, &params()).unwrap();
         Box::new(move || verifying.verify(&message, &tag).is_ok())
     })
 }

@@ -10,7 +10,7 @@ use crate::crypto::mechanism::{Derivation, Inheritance, Made, Raw, SourceLens};
 use crate::crypto::{self, table};
 use crate::guard::Held;
 use crate::guard::op::{Derive, Product};
-use crate::object::inheritance::inherit;
+use crate::object::inheritance::{inherit, stay_bound};
 use crate::object::template::{self, Making};
 use crate::object::{Attributes, Origin, Template, Value};
 use crate::session::Session;
@@ -68,7 +68,7 @@ pub fn derive_key(
     let sources = Sources { base: &key, seconds: &seconds, derivation };
     let mut products = sources.products(&mechanism.params, raw)?;
     for (at, raw) in further.iter().enumerate() {
-        let product = sources.key(&mechanism.params, raw);
+        let product = sources.key(&mechanism.params, raw).and_then(with_len);
         products.push(product.map_err(|error| Refusal { error, further: Some(at) })?);
     }
     let places = places(&mechanism.params, products.len());
@@ -111,7 +111,9 @@ impl Sources<'_> {
         match (self.derivation.map(|derivation| derivation.makes), params) {
             (Some(Made::Data(_)), _) => Ok(vec![self.data(params, raw)?]),
             (Some(Made::TlsMaster), _) => Ok(vec![self.tls_master(raw)?]),
-            (Some(Made::TlsKeys), Params::TlsKeys(keys)) => self.tls_keys(keys.mac_bits, keys.key_bits, raw),
+            (Some(Made::TlsKeys { .. }), Params::TlsKeys(keys)) => {
+                self.tls_keys(keys.mac_bits, keys.key_bits, raw)
+            }
             _ => Ok(vec![self.key(params, raw)?]),
         }
     }
@@ -122,6 +124,9 @@ impl Sources<'_> {
         let mut asked = template::under(base, CKA_DERIVE_TEMPLATE, Attributes::from_raw(raw)?)?;
         let seconds: Vec<_> = self.seconds.iter().map(|second| second.attributes()).collect();
         inherit(&mut asked, self.inheritance(), base, &seconds)?;
+        if self.derivation.is_some_and(|derivation| derivation.raw != Raw::No) {
+            stay_bound(&mut asked, base, &seconds)?;
+        }
         Ok(asked)
     }
 
@@ -258,6 +263,14 @@ const TLS_MAC_KEY_TAKES: [CK_ATTRIBUTE_TYPE; 9] = [
     CKA_EXTRACTABLE,
 ];
 
+/// A key whose length is known and is one of its type's.
+fn with_len(product: Product) -> Result<Product> {
+    let (Some(len), Some(kind)) = (product.len, product.template.kind) else {
+        return Err(Error::TemplateIncomplete);
+    };
+    if crypto::takes_len(kind, len) { Ok(product) } else { Err(Error::AttributeValueInvalid) }
+}
+
 /// The uses of a key whose template names none.
 fn use_for(asked: &mut Attributes, uses: &[CK_ATTRIBUTE_TYPE]) {
     if !template::names_a_use(asked) {
@@ -268,10 +281,56 @@ fn use_for(asked: &mut Attributes, uses: &[CK_ATTRIBUTE_TYPE]) {
 }
 
 fn whole_bytes(bits: u64) -> Result<u64> {
-    if bits.is_multiple_of(8) { Ok(bits / 8) } else { Err(Error::MechanismParamInvalid) }
+    let len = bits / 8;
+    let fits = bits.is_multiple_of(8) && len <= u64::from(crypto::hmac::MAX_KEY_LEN);
+    if fits { Ok(len) } else { Err(Error::MechanismParamInvalid) }
 }
 
 fn len_of(attributes: &Attributes) -> Result<Option<usize>> {
     let len = attributes.number(CKA_VALUE_LEN).map(usize::try_from).transpose();
     len.map_err(|_| Error::AttributeValueInvalid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::api::{keys, session, slot};
+    use crate::ck::derivation::{Hkdf, Salt};
+    use crate::ck::raw::{RawValue, ulong_to_bytes};
+    use crate::secret::Pin;
+    use zeroize::Zeroizing;
+
+    fn number(cka: CK_ATTRIBUTE_TYPE, value: u64) -> RawAttribute {
+        RawAttribute { cka, value: RawValue::Bytes(Zeroizing::new(ulong_to_bytes(value).to_vec())) }
+    }
+
+    fn flag(cka: CK_ATTRIBUTE_TYPE, value: u8) -> RawAttribute {
+        RawAttribute { cka, value: RawValue::Bytes(Zeroizing::new(vec![value])) }
+    }
+
+    /// Where no key may be read, what could be the value of one may not be read as data.
+    #[test]
+    fn data_is_no_way_around_rules_that_let_no_key_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let module = Module::under("policy = 1\n[keys]\nsensitive = \"always\"\n", folder.path());
+        let at = slot::slots(&module, true, true).unwrap()[0];
+        slot::init_token(&module, at, Some(Pin::from_slice(b"123456")), &[b'x'; 32]).unwrap();
+        let s = session::open_session(&module, at, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
+        let base = vec![number(CKA_VALUE_LEN, 32), flag(CKA_DERIVE, 1), flag(CKA_PRIVATE, 0)];
+        let generation = Mechanism::plain(CKM_HKDF_KEY_GEN);
+        let base = keys::generate_key(&module, s, generation, base).unwrap();
+        let derive = |extract, expand: Option<&[u8]>| {
+            let expand = expand.map(<[u8]>::to_vec);
+            let params = Params::Hkdf(Hkdf { hash: CKM_SHA256, extract, expand });
+            let mechanism = Mechanism { ckm: CKM_HKDF_DATA, params };
+            let template = [number(CKA_VALUE_LEN, 32), flag(CKA_PRIVATE, 0)];
+            derive_key(&module, s, mechanism, base, &template, &[]).map_err(|refusal| refusal.error)
+        };
+        let refused = Some(Error::KeyFunctionNotPermitted);
+        assert_eq!(derive(None, Some(b"info")).err(), refused);
+        assert_eq!(derive(Some(Salt::Zeros), Some(b"info")).err(), refused);
+        assert_eq!(derive(Some(Salt::Zeros), None).err(), refused);
+        // The vector of a TLS 1.3 record is no secret.
+        assert!(derive(None, Some(b"\0\x20\x08tls13 iv\0")).is_ok());
+    }
 }

@@ -4,6 +4,7 @@ use super::Module;
 use super::object::one;
 use crate::ck::raw::RawAttribute;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, Error, Mechanism, ObjectHandle, Result, SessionHandle};
+use crate::crypto::mechanism::Sizes;
 use crate::crypto::table;
 use crate::guard::Held;
 use crate::guard::op::{Generate, GeneratePair};
@@ -18,6 +19,15 @@ fn made_by(ckm: CK_MECHANISM_TYPE) -> Option<CK_KEY_TYPE> {
     let (_, row) = table::find(ckm)?;
     match row.key_types {
         [only] => Some(*only),
+        _ => None,
+    }
+}
+
+/// The length in bytes that a mechanism settles for the key that it makes of its parameter.
+fn made_of(ckm: CK_MECHANISM_TYPE) -> Option<u32> {
+    let (_, row) = table::find(ckm)?;
+    match row.sizes {
+        Sizes::Bytes(from, to) if from == to && row.ops.generate_from.is_some() => Some(from),
         _ => None,
     }
 }
@@ -87,7 +97,15 @@ pub fn generate_key(
     if table::find(ckm).is_none_or(|(_, row)| !row.ops.generates()) {
         return Err(Error::MechanismInvalid);
     }
-    let mut template = template(Making::Generate, &raw, Some(CKO_SECRET_KEY), made_by(ckm))?;
+    let mut asked = Attributes::from_raw(&raw)?;
+    if let Some(len) = made_of(ckm) {
+        // Only so long a key comes of it, and only to go on with (PKCS#11 3.2, 6.40).
+        asked.set_default(CKA_VALUE_LEN, || Value::Ulong(len.into()));
+        if !template::names_a_use(&asked) {
+            asked.set(CKA_DERIVE, Value::Bool(true));
+        }
+    }
+    let mut template = completed(Making::Generate, asked, Some(CKO_SECRET_KEY), made_by(ckm))?;
     begin(&mut template);
     let grant = session.authorize(Generate { mechanism, template })?;
     let new = session.backend().generate(grant)?;

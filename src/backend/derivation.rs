@@ -56,6 +56,6 @@ fn object(product: Product, value: Secret, makes: Made) -> Result<NewObject> {
             template.attributes.set(CKA_VALUE, Value::Bytes(value.expose().to_vec()));
             Ok(NewObject { attributes: template.attributes, fresh: None })
         }
-        Made::Keys | Made::TlsMaster | Made::TlsKeys => secret_key(template, value),
+        Made::Keys | Made::TlsMaster | Made::TlsKeys { .. } => secret_key(template, value),
     }
 }

@@ -2,7 +2,7 @@
 //! Where two names share a number (`CKA_EC_PARAMS` and the older `CKA_ECDSA_PARAMS`), both are
 //! understood and the first is printed.
 
-use super::vendor::VENDOR_ATTRIBUTES;
+use super::vendor::{VENDOR_ATTRIBUTES, VENDOR_MECHANISMS};
 use cryptoki_sys::*;
 
 macro_rules! names {
@@ -21,14 +21,16 @@ fn number_in<N: Copy>(table: &[(&str, N)], name: &str) -> Option<N> {
     table.iter().find(|(each, _)| *each == name).map(|(_, number)| *number)
 }
 
-/// `CKM_RSA_PKCS` for 1, or the number in hexadecimal.
+/// `CKM_RSA_PKCS` for 1, vendor mechanisms included, or the number in hexadecimal.
 pub fn mechanism_name(ckm: CK_MECHANISM_TYPE) -> String {
-    name_in(MECHANISMS, ckm).map_or_else(|| format!("CKM_0x{ckm:08X}"), str::to_owned)
+    name_in(MECHANISMS, ckm)
+        .or_else(|| name_in(VENDOR_MECHANISMS, ckm))
+        .map_or_else(|| format!("CKM_0x{ckm:08X}"), str::to_owned)
 }
 
-/// The number of a `CKM_` name.
+/// The number of a `CKM_` name, vendor mechanisms included.
 pub fn mechanism_number(name: &str) -> Option<CK_MECHANISM_TYPE> {
-    number_in(MECHANISMS, name)
+    number_in(MECHANISMS, name).or_else(|| number_in(VENDOR_MECHANISMS, name))
 }
 
 /// `CKA_LABEL` for 3, vendor attributes included, or the number in hexadecimal.
@@ -237,6 +239,7 @@ mod tests {
     #[test]
     fn tables_stand_in_the_order_of_their_numbers() {
         assert!(MECHANISMS.is_sorted_by_key(|row| row.1));
+        assert!(VENDOR_MECHANISMS.is_sorted_by_key(|row| row.1));
         assert!(ATTRIBUTES.is_sorted_by_key(|row| row.1));
         assert!(KEY_TYPES.is_sorted_by_key(|row| row.1));
         assert!(CLASSES.is_sorted_by_key(|row| row.1));
@@ -244,7 +247,7 @@ mod tests {
 
     #[test]
     fn every_name_finds_its_number_and_back() {
-        for (name, number) in MECHANISMS {
+        for (name, number) in MECHANISMS.iter().chain(VENDOR_MECHANISMS) {
             assert_eq!(mechanism_number(name), Some(*number));
             assert_eq!(mechanism_number(&mechanism_name(*number)), Some(*number));
         }

@@ -99,6 +99,15 @@ pub enum Params {
         /// The other party's public point, as the caller sent it (raw or DER-wrapped).
         public: Vec<u8>,
     },
+    /// `CK_ECDH_AES_KEY_WRAP_PARAMS`.
+    EcdhAes {
+        /// Length of the AES key that is agreed, in bits.
+        aes_bits: CK_ULONG,
+        /// `CKD_NULL`, `CKD_SHA256_KDF`, ...
+        kdf: CK_ULONG,
+        /// Data shared between the two parties, for the KDF.
+        shared: Vec<u8>,
+    },
     /// `CK_EDDSA_PARAMS`. Absent for pure Ed25519 ([`Params::None`]).
     Eddsa {
         /// Prehashed variant (Ed25519ph).
@@ -197,6 +206,8 @@ pub enum Shape {
     RsaAes,
     /// `CK_ECDH1_DERIVE_PARAMS`.
     Ecdh1,
+    /// `CK_ECDH_AES_KEY_WRAP_PARAMS`.
+    EcdhAes,
     /// Nothing, or `CK_EDDSA_PARAMS`.
     Eddsa,
     /// `CK_OBJECT_HANDLE`.

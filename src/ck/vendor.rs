@@ -1,7 +1,7 @@
-//! The vendor attributes and reason codes of keyward: numbers that clients see. `include/keyward.h`
+//! The vendor attributes, mechanisms and reason codes of keyward: numbers that clients see. `include/keyward.h`
 //! holds the same numbers for C, and a test compares the two.
 
-use super::CK_ATTRIBUTE_TYPE;
+use super::{CK_ATTRIBUTE_TYPE, CK_MECHANISM_TYPE};
 
 /// Every number of ours has this prefix: `CKA_VENDOR_DEFINED` and the letters "KW".
 const BASE: CK_ATTRIBUTE_TYPE = 0x8000_0000 | 0x4B57_0000;
@@ -47,6 +47,27 @@ vendor_attributes! {
     CKA_KEYWARD_PAIR = 0x0F,
     /// Whether parts of a secret key may be known, so that no part of it is made a key, a `CK_BBOOL`.
     CKA_KEYWARD_INDIVISIBLE = 0x10,
+}
+
+macro_rules! vendor_mechanisms {
+    ($($(#[$doc:meta])* $name:ident = $number:literal,)*) => {
+        $($(#[$doc])* pub const $name: CK_MECHANISM_TYPE = BASE | $number;)*
+        /// Name and number of each vendor mechanism, in the order of the numbers.
+        pub const VENDOR_MECHANISMS: &[(&str, CK_MECHANISM_TYPE)] = &[$((stringify!($name), $name),)*];
+    };
+}
+
+vendor_mechanisms! {
+    /// Deterministic ECDSA (RFC 6979) of a digest of SHA-2, whose length tells the hash function. No parameter.
+    CKM_KEYWARD_ECDSA_DETERMINISTIC = 0x01,
+    /// Deterministic ECDSA with SHA-224. No parameter.
+    CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA224 = 0x02,
+    /// Deterministic ECDSA with SHA-256. No parameter.
+    CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA256 = 0x03,
+    /// Deterministic ECDSA with SHA-384. No parameter.
+    CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA384 = 0x04,
+    /// Deterministic ECDSA with SHA-512. No parameter.
+    CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA512 = 0x05,
 }
 
 /// `ulMinorVersion` of the vendor tables; grows when a number is added.

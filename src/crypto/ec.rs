@@ -131,13 +131,19 @@ pub fn import_public(curve: Curve, point: &[u8]) -> Result<Material> {
 
 /// Makes a key pair (FIPS 186-5, A.2.2), and tries it.
 fn generate_pair(recipe: &Recipe) -> Result<Pair> {
+    generate_pair_by(recipe, |curve| draw(curve).map(|(scalar, _)| scalar))
+}
+
+/// Makes a key pair of the scalar that `draw` gives for the curve, and tries it.
+pub(super) fn generate_pair_by(recipe: &Recipe, draw: impl FnOnce(Curve) -> Result<Secret>) -> Result<Pair> {
     if recipe.key_type.is_some_and(|wanted| wanted != CKK_EC) {
         return Err(Error::TemplateInconsistent);
     }
     let curve = Curve::from_ec_params(recipe.ec_params.as_deref().ok_or(Error::TemplateIncomplete)?)?;
     private_allowed(curve)?;
     ready(curve)?;
-    let (scalar, key) = draw(curve)?;
+    let scalar = draw(curve)?;
+    let key = EcKey::private(curve.group(), scalar.expose())?;
     let point = point_of(curve, &key)?;
     pairwise(curve, &key, &EcKey::public(curve.group(), &point)?)?;
     let public = Material::EcPublic { curve, point };

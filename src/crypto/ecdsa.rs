@@ -96,9 +96,20 @@ fn sign(hash: Hash, context: &Context, params: &Params) -> Result<Box<dyn Signin
 }
 
 fn verify(hash: Hash, context: &Context, params: &Params) -> Result<Box<dyn Verifying>> {
+    verify_with(&ec::public(context)?, Some(hash), params)
+}
+
+/// Starts a verification with a key that another file prepared: of a message under a hash, or of a digest.
+pub(super) fn verify_with(key: &Arc<Key>, hash: Option<Hash>, params: &Params) -> Result<Box<dyn Verifying>> {
     no_params(params)?;
-    self_test::ready(Family::Digest)?;
-    Ok(Box::new(Hashed { key: ec::public(context)?, message: Prehash::new(hash) }))
+    let key = Arc::clone(key);
+    match hash {
+        Some(hash) => {
+            self_test::ready(Family::Digest)?;
+            Ok(Box::new(Hashed { key, message: Prehash::new(hash) }))
+        }
+        None => Ok(Box::new(Raw::new(key))),
+    }
 }
 
 fn sign_raw(context: &Context, params: &Params) -> Result<Box<dyn Signing>> {
@@ -107,8 +118,7 @@ fn sign_raw(context: &Context, params: &Params) -> Result<Box<dyn Signing>> {
 }
 
 fn verify_raw(context: &Context, params: &Params) -> Result<Box<dyn Verifying>> {
-    no_params(params)?;
-    Ok(Box::new(Raw::new(ec::public(context)?)))
+    verify_with(&ec::public(context)?, None, params)
 }
 
 /// r and s, each as long as the order of the curve.

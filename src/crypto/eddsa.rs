@@ -1,6 +1,10 @@
-//! Ed25519, Ed25519ctx and Ed25519ph (RFC 8032).
+//! Keys on the curves of the Edwards form, and their signatures: Ed25519, Ed25519ctx and Ed25519ph (RFC 8032), and with
+//! the feature `curve448` Ed448 and Ed448ph.
 
 use super::collected::Collected;
+use super::curve::not_supported;
+#[cfg(feature = "curve448")]
+use super::curve448;
 use super::digest::{Hash, Prehash};
 use super::engine::ed25519::{self, SIGNATURE_LEN, Variant};
 use super::mechanism::{Context, Ops, Recipe, Row, Signing, Sizes, Verifying};
@@ -35,33 +39,94 @@ pub static EDDSA: Row = Row {
     ops: Ops { sign: Some(sign), verify: Some(verify), ..Ops::NONE },
 };
 
-const SIZES: Sizes = Sizes::Bits(255, 255);
+const SIZES: Sizes = Sizes::Bits(255, if cfg!(feature = "curve448") { 448 } else { 255 });
 
 /// Length of a seed and of a public key in bytes.
 const KEY_LEN: usize = 32;
 
 /// Pure EdDSA reads its message twice, so a message in parts is kept whole: at most so much of it.
-const MESSAGE_LIMIT: usize = 64 << 20;
+pub(super) const MESSAGE_LIMIT: usize = 64 << 20;
 
-/// 1.3.101.112 (RFC 8410, 3).
-const OID: &[u8] = &[0x06, 0x03, 0x2B, 0x65, 0x70];
-/// The curve's name as a PrintableString (PKCS#11 3.2, EC Edwards public key objects).
-const NAME: &[u8] = b"\x13\x0Cedwards25519";
-
-/// `CKA_EC_PARAMS` of our keys: the OBJECT IDENTIFIER, in DER.
-pub const fn ed25519_ec_params() -> &'static [u8] {
-    OID
+/// Curves of the Edwards form. A key tells its curve by its length.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Edwards {
+    /// edwards25519.
+    Ed25519,
+    /// edwards448.
+    #[cfg(feature = "curve448")]
+    Ed448,
 }
 
-/// Whether a `CKA_EC_PARAMS` means Ed25519: `CKR_CURVE_NOT_SUPPORTED` for another curve,
-/// `CKR_DOMAIN_PARAMS_INVALID` for what is no curve at all.
-pub fn check_ec_params(params: &[u8]) -> Result<()> {
-    if params == OID || params == NAME {
-        return Ok(());
+impl Edwards {
+    /// All curves, in the order of their numbers in the encoding of [`Material`].
+    pub const ALL: &[Self] = &[
+        Self::Ed25519,
+        #[cfg(feature = "curve448")]
+        Self::Ed448,
+    ];
+
+    /// The curve of a seed or a public key of this length; Ed25519 where there is none.
+    pub fn of_len(len: usize) -> Self {
+        Self::ALL.iter().find(|curve| curve.len() == len).copied().unwrap_or(Self::Ed25519)
     }
-    let named = der::content(der::PRINTABLE_STRING, params).is_ok();
-    let numbered = der::content(der::OBJECT_IDENTIFIER, params).is_ok();
-    Err(if named || numbered { Error::CurveNotSupported } else { Error::DomainParamsInvalid })
+
+    /// Number in the encoding of [`Material`].
+    pub(super) const fn number(self) -> u8 {
+        match self {
+            Self::Ed25519 => 0,
+            #[cfg(feature = "curve448")]
+            Self::Ed448 => 1,
+        }
+    }
+
+    /// Bits of the field.
+    pub const fn bits(self) -> u32 {
+        match self {
+            Self::Ed25519 => 255,
+            #[cfg(feature = "curve448")]
+            Self::Ed448 => 448,
+        }
+    }
+
+    /// Length of a seed and of a public key in bytes.
+    pub const fn len(self) -> usize {
+        match self {
+            Self::Ed25519 => KEY_LEN,
+            #[cfg(feature = "curve448")]
+            Self::Ed448 => curve448::ED_LEN,
+        }
+    }
+
+    /// `CKA_EC_PARAMS`: the OBJECT IDENTIFIER of the signatures, in DER (RFC 8410, 3).
+    pub const fn ec_params(self) -> &'static [u8] {
+        match self {
+            // 1.3.101.112 and .113
+            Self::Ed25519 => &[0x06, 0x03, 0x2B, 0x65, 0x70],
+            #[cfg(feature = "curve448")]
+            Self::Ed448 => &[0x06, 0x03, 0x2B, 0x65, 0x71],
+        }
+    }
+
+    /// The curve's name in RFC 8032, as a PrintableString.
+    const fn name(self) -> &'static [u8] {
+        match self {
+            Self::Ed25519 => b"\x13\x0Cedwards25519",
+            #[cfg(feature = "curve448")]
+            Self::Ed448 => b"\x13\x0Aedwards448",
+        }
+    }
+
+    /// The curve of a `CKA_EC_PARAMS`, by its number or its name (PKCS#11 3.2, Edwards elliptic curve public key
+    /// objects). `CKR_CURVE_NOT_SUPPORTED` for another curve, `CKR_DOMAIN_PARAMS_INVALID` for what is no curve.
+    pub fn from_ec_params(params: &[u8]) -> Result<Self> {
+        let is = |curve: &&Self| curve.ec_params() == params || curve.name() == params;
+        Self::ALL.iter().find(is).copied().ok_or_else(|| not_supported(params))
+    }
+
+    /// The same by its number alone, as PKCS#8 names it.
+    pub(super) fn from_oid(oid: &[u8]) -> Option<Self> {
+        Self::ALL.iter().find(|curve| curve.ec_params() == oid).copied()
+    }
 }
 
 /// A key made ready.
@@ -72,6 +137,10 @@ struct Key {
 }
 
 fn prepare(key: &Material) -> Result<Context> {
+    #[cfg(feature = "curve448")]
+    if key.bits() == Edwards::Ed448.bits() {
+        return curve448::prepare(key);
+    }
     self_test::ready(Family::Eddsa)?;
     Ok(Arc::new(match key {
         Material::EdPrivate(seed) => expand(seed.expose())?,
@@ -92,47 +161,66 @@ fn expand(seed: &[u8]) -> Result<Key> {
     Ok(Key { public, private: Some(private) })
 }
 
-/// The public key of a seed of 32 bytes.
+/// The public key of a seed.
 pub fn public_from_seed(seed: &Secret) -> Result<Vec<u8>> {
-    Ok(expand(seed.expose())?.public.to_vec())
-}
-
-/// A private key of a caller's seed of 32 bytes (`CKR_ATTRIBUTE_VALUE_INVALID`).
-pub fn import_private(seed: &[u8]) -> Result<Material> {
-    if seed.len() == KEY_LEN {
-        Ok(Material::EdPrivate(Secret::from_slice(seed)))
-    } else {
-        Err(Error::AttributeValueInvalid)
+    match Edwards::of_len(seed.len()) {
+        Edwards::Ed25519 => Ok(expand(seed.expose())?.public.to_vec()),
+        #[cfg(feature = "curve448")]
+        Edwards::Ed448 => curve448::ed_public_from_seed(seed),
     }
 }
 
-/// A public key of a caller's point: 32 bytes, or a DER OCTET STRING of them.
+/// A private key of a caller's `CKA_VALUE`: its seed, or a DER OCTET STRING of it, as RFC 8410, 7 has it.
+/// `CKR_ATTRIBUTE_VALUE_INVALID` for another length; every value of the right one is a key.
+pub fn import_private(curve: Edwards, value: &[u8]) -> Result<Material> {
+    let seed = der::unwrapped(&[der::OCTET_STRING], value, curve.len());
+    Ok(Material::EdPrivate(Secret::from_slice(seed.ok_or(Error::AttributeValueInvalid)?)))
+}
+
+/// A public key of a caller's `CKA_EC_POINT`: its bytes, or a DER OCTET STRING or BIT STRING of them.
 /// `CKR_ATTRIBUTE_VALUE_INVALID` where it is no point of the curve, or one of small order.
-pub fn import_public(point: &[u8]) -> Result<Material> {
-    let point = if point.len() == KEY_LEN { point } else { der::content(der::OCTET_STRING, point)? };
-    let bytes = point.try_into().map_err(|_| Error::AttributeValueInvalid)?;
-    if ed25519::is_usable_point(bytes)? {
-        Ok(Material::EdPublic(point.to_vec()))
-    } else {
-        Err(Error::AttributeValueInvalid)
-    }
+pub fn import_public(curve: Edwards, point: &[u8]) -> Result<Material> {
+    let point = der::unwrapped(&[der::OCTET_STRING, der::BIT_STRING], point, curve.len());
+    let point = point.ok_or(Error::AttributeValueInvalid)?;
+    let usable = match curve {
+        Edwards::Ed25519 => {
+            ed25519::is_usable_point(point.try_into().map_err(|_| Error::AttributeValueInvalid)?)?
+        }
+        #[cfg(feature = "curve448")]
+        Edwards::Ed448 => curve448::is_usable_point(point),
+    };
+    if usable { Ok(Material::EdPublic(point.to_vec())) } else { Err(Error::AttributeValueInvalid) }
 }
 
 /// Makes a key pair, and tries it.
 fn generate_pair(recipe: &Recipe) -> Result<Pair> {
-    self_test::ready(Family::Eddsa)?;
     if recipe.key_type.is_some_and(|wanted| wanted != CKK_EC_EDWARDS) {
         return Err(Error::TemplateInconsistent);
     }
-    check_ec_params(recipe.ec_params.as_deref().ok_or(Error::TemplateIncomplete)?)?;
-    let mut seed = Secret::zeroed(KEY_LEN);
+    let curve = Edwards::from_ec_params(recipe.ec_params.as_deref().ok_or(Error::TemplateIncomplete)?)?;
+    self_test::ready(match curve {
+        Edwards::Ed25519 => Family::Eddsa,
+        #[cfg(feature = "curve448")]
+        Edwards::Ed448 => Family::Curve448,
+    })?;
+    let mut seed = Secret::zeroed(curve.len());
     random::fill(seed.expose_mut())?;
-    let key = expand(seed.expose())?;
-    // Pairwise consistency: what the key signs, it verifies (FIPS 140-3 IG 10.3.A).
+    let public = public_from_seed(&seed)?;
+    match curve {
+        Edwards::Ed25519 => pairwise(&seed, &public)?,
+        #[cfg(feature = "curve448")]
+        Edwards::Ed448 => curve448::ed_pairwise(&seed, &public)?,
+    }
+    Ok(Pair { public: Material::EdPublic(public), private: Material::EdPrivate(seed) })
+}
+
+/// Pairwise consistency of a new key: what the private half signs, the public half verifies (FIPS 140-3 IG 10.3.A).
+/// `CKR_DEVICE_ERROR` where it does not, and there is no key.
+fn pairwise(seed: &Secret, public: &[u8]) -> Result<()> {
     let mut signature = [0; SIGNATURE_LEN];
-    ed25519::sign(key.private()?, Variant::Pure, &[0x5A], &mut signature)?;
-    ed25519::verify(&key.public, Variant::Pure, &[0x5A], &signature)?;
-    Ok(Pair { public: Material::EdPublic(key.public.to_vec()), private: Material::EdPrivate(seed) })
+    ed25519::sign(expand(seed.expose())?.private()?, Variant::Pure, &[0x5A], &mut signature)?;
+    let public = public.try_into().map_err(|_| Error::DeviceError)?;
+    Ok(ed25519::verify(public, Variant::Pure, &[0x5A], &signature)?)
 }
 
 impl Key {
@@ -181,12 +269,20 @@ struct Running {
 }
 
 fn sign(context: &Context, params: &Params) -> Result<Box<dyn Signing>> {
+    #[cfg(feature = "curve448")]
+    if let Some(key) = curve448::key(context) {
+        return curve448::sign(key, params);
+    }
     let running = Running::new(context, params)?;
     running.key.private()?;
     Ok(Box::new(running))
 }
 
 fn verify(context: &Context, params: &Params) -> Result<Box<dyn Verifying>> {
+    #[cfg(feature = "curve448")]
+    if let Some(key) = curve448::key(context) {
+        return curve448::verify(key, params);
+    }
     Ok(Box::new(Running::new(context, params)?))
 }
 
@@ -269,7 +365,7 @@ mod tests {
     use crate::crypto::tests::*;
 
     fn contexts(seed: &str) -> (Context, Context) {
-        let private = import_private(&hex(seed)).unwrap();
+        let private = import_private(Edwards::Ed25519, &hex(seed)).unwrap();
         let public = crate::crypto::public_of(&private).unwrap().unwrap();
         (context(&EDDSA, &private), context(&EDDSA, &public))
     }
@@ -360,8 +456,12 @@ mod tests {
     fn import_public_takes_both_forms_and_refuses_the_rest() {
         let point = hex(PUBLIC_1);
         let wrapped = der::element(der::OCTET_STRING, &[&point]);
+        let import_public = |bytes: &[u8]| import_public(Edwards::Ed25519, bytes);
+        let import_private = |bytes: &[u8]| import_private(Edwards::Ed25519, bytes);
         assert!(import_public(&point).is_ok());
         assert!(import_public(&wrapped).is_ok());
+        assert!(import_public(&der::bit_string(&point)).is_ok());
+        assert!(import_private(&der::element(der::OCTET_STRING, &[&hex(SEED_1)])).is_ok());
         let mut off = point.clone();
         // The next y of which no x exists.
         while ed25519::is_usable_point(off.as_slice().try_into().unwrap()).unwrap() {
@@ -373,18 +473,21 @@ mod tests {
         for bytes in [&off[..], &identity, &unreduced, &[0; 32], &[], &point[1..], &wrapped[1..]] {
             assert_eq!(import_public(bytes).err(), Some(Error::AttributeValueInvalid), "{bytes:?}");
         }
-        assert_eq!(import_private(&[0; 31]).err(), Some(Error::AttributeValueInvalid));
+        for len in [0, 31, 33, 34, 64] {
+            assert_eq!(import_private(&vec![0; len]).err(), Some(Error::AttributeValueInvalid));
+        }
     }
 
     #[test]
     fn generate_pair_reads_both_forms_of_the_curve() {
-        for params in [OID, NAME] {
+        let curve = Edwards::Ed25519;
+        for params in [curve.ec_params(), curve.name()] {
             let recipe = Recipe { ec_params: Some(params.to_vec()), ..Recipe::default() };
             let pair = generate_pair(&recipe).unwrap();
             let Material::EdPublic(public) = &pair.public else { panic!("no public key") };
             let Material::EdPrivate(seed) = &pair.private else { panic!("no private key") };
             assert_eq!(&public_from_seed(seed).unwrap(), public);
-            assert!(import_public(public).is_ok());
+            assert!(import_public(curve, public).is_ok());
         }
         for (params, refusal) in [
             (None, Error::TemplateIncomplete),
@@ -394,5 +497,13 @@ mod tests {
             let recipe = Recipe { ec_params: params, ..Recipe::default() };
             assert_eq!(generate_pair(&recipe).err(), Some(refusal));
         }
+    }
+
+    #[test]
+    fn halves_that_do_not_belong_together_fail_the_pairwise_test() {
+        let seed = Secret::from_slice(&hex(SEED_1));
+        assert_eq!(pairwise(&seed, &hex(PUBLIC_1)), Ok(()));
+        let other = public_from_seed(&Secret::from_slice(&[7; 32])).unwrap();
+        assert_eq!(pairwise(&seed, &other), Err(Error::DeviceError));
     }
 }

@@ -1,8 +1,8 @@
 //! Keys that are the hash of another key (PKCS#11 3.2, 6.21).
 
 use super::blake2b::Size;
-use super::digest::Hash;
-use super::engine::digest::MAX_LEN;
+use super::digest::{self, Hash};
+use super::engine::keccak::{self, Keccak};
 use super::hmac::MAX_KEY_LEN;
 use super::mechanism::{
     Derivation, DeriveValues, Derived, Inheritance, Made, Ops, Raw, Row, Sizes, SourceLens, Sources,
@@ -13,7 +13,6 @@ use crate::ck::params::Shape;
 use crate::ck::{CK_MECHANISM_TYPE, Error, Params, Result};
 use crate::secret::Secret;
 use cryptoki_sys::*;
-use zeroize::Zeroizing;
 
 macro_rules! derivations {
     ($($(#[$doc:meta])* $name:ident, $ckm:ident, $function:expr, $derivation:ident;)*) => {
@@ -21,7 +20,7 @@ macro_rules! derivations {
             $(#[$doc])*
             pub static $name: Row = row($ckm, &$derivation);
             static $derivation: Derivation =
-                derivation(|sources| derive($function, sources), |_, _| Some($function.len()));
+                derivation(|sources| derive($function, sources), |_, _| $function.len());
         )*
     };
 }
@@ -31,28 +30,42 @@ macro_rules! derivations {
 enum Function {
     Sha(Hash),
     Blake2b(Size),
+    Shake(keccak::Function),
 }
 
 impl Function {
-    const fn len(self) -> usize {
+    /// Length of the hash in bytes; `None` where the template says it.
+    const fn len(self) -> Option<usize> {
         match self {
-            Self::Sha(hash) => hash.len(),
-            Self::Blake2b(size) => size.len(),
+            Self::Sha(hash) => Some(hash.len()),
+            Self::Blake2b(size) => Some(size.len()),
+            Self::Shake(_) => None,
         }
     }
 
-    /// Hashes `data` into `out`, which is as long as the hash.
-    fn digest(self, data: &[u8], out: &mut [u8]) -> Result<()> {
+    /// The first `len` bytes of the hash of a key. `CKR_KEY_SIZE_RANGE` where it has fewer.
+    fn of(self, key: &Secret, len: usize) -> Result<Secret> {
+        if !(1..=self.len().unwrap_or(MAX_KEY_LEN as usize)).contains(&len) {
+            return Err(Error::KeySizeRange);
+        }
+        let mut whole = Secret::zeroed(self.len().unwrap_or(len));
         match self {
             Self::Sha(hash) => {
                 self_test::ready(Family::Digest)?;
-                Ok(hash.digest(data, out)?)
+                hash.digest(key.expose(), whole.expose_mut())?;
             }
             Self::Blake2b(size) => {
                 self_test::ready(Family::Blake2b)?;
-                size.digest(data, out).map(drop)
+                size.digest(key.expose(), whole.expose_mut())?;
+            }
+            Self::Shake(function) => {
+                self_test::ready(Family::Keccak)?;
+                let mut shake = Keccak::new(function)?;
+                shake.update(key.expose())?;
+                shake.finish(whole.expose_mut())?;
             }
         }
+        Ok(Secret::from_slice(whole.expose().get(..len).unwrap_or_default()))
     }
 }
 
@@ -87,7 +100,18 @@ derivations! {
     BLAKE2B_384, CKM_BLAKE2B_384_KEY_DERIVE, Function::Blake2b(Size::Bits384), OF_BLAKE2B_384;
     /// CKM_BLAKE2B_512_KEY_DERIVE. PKCS#11 3.2, Hash-based key derivation.
     BLAKE2B_512, CKM_BLAKE2B_512_KEY_DERIVE, Function::Blake2b(Size::Bits512), OF_BLAKE2B_512;
+    /// CKM_SHAKE_128_KEY_DERIVATION: as long as the template says. PKCS#11 3.2, SHAKE.
+    SHAKE_128, CKM_SHAKE_128_KEY_DERIVATION, Function::Shake(keccak::Function::Shake128), OF_SHAKE_128;
+    /// CKM_SHAKE_256_KEY_DERIVATION: as long as the template says. PKCS#11 3.2, SHAKE.
+    SHAKE_256, CKM_SHAKE_256_KEY_DERIVATION, Function::Shake(keccak::Function::Shake256), OF_SHAKE_256;
 }
+
+/// CKM_SHA512_T_KEY_DERIVATION; the parameter is t. PKCS#11 3.2, SHA-512/t.
+pub static SHA512_T: Row = Row { shape: Shape::MacGeneral, ..row(CKM_SHA512_T_KEY_DERIVATION, &OF_SHA512_T) };
+static OF_SHA512_T: Derivation = derivation(
+    |sources| derive(Function::Sha(digest::truncated(sources.params)?), sources),
+    |params, _| digest::truncated(params).ok().map(Hash::len),
+);
 
 const fn derivation(
     derive: DeriveValues,
@@ -119,13 +143,7 @@ fn derive(function: Function, sources: &Sources<'_>) -> Result<Derived> {
     let Material::Bytes(base) = sources.base else { return Err(Error::KeyTypeInconsistent) };
     let [recipe] = sources.recipes else { return Err(Error::GeneralError) };
     let len = recipe.value_len.ok_or(Error::TemplateIncomplete)?;
-    if !(1..=function.len()).contains(&len) {
-        return Err(Error::KeySizeRange);
-    }
-    let mut value = Zeroizing::new([0; MAX_LEN]);
-    function.digest(base.expose(), value.get_mut(..function.len()).unwrap_or_default())?;
-    let value = Secret::from_slice(value.get(..len).unwrap_or_default());
-    Ok(Derived { values: vec![value], ..Derived::default() })
+    Ok(Derived { values: vec![function.of(base, len)?], ..Derived::default() })
 }
 
 #[cfg(test)]
@@ -135,13 +153,17 @@ mod tests {
     use crate::crypto::tests::hex;
 
     fn of_abc(row: &Row, len: Option<usize>) -> Result<Vec<u8>> {
+        with(row, &Params::None, len)
+    }
+
+    fn with(row: &Row, params: &Params, len: Option<usize>) -> Result<Vec<u8>> {
         let derivation = row.ops.derivation.unwrap();
-        let own = (derivation.own_len)(&Params::None, &SourceLens { base: 3, seconds: &[] });
+        let own = (derivation.own_len)(params, &SourceLens { base: 3, seconds: &[] });
         let sources = Sources {
             base: &Material::Bytes(Secret::from_slice(b"abc")),
             base_type: Some(CKK_GENERIC_SECRET),
             seconds: &[],
-            params: &Params::None,
+            params,
             recipes: &[Recipe { value_len: len.or(own), ..Recipe::default() }],
         };
         (derivation.derive)(&sources).map(|derived| derived.values[0].expose().to_vec())
@@ -172,5 +194,33 @@ mod tests {
         }
         assert_eq!(of_abc(&SHA512, None).unwrap()[..4], hex("ddaf35a1"));
         assert_eq!(of_abc(&BLAKE2B_512, None).unwrap()[..4], hex("ba80a53f"));
+    }
+
+    /// The first bytes of SHAKE of "abc", made by OpenSSL 3.0.
+    #[test]
+    fn shake_is_as_long_as_the_template_says() {
+        for (row, known) in [
+            (&SHAKE_128, "5881092dd818bf5cf8a3ddb793fbcba74097d5c526a6d35f97b83351940f2cc8"),
+            (&SHAKE_256, "483366601360a8771c6863080cc4114d8db44530f8f1e1ee4f94ea37e78b5739"),
+        ] {
+            for len in [1, 16, 32] {
+                assert_eq!(of_abc(row, Some(len)), Ok(hex(known)[..len].to_vec()));
+            }
+            let longest = MAX_KEY_LEN as usize;
+            assert!(of_abc(row, Some(longest)).unwrap().starts_with(&hex(known)));
+            assert_eq!(of_abc(row, None), Err(Error::TemplateIncomplete));
+            assert_eq!(of_abc(row, Some(longest + 1)), Err(Error::KeySizeRange));
+            assert_eq!(of_abc(row, Some(0)), Err(Error::KeySizeRange));
+        }
+    }
+
+    #[test]
+    fn sha512_t_is_what_its_parameter_says() {
+        assert_eq!(with(&SHA512_T, &Params::MacGeneral(224), None), of_abc(&SHA512_224, None));
+        assert_eq!(with(&SHA512_T, &Params::MacGeneral(256), Some(9)), of_abc(&SHA512_256, Some(9)));
+        assert_eq!(with(&SHA512_T, &Params::MacGeneral(224), Some(29)), Err(Error::KeySizeRange));
+        for params in [Params::None, Params::MacGeneral(384), Params::MacGeneral(0)] {
+            assert_eq!(with(&SHA512_T, &params, Some(9)), Err(Error::MechanismParamInvalid));
+        }
     }
 }

@@ -288,7 +288,7 @@ mod tests {
     #[test]
     fn only_labels_of_initialisation_vectors_are_those() {
         let labelled = |label: &[u8]| {
-            let info = [&[0, 12, label.len() as u8], label, &[0]].concat();
+            let info = [&[0, 12, u8::try_from(label.len()).unwrap()], label, &[0]].concat();
             is_initialisation_vector(&params(CKM_SHA256, None, Some(&info)))
         };
         assert!(labelled(b"tls13 iv") && labelled(b"dtls13iv") && labelled(b"tls13 quic iv"));

@@ -3,6 +3,7 @@
 //! algorithm's `prepare` and `import` functions.
 
 pub use super::curve::Curve;
+use super::eddsa::Edwards;
 use super::ml_kem::{self, Set};
 use super::montgomery::Montgomery;
 use super::{ml_dsa, slh_dsa};
@@ -77,9 +78,9 @@ pub enum Material {
         /// The scalar.
         scalar: Secret,
     },
-    /// Ed25519 public key, 32 bytes.
+    /// Public key on a curve of the Edwards form; its length tells which ([`Edwards`]).
     EdPublic(Vec<u8>),
-    /// Ed25519 seed (RFC 8032, 5.1.5), 32 bytes.
+    /// Seed of a private one (RFC 8032, 5.1.5, 5.2.5).
     EdPrivate(Secret),
     /// Public key on a curve of the Montgomery form, little-endian.
     MontgomeryPublic {
@@ -180,7 +181,8 @@ impl Material {
             Self::RsaPublic { n, .. } => of(n),
             Self::RsaPrivate(key) => of(&key.n),
             Self::EcPublic { curve, .. } | Self::EcPrivate { curve, .. } => curve.bits(),
-            Self::EdPublic(_) | Self::EdPrivate(_) => 255,
+            Self::EdPublic(key) => Edwards::of_len(key.len()).bits(),
+            Self::EdPrivate(seed) => Edwards::of_len(seed.len()).bits(),
             Self::MontgomeryPublic { curve, .. } | Self::MontgomeryPrivate { curve, .. } => curve.bits(),
             Self::MlKemPublic { set, .. } => ml_kem::bits(*set),
             Self::MlKemPrivate(key) => ml_kem::bits(key.set),
@@ -204,8 +206,8 @@ impl Material {
             }
             Self::EcPublic { curve, point } => (EC_PUBLIC, curve.number(), vec![point]),
             Self::EcPrivate { curve, scalar } => (EC_PRIVATE, curve.number(), vec![scalar.expose()]),
-            Self::EdPublic(key) => (ED_PUBLIC, 0, vec![key]),
-            Self::EdPrivate(seed) => (ED_PRIVATE, 0, vec![seed.expose()]),
+            Self::EdPublic(key) => (ED_PUBLIC, Edwards::of_len(key.len()).number(), vec![key]),
+            Self::EdPrivate(seed) => (ED_PRIVATE, Edwards::of_len(seed.len()).number(), vec![seed.expose()]),
             Self::MontgomeryPublic { curve, key } => (MONTGOMERY_PUBLIC, curve.number(), vec![key]),
             Self::MontgomeryPrivate { curve, key } => {
                 (MONTGOMERY_PRIVATE, curve.number(), vec![key.expose()])
@@ -256,21 +258,8 @@ impl Material {
         let montgomery = || {
             Montgomery::ALL.iter().find(|curve| curve.number() == number).copied().ok_or(Error::DeviceError)
         };
-        // Only the kinds with a curve or a parameter set have a number of one.
-        let numbered = matches!(
-            kind,
-            EC_PUBLIC
-                | EC_PRIVATE
-                | ML_KEM_PUBLIC
-                | ML_KEM_PRIVATE
-                | ML_DSA_PUBLIC
-                | ML_DSA_PRIVATE
-                | SLH_DSA_PUBLIC
-                | SLH_DSA_PRIVATE
-                | MONTGOMERY_PUBLIC
-                | MONTGOMERY_PRIVATE
-        );
-        if number != 0 && !numbered {
+        // What has no curve and no parameter set names none.
+        if number != 0 && matches!(kind, BYTES | RSA_PUBLIC | RSA_PRIVATE) {
             return Err(Error::DeviceError);
         }
         let material = match kind {
@@ -288,8 +277,8 @@ impl Material {
             })),
             EC_PUBLIC => Self::EcPublic { curve: curve()?, point: part()?.to_vec() },
             EC_PRIVATE => Self::EcPrivate { curve: curve()?, scalar: Secret::from_slice(part()?) },
-            ED_PUBLIC => Self::EdPublic(part()?.to_vec()),
-            ED_PRIVATE => Self::EdPrivate(Secret::from_slice(part()?)),
+            ED_PUBLIC => Self::EdPublic(edwards_key(number, part()?)?.to_vec()),
+            ED_PRIVATE => Self::EdPrivate(Secret::from_slice(edwards_key(number, part()?)?)),
             MONTGOMERY_PUBLIC => Self::MontgomeryPublic { curve: montgomery()?, key: part()?.to_vec() },
             MONTGOMERY_PRIVATE => {
                 Self::MontgomeryPrivate { curve: montgomery()?, key: Secret::from_slice(part()?) }
@@ -314,6 +303,12 @@ impl Material {
         };
         if rest.is_empty() { Ok(material) } else { Err(Error::DeviceError) }
     }
+}
+
+/// A key on the curve of the Edwards form with this number, which a build without the curve does not have.
+fn edwards_key(number: u8, key: &[u8]) -> Result<&[u8]> {
+    let curve = Edwards::ALL.iter().find(|curve| curve.number() == number);
+    if curve.is_some_and(|curve| curve.len() == key.len()) { Ok(key) } else { Err(Error::DeviceError) }
 }
 
 /// Number of a parameter set in the encoding.

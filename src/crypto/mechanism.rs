@@ -181,7 +181,10 @@ pub enum Made {
     /// A TLS master secret.
     TlsMaster,
     /// The MAC keys and cipher keys of a TLS connection.
-    TlsKeys,
+    TlsKeys {
+        /// Whether the mechanism gives initialisation vectors too.
+        with_ivs: bool,
+    },
 }
 
 /// How a derived key takes after the keys that it comes from.

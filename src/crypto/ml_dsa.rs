@@ -140,6 +140,9 @@ impl Key {
         if deterministic {
             let private = self.private.as_ref().ok_or(Error::KeyTypeInconsistent)?;
             ml_dsa_deterministic::sign(self.key.set(), private.expose(), mu, out)?;
+            // A fault here would tell of the key, because nothing random is in it (FIPS 204, 3.4): what does not
+            // verify is not given out.
+            self.key.verify(mu, out)?;
         } else {
             self.key.sign(mu, out)?;
         }

@@ -140,6 +140,7 @@ pub fn public_of(private: &Material) -> Result<Material> {
 /// An encapsulation key of a caller's `CKA_VALUE`. `CKR_ATTRIBUTE_VALUE_INVALID` for another length, and where its
 /// numbers are not reduced (FIPS 203, 7.2).
 pub fn import_public(set: Set, value: &[u8]) -> Result<Material> {
+    self_test::ready(Family::MlKem)?;
     let invalid = |_| Error::AttributeValueInvalid;
     let key = KemKey::public(set, value).map_err(invalid)?;
     // The check is the first step of an encapsulation; the result is of no use.
@@ -152,6 +153,7 @@ pub fn import_public(set: Set, value: &[u8]) -> Result<Material> {
 /// A decapsulation key of a caller's `CKA_SEED`, `CKA_VALUE` or both. `CKR_TEMPLATE_INCOMPLETE` without either,
 /// `CKR_ATTRIBUTE_VALUE_INVALID` where they have another length, do not belong together or are no key.
 pub fn import_private(set: Set, seed: Option<&Secret>, value: Option<&Secret>) -> Result<Material> {
+    self_test::ready(Family::MlKem)?;
     let key = match (seed, value) {
         (Some(seed), value) => {
             let key = from_seed(set, seed)?;

@@ -24,12 +24,17 @@ pub mod chacha20_poly1305;
 pub mod check_value;
 mod collected;
 mod curve;
+#[cfg(feature = "curve448")]
+mod curve448;
 pub mod der;
 pub mod digest;
 pub mod ec;
+pub mod ec_extra_bits;
 pub mod ecdh;
+pub mod ecdh_aes_key_wrap;
 mod ecdh_kdf;
 pub mod ecdsa;
+pub mod ecdsa_deterministic;
 pub mod eddsa;
 pub mod engine;
 #[cfg(test)]
@@ -73,6 +78,8 @@ mod start;
 pub mod table;
 #[cfg(test)]
 mod tests;
+pub mod tls12;
+pub mod tls_prf;
 pub mod triple_des;
 
 use crate::ck::{CK_KEY_TYPE, Result};

@@ -2,6 +2,8 @@
 //! the forms in which curves and keys travel (RFC 8410).
 
 use super::curve::not_supported;
+#[cfg(feature = "curve448")]
+use super::curve448;
 use super::engine::x25519;
 use super::mechanism::{Context, Ops, Recipe, Row, Sizes};
 use super::self_test::{self, Family};
@@ -25,7 +27,10 @@ pub static KEY_PAIR_GEN: Row = Row {
 };
 
 /// Sizes of the mechanisms on these curves.
-pub(super) const SIZES: Sizes = Sizes::Bits(255, 255);
+pub(super) const SIZES: Sizes = Sizes::Bits(255, LARGEST);
+
+/// Bits of the largest field.
+const LARGEST: u32 = if cfg!(feature = "curve448") { 448 } else { 255 };
 
 /// As on the other curves, but that a point is one coordinate.
 pub(super) const FLAGS: CK_FLAGS = super::ec::FLAGS & !CKF_EC_UNCOMPRESS;
@@ -35,16 +40,25 @@ pub(super) const FLAGS: CK_FLAGS = super::ec::FLAGS & !CKF_EC_UNCOMPRESS;
 pub enum Montgomery {
     /// curve25519, with the function X25519.
     X25519,
+    /// curve448, with the function X448.
+    #[cfg(feature = "curve448")]
+    X448,
 }
 
 impl Montgomery {
     /// All curves, in the order of their numbers in the encoding.
-    pub const ALL: &[Self] = &[Self::X25519];
+    pub const ALL: &[Self] = &[
+        Self::X25519,
+        #[cfg(feature = "curve448")]
+        Self::X448,
+    ];
 
     /// Number in the encoding of [`Material`].
     pub(super) const fn number(self) -> u8 {
         match self {
             Self::X25519 => 0,
+            #[cfg(feature = "curve448")]
+            Self::X448 => 1,
         }
     }
 
@@ -52,6 +66,8 @@ impl Montgomery {
     pub const fn bits(self) -> u32 {
         match self {
             Self::X25519 => 255,
+            #[cfg(feature = "curve448")]
+            Self::X448 => 448,
         }
     }
 
@@ -59,14 +75,18 @@ impl Montgomery {
     pub const fn len(self) -> usize {
         match self {
             Self::X25519 => x25519::LEN,
+            #[cfg(feature = "curve448")]
+            Self::X448 => curve448::X_LEN,
         }
     }
 
     /// `CKA_EC_PARAMS`: the OBJECT IDENTIFIER of the function, in DER (RFC 8410, 3).
     pub const fn ec_params(self) -> &'static [u8] {
         match self {
-            // 1.3.101.110
+            // 1.3.101.110 and .111
             Self::X25519 => &[0x06, 0x03, 0x2B, 0x65, 0x6E],
+            #[cfg(feature = "curve448")]
+            Self::X448 => &[0x06, 0x03, 0x2B, 0x65, 0x6F],
         }
     }
 
@@ -74,6 +94,8 @@ impl Montgomery {
     const fn name(self) -> &'static [u8] {
         match self {
             Self::X25519 => b"\x13\x0Acurve25519",
+            #[cfg(feature = "curve448")]
+            Self::X448 => b"\x13\x08curve448",
         }
     }
 
@@ -85,14 +107,15 @@ impl Montgomery {
     }
 
     /// The same by its number alone, as PKCS#8 names it.
-    pub(super) fn from_oid(oid: &[u8]) -> Result<Self> {
-        let curve = Self::from_ec_params(oid)?;
-        if curve.ec_params() == oid { Ok(curve) } else { Err(Error::CurveNotSupported) }
+    pub(super) fn from_oid(oid: &[u8]) -> Option<Self> {
+        Self::ALL.iter().find(|curve| curve.ec_params() == oid).copied()
     }
 
     const fn family(self) -> Family {
         match self {
             Self::X25519 => Family::X25519,
+            #[cfg(feature = "curve448")]
+            Self::X448 => Family::Curve448,
         }
     }
 }
@@ -154,6 +177,10 @@ pub fn public_from_private(curve: Montgomery, private: &Secret) -> Result<Vec<u8
         Montgomery::X25519 => {
             x25519::public_from_private(fixed(private.expose())?, fixed_mut(&mut public)?);
         }
+        #[cfg(feature = "curve448")]
+        Montgomery::X448 => {
+            *fixed_mut(&mut public)? = curve448::x_public_from_private(fixed(private.expose())?);
+        }
     }
     Ok(public)
 }
@@ -168,6 +195,12 @@ pub(super) fn agree(curve: Montgomery, private: &Secret, peer: &[u8]) -> Result<
             let (private, peer) = (fixed(private.expose())?, fixed(peer)?);
             x25519::agree(private, peer, fixed_mut(shared.expose_mut())?)
                 .map_err(|_| Error::PublicKeyInvalid)?;
+        }
+        #[cfg(feature = "curve448")]
+        Montgomery::X448 => {
+            let (private, peer) = (fixed(private.expose())?, fixed(peer)?);
+            curve448::x_agree(private, peer, fixed_mut(shared.expose_mut())?)
+                .ok_or(Error::PublicKeyInvalid)?;
         }
     }
     Ok(shared)

@@ -106,7 +106,8 @@ mod tests {
     fn keys_of_the_rfcs_are_known() {
         let sha1 = CKP_PKCS5_PBKD2_HMAC_SHA1;
         let long = (&b"passwordPASSWORDpassword"[..], &b"saltSALTsaltSALTsaltSALTsaltSALTsalt"[..]);
-        let cases: [(CK_ULONG, &[u8], &[u8], CK_ULONG, &str); 7] = [
+        type Case<'a> = (CK_ULONG, &'a [u8], &'a [u8], CK_ULONG, &'a str);
+        let cases: [Case<'_>; 7] = [
             (sha1, b"password", b"salt", 1, "0c60c80f961f0e71f3a9b524af6012062fe037a6"),
             (sha1, b"password", b"salt", 2, "ea6c014dc72d6f8ccd1ed92ace1d41f0d8de8957"),
             (sha1, b"password", b"salt", 4096, "4b007901b765489abead49d926f721d065a429c1"),

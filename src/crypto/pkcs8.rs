@@ -4,11 +4,12 @@
 //!
 //! The reader takes DER and nothing else, and believes no number: what does not fit together is no key.
 
+use super::eddsa::{self, Edwards};
 use super::material::{Curve, Material, RsaPrivate};
 use super::ml_kem::{self, Set};
 use super::montgomery::{self, Montgomery};
 use super::public::{ml_dsa_oid, ml_kem_oid};
-use super::{der, ec, eddsa, ml_dsa, rsa, slh_dsa};
+use super::{der, ec, ml_dsa, rsa, slh_dsa};
 use crate::ck::{Error, Result};
 use crate::secret::Secret;
 use subtle::ConstantTimeEq;
@@ -38,9 +39,10 @@ pub fn encode(key: &Material) -> Result<Secret> {
             let parts: [&[u8]; 3] = [&der::integer(&[1]), &private, &public];
             (vec![EC, curve.ec_params()], wiped(der::element(der::SEQUENCE, &parts)))
         }
-        Material::EdPrivate(seed) => {
-            (vec![eddsa::ed25519_ec_params()], wiped(der::element(der::OCTET_STRING, &[seed.expose()])))
-        }
+        Material::EdPrivate(seed) => (
+            vec![Edwards::of_len(seed.len()).ec_params()],
+            wiped(der::element(der::OCTET_STRING, &[seed.expose()])),
+        ),
         Material::MontgomeryPrivate { curve, key } => {
             (vec![curve.ec_params()], wiped(der::element(der::OCTET_STRING, &[key.expose()])))
         }
@@ -147,10 +149,14 @@ fn read(bytes: &[u8]) -> Option<Material> {
         rsa_key(private)?
     } else if let Some(params) = algorithm.strip_prefix(EC) {
         ec_key(Curve::from_ec_params(params).ok()?, params, private)?
-    } else if algorithm == eddsa::ed25519_ec_params() {
-        eddsa::import_private(der::content(der::OCTET_STRING, private).ok()?).ok()?
-    } else if let Ok(curve) = Montgomery::from_oid(algorithm) {
-        montgomery::import_private(curve, der::content(der::OCTET_STRING, private).ok()?).ok()?
+    } else if let Some(curve) = Edwards::from_oid(algorithm) {
+        let seed = der::content(der::OCTET_STRING, private).ok()?;
+        (seed.len() == curve.len()).then_some(())?;
+        eddsa::import_private(curve, seed).ok()?
+    } else if let Some(curve) = Montgomery::from_oid(algorithm) {
+        let key = der::content(der::OCTET_STRING, private).ok()?;
+        (key.len() == curve.len()).then_some(())?;
+        montgomery::import_private(curve, key).ok()?
     } else {
         post_quantum_key(algorithm, private)?
     };
@@ -260,8 +266,11 @@ mod tests {
                 scalar
             }),
         };
-        let mut keys = vec![rsa_2048(), Material::EdPrivate(Secret::from_slice(&[7; 32]))];
+        let mut keys = vec![rsa_2048()];
         keys.extend(ec::tests::curves().map(of_curve));
+        keys.extend(
+            Edwards::ALL.iter().map(|curve| Material::EdPrivate(Secret::from_slice(&vec![7; curve.len()]))),
+        );
         keys.extend(Montgomery::ALL.iter().map(|curve| Material::MontgomeryPrivate {
             curve: *curve,
             key: Secret::from_slice(&vec![7; curve.len()]),

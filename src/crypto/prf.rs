@@ -58,15 +58,6 @@ const fn hmac_of(ckm: CK_MECHANISM_TYPE) -> Option<(Hash, CK_KEY_TYPE)> {
     })
 }
 
-/// Length in bytes of what the pseudo-random function of this name gives.
-pub(super) const fn len_of(ckm: CK_MECHANISM_TYPE) -> Option<usize> {
-    match (ckm, hmac_of(ckm)) {
-        (CKM_AES_CMAC, _) => Some(BLOCK),
-        (_, Some((hash, _))) => Some(hash.len()),
-        _ => None,
-    }
-}
-
 impl Prf {
     /// A key for the pseudo-random function of this name. HMAC takes generic secrets, keys for HKDF and those of its own
     /// type; CMAC takes AES keys.
@@ -156,8 +147,6 @@ mod tests {
         }
         for none in [CKM_SHA256, CKM_DES3_CMAC, CK_MECHANISM_TYPE::MAX] {
             assert_eq!(refused(none, CKK_GENERIC_SECRET), Some(Error::MechanismParamInvalid));
-            assert_eq!(len_of(none), None);
         }
-        assert_eq!((len_of(CKM_AES_CMAC), len_of(CKM_SHA384_HMAC)), (Some(16), Some(48)));
     }
 }

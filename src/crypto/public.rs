@@ -1,5 +1,6 @@
 //! The public half of keys, and its DER form.
 
+use super::eddsa::Edwards;
 use super::ml_kem::{self, Set};
 use super::{Material, der, ec, eddsa, ml_dsa, montgomery, slh_dsa};
 use crate::ck::Result;
@@ -67,7 +68,7 @@ pub fn public_key_info(key: &Material) -> Result<Option<Vec<u8>>> {
             Some(info(&[RSA], &key))
         }
         Material::EcPublic { curve, point } => Some(info(&[EC, curve.ec_params()], point)),
-        Material::EdPublic(point) => Some(info(&[eddsa::ed25519_ec_params()], point)),
+        Material::EdPublic(point) => Some(info(&[Edwards::of_len(point.len()).ec_params()], point)),
         Material::MontgomeryPublic { curve, key } => Some(info(&[curve.ec_params()], key)),
         Material::MlKemPublic { set, key } => Some(info(&[ml_kem_oid(*set)], key)),
         Material::MlDsaPublic { set, key } => Some(info(&[ml_dsa_oid(*set)], key)),

@@ -4,8 +4,8 @@
 use super::mechanism::{Context, Recipe, StartCiphering};
 use super::{hmac, random, rsa};
 use crate::ck::{Error, Params, Result};
+use crate::crypto;
 use crate::secret::Secret;
-use cryptoki_sys::CKK_CHACHA20;
 
 /// Longest secret in bytes, as of all secret keys.
 const LONGEST: usize = hmac::MAX_KEY_LEN as usize;
@@ -18,9 +18,9 @@ pub(super) fn encapsulated_len(context: &Context) -> Result<usize> {
 /// The length that the template asks for, or the one that its type of key has. `CKR_TEMPLATE_INCOMPLETE` without
 /// either: a ciphertext cannot be asked for it, or its padding would be what answers.
 fn wanted(recipe: &Recipe) -> Result<usize> {
-    let len = match (recipe.value_len, recipe.key_type) {
+    let len = match (recipe.value_len, recipe.key_type.and_then(crypto::only_len)) {
         (Some(len), _) => len,
-        (None, Some(CKK_CHACHA20)) => 32,
+        (None, Some(len)) => len,
         (None, _) => return Err(Error::TemplateIncomplete),
     };
     if (1..=LONGEST).contains(&len) { Ok(len) } else { Err(Error::KeySizeRange) }

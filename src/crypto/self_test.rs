@@ -22,8 +22,10 @@ use super::engine::mac::HmacKey;
 use super::engine::ml_kem::{self, KemKey};
 use super::engine::rsa::{Parts, RsaKey};
 use super::engine::x25519;
+use super::{Curve, ecdsa_deterministic};
 use super::{hkdf, pbkdf2};
 use crate::ck::{Error, Result};
+use crate::secret::Secret;
 pub(super) use known::Known;
 #[cfg(test)]
 pub(super) use known::fault;
@@ -70,10 +72,15 @@ pub enum Family {
     Ec,
     /// ECDSA and ECDH on the curves that have no code of their own.
     EcGeneric,
+    /// Deterministic ECDSA.
+    DeterministicEcdsa,
     /// Ed25519.
     Eddsa,
     /// X25519.
     X25519,
+    /// Ed448 and X448.
+    #[cfg(feature = "curve448")]
+    Curve448,
     /// RSA.
     Rsa,
     /// HKDF.
@@ -90,7 +97,7 @@ static STATES: [AtomicU8; Family::ALL.len()] = [const { AtomicU8::new(UNTESTED) 
 
 impl Family {
     /// All families.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: &[Self] = &[
         Self::Digest,
         Self::Hmac,
         Self::Blake2b,
@@ -110,8 +117,11 @@ impl Family {
         Self::SlhDsa,
         Self::Ec,
         Self::EcGeneric,
+        Self::DeterministicEcdsa,
         Self::Eddsa,
         Self::X25519,
+        #[cfg(feature = "curve448")]
+        Self::Curve448,
         Self::Rsa,
         Self::Hkdf,
         Self::Pbkdf2,
@@ -143,8 +153,11 @@ impl Family {
             Self::SlhDsa => Ok(post_quantum::slh_dsa() == Ok(true)),
             Self::Ec => ec(),
             Self::EcGeneric => ec_generic(),
+            Self::DeterministicEcdsa => deterministic_ecdsa(),
             Self::Eddsa => eddsa(),
             Self::X25519 => x25519(),
+            #[cfg(feature = "curve448")]
+            Self::Curve448 => Ok(super::curve448::known_answer()),
             Self::Rsa => rsa(),
             // What is derived has its known answers beside its algorithm.
             Self::Hkdf => hkdf::known_answer(),
@@ -291,6 +304,14 @@ fn ec() -> Answer<bool> {
     one.agree(&point, &mut shared)?;
     let wrong = key.verify(&[0x11; 32], &signature).is_err();
     Ok(wrong && point == EC_POINT && point.get(1..33) == Some(&shared))
+}
+
+/// RFC 6979, A.2.5: the signature of "sample".
+fn deterministic_ecdsa() -> Answer<bool> {
+    let mut signature = [0; 64];
+    let scalar = Secret::from_slice(&EC_SCALAR);
+    let made = ecdsa_deterministic::signature(Curve::P256, &scalar, &SHA256_SAMPLE, &mut signature);
+    Ok(made.is_ok() && signature == EC_SIGNATURE)
 }
 
 /// RFC 7027, A.1: the secret that two keys on brainpoolP256r1 share; and a signature of our own, and a wrong one.
@@ -583,7 +604,7 @@ mod tests {
     #[test]
     fn every_family_passes_in_little_time() {
         let before = std::time::Instant::now();
-        for family in Family::ALL {
+        for family in Family::ALL.iter().copied() {
             assert!(family.passes(), "{family:?}");
         }
         println!("{:?}", before.elapsed());
@@ -592,7 +613,7 @@ mod tests {
     /// Each answer matters: with one bit of it changed the family fails, and does not get better.
     #[test]
     fn a_family_with_a_wrong_answer_fails_for_good() {
-        for family in Family::ALL {
+        for family in Family::ALL.iter().copied() {
             let mut answers = 0;
             loop {
                 let state = AtomicU8::new(UNTESTED);

@@ -205,6 +205,9 @@ impl Running {
         random::fill(randomness.expose_mut())?;
         let randomness = (!self.deterministic).then_some(randomness.expose());
         sign(set, private.expose(), &[&self.header, input], randomness, out)?;
+        // A fault would let others sign with parts of the key, and verifying costs little: what does not verify is
+        // not given out.
+        verify(set, &self.key.public, &[&self.header, input], out).map_err(|_| Error::DeviceError)?;
         Ok(set.signature_len())
     }
 

@@ -3,9 +3,10 @@
 use super::mechanism::Row;
 use super::{
     aes, aes_cbc, aes_ccm, aes_cmac, aes_ctr, aes_cts, aes_ecb, aes_encrypt_data, aes_feedback, aes_gcm,
-    aes_gmac, aes_key_wrap, aes_xts, blake2b, chacha20, chacha20_poly1305, digest, ec, ecdh, ecdsa, eddsa,
-    engine, generic_secret, hash_derivation, hkdf, hmac, joining, ml_dsa, ml_kem, montgomery, pbkdf2,
-    rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw, slh_dsa, sp800_108, triple_des,
+    aes_gmac, aes_key_wrap, aes_xts, blake2b, chacha20, chacha20_poly1305, digest, ec, ec_extra_bits, ecdh,
+    ecdh_aes_key_wrap, ecdsa, ecdsa_deterministic, eddsa, engine, generic_secret, hash_derivation, hkdf,
+    hmac, joining, ml_dsa, ml_kem, montgomery, pbkdf2, rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1,
+    rsa_pss, rsa_raw, slh_dsa, sp800_108, tls_prf, tls12, triple_des,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
@@ -67,6 +68,7 @@ static ROWS: &[&Row] = &[
     &rsa_oaep::RSA_PKCS_OAEP,
     &rsa_aes_key_wrap::RSA_AES_KEY_WRAP,
     &ec::KEY_PAIR_GEN,
+    &ec_extra_bits::KEY_PAIR_GEN_W_EXTRA_BITS,
     &ecdsa::ECDSA,
     &ecdsa::ECDSA_SHA1,
     &ecdsa::ECDSA_SHA224,
@@ -77,8 +79,16 @@ static ROWS: &[&Row] = &[
     &ecdsa::ECDSA_SHA3_256,
     &ecdsa::ECDSA_SHA3_384,
     &ecdsa::ECDSA_SHA3_512,
+    &ecdsa_deterministic::DETERMINISTIC,
+    &ecdsa_deterministic::DETERMINISTIC_SHA224,
+    &ecdsa_deterministic::DETERMINISTIC_SHA256,
+    &ecdsa_deterministic::DETERMINISTIC_SHA384,
+    &ecdsa_deterministic::DETERMINISTIC_SHA512,
     &ecdh::ECDH1_DERIVE,
     &ecdh::ECDH1_COFACTOR_DERIVE,
+    &ecdh_aes_key_wrap::ECDH_AES_KEY_WRAP,
+    &ecdh_aes_key_wrap::ECDH_COF_AES_KEY_WRAP,
+    &ecdh_aes_key_wrap::ECDH_X_AES_KEY_WRAP,
     &montgomery::KEY_PAIR_GEN,
     &eddsa::KEY_PAIR_GEN,
     &eddsa::EDDSA,
@@ -218,6 +228,9 @@ static ROWS: &[&Row] = &[
     &hash_derivation::BLAKE2B_256,
     &hash_derivation::BLAKE2B_384,
     &hash_derivation::BLAKE2B_512,
+    &hash_derivation::SHAKE_128,
+    &hash_derivation::SHAKE_256,
+    &hash_derivation::SHA512_T,
     &joining::BASE_AND_KEY,
     &joining::BASE_AND_DATA,
     &joining::DATA_AND_BASE,
@@ -230,6 +243,18 @@ static ROWS: &[&Row] = &[
     &sp800_108::COUNTER,
     &sp800_108::FEEDBACK,
     &sp800_108::DOUBLE_PIPELINE,
+    &tls12::SSL3_PRE_MASTER,
+    &tls12::TLS_PRE_MASTER,
+    &tls12::MASTER,
+    &tls12::MASTER_DH,
+    &tls12::EXTENDED_MASTER,
+    &tls12::EXTENDED_MASTER_DH,
+    &tls12::KEY_AND_MAC,
+    &tls12::KEY_SAFE,
+    &tls_prf::TLS_KDF,
+    &tls_prf::TLS12_KDF,
+    &tls_prf::TLS_MAC,
+    &tls_prf::TLS12_MAC,
 ];
 
 /// The row of a mechanism and its index in [`MECHANISMS`]. Every `C_...Init` comes here.

@@ -11,9 +11,10 @@ use super::op::{Ask, Makes};
 use super::order::may_see;
 use crate::ck::Params;
 use crate::crypto::mechanism::{Made, Raw, Row};
+use crate::crypto::tls12::makes_premaster;
 use crate::object::{KeyFacts, State};
 use crate::policy::{self, Denial, Entry, Reason, Request};
-use cryptoki_sys::{CKK_GENERIC_SECRET, CKO_DATA, CKO_SECRET_KEY};
+use cryptoki_sys::{CKA_KEY_GEN_MECHANISM, CKK_GENERIC_SECRET, CKO_DATA, CKO_SECRET_KEY};
 
 /// Fewest bits of a key that stand in what is made of it, and of whatever stands beside them: as many as a key needs
 /// (SP 800-131A Rev. 2, 1.2.1).
@@ -45,6 +46,9 @@ pub(super) fn keeps_secrets(guard: &Guard, ask: &Ask<'_>, row: Option<&Row>) -> 
         && !may_be_seen(&mechanism.params)
     {
         no_key_in_the_open(guard, made)?;
+    }
+    if let Some(mechanism) = ask.mechanism {
+        tells_nothing(derivation.makes, &mechanism.params, base)?;
     }
     let made_bits = made.first().map_or(0, |facts| facts.bits);
     match derivation.raw {
@@ -86,6 +90,22 @@ fn no_key_in_the_open(guard: &Guard, made: &[KeyFacts]) -> Result<(), Denial> {
             })?;
     }
     Ok(())
+}
+
+/// The version of a premaster secret is two of its bytes, and the initialisation vectors of TLS 1.2 are bytes of the block
+/// that keys are cut from: other lengths make keys of the same bytes.
+fn tells_nothing(makes: Made, params: &Params, base: &Held) -> Result<(), Denial> {
+    let generated_by = base.attributes().number(CKA_KEY_GEN_MECHANISM);
+    let told = match (makes, params) {
+        (Made::TlsMaster, Params::TlsMaster(master)) if master.wants_version => {
+            (!generated_by.is_some_and(makes_premaster)).then_some("the version is two bytes of the base key")
+        }
+        (Made::TlsKeys { with_ivs: true }, Params::TlsKeys(keys)) if keys.iv_bits > 0 => {
+            Some("the initialisation vectors are bytes of what could be a key")
+        }
+        _ => None,
+    };
+    told.map_or(Ok(()), |told| Err(Denial::new(Reason::DataOfKey, told)))
 }
 
 /// A part of a key of which parts may be known could be all but known.

@@ -391,7 +391,10 @@ pub(super) fn may_see(object: &Held) -> Result<(), Denial> {
 fn bits_between(mechanism: Option<&Mechanism>) -> Option<u32> {
     match mechanism.map(|used| &used.params) {
         // Another number is no size of a key, and a wrong parameter.
-        Some(Params::RsaAes { aes_bits: bits @ (128 | 192 | 256), .. }) => u32::try_from(*bits).ok(),
+        Some(
+            Params::RsaAes { aes_bits: bits @ (128 | 192 | 256), .. }
+            | Params::EcdhAes { aes_bits: bits @ (128 | 192 | 256), .. },
+        ) => u32::try_from(*bits).ok(),
         _ => None,
     }
 }

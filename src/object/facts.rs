@@ -1,8 +1,10 @@
 //! What the law reads of an object: facts, no secrets, no strings that it must parse.
 
 use crate::ck::date::UtcSeconds;
+use crate::ck::mechanism::TLS_SECRET_MECHANISMS;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, CK_OBJECT_CLASS};
 use crate::crypto::{Curve, ParameterSet};
+use cryptoki_sys::CKO_SECRET_KEY;
 
 /// Lifecycle state of NIST SP 800-57 Part 1 Rev. 5, section 7.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -115,6 +117,17 @@ pub struct KeyFacts {
     pub protect: Window,
     /// Recipient window `[from, to)`.
     pub process: Window,
+}
+
+impl KeyFacts {
+    /// Whether the key is for the pseudo-random function of TLS alone. Then a MAC with it is a derivation under another
+    /// name, and of labels that derive no key.
+    #[inline]
+    pub fn is_tls_secret(&self) -> bool {
+        self.class == CKO_SECRET_KEY
+            && !self.allowed_mechanisms.is_empty()
+            && self.allowed_mechanisms.iter().all(|ckm| TLS_SECRET_MECHANISMS.contains(ckm))
+    }
 }
 
 /// A half-open span of UTC seconds; `None` is open on that side.

@@ -6,6 +6,7 @@ use super::value::Value;
 use crate::ck::date::UtcSeconds;
 use crate::ck::vendor::*;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_OBJECT_CLASS};
+use crate::crypto::eddsa::Edwards;
 use crate::crypto::{Curve, Montgomery, ParameterSet, only_len};
 use cryptoki_sys::*;
 
@@ -121,7 +122,10 @@ fn bits(
             },
         ),
         Some(CKK_EC) => curve.map_or(0, |curve| u64::from(curve.bits())),
-        Some(CKK_EC_EDWARDS) => 255,
+        Some(CKK_EC_EDWARDS) => attributes
+            .bytes(CKA_EC_PARAMS)
+            .and_then(|params| Edwards::from_ec_params(params).ok())
+            .map_or(0, |curve| u64::from(curve.bits())),
         Some(CKK_EC_MONTGOMERY) => attributes
             .bytes(CKA_EC_PARAMS)
             .and_then(|params| Montgomery::from_ec_params(params).ok())

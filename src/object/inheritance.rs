@@ -4,7 +4,7 @@ use super::attributes::Attributes;
 use super::value::Value;
 use crate::ck::{CK_ATTRIBUTE_TYPE, Error, Result};
 use crate::crypto::mechanism::Inheritance;
-use cryptoki_sys::{CKA_EXTRACTABLE, CKA_SENSITIVE};
+use cryptoki_sys::{CKA_DERIVE_TEMPLATE, CKA_EXTRACTABLE, CKA_SENSITIVE, CKA_WRAP_WITH_TRUSTED};
 
 /// Settles `CKA_SENSITIVE` and `CKA_EXTRACTABLE` of a derived key, as its mechanism says.
 ///
@@ -22,10 +22,10 @@ pub fn inherit(
         match inheritance {
             Inheritance::Free => {}
             Inheritance::FromBase => asked.set_default(cka, || Value::Bool(of_base)),
-            Inheritance::Same => must(asked, cka, of_base)?,
+            Inheritance::Same => must(asked, cka, Value::Bool(of_base))?,
             Inheritance::Strict | Inheritance::StrictFromBase => {
                 if of_base == closed || seconds.iter().any(|second| second.flag(cka) == closed) {
-                    must(asked, cka, closed)?;
+                    must(asked, cka, Value::Bool(closed))?;
                 } else if inheritance == Inheritance::StrictFromBase {
                     asked.set_default(cka, || Value::Bool(of_base));
                 }
@@ -35,11 +35,26 @@ pub fn inherit(
     Ok(())
 }
 
-fn must(asked: &mut Attributes, cka: CK_ATTRIBUTE_TYPE, value: bool) -> Result<()> {
-    if asked.value(cka).is_some_and(|other| *other != Value::Bool(value)) {
+/// Keeps what binds a key where its bytes stand in another key as they are: `CKA_WRAP_WITH_TRUSTED` of each original, and
+/// the base key's `CKA_DERIVE_TEMPLATE`. Else the same bytes would be a key that is bound to nothing.
+///
+/// # Errors
+/// `CKR_TEMPLATE_INCONSISTENT` where the template says something else.
+pub fn stay_bound(asked: &mut Attributes, base: &Attributes, seconds: &[&Attributes]) -> Result<()> {
+    if [base].iter().chain(seconds).any(|original| original.flag(CKA_WRAP_WITH_TRUSTED)) {
+        must(asked, CKA_WRAP_WITH_TRUSTED, Value::Bool(true))?;
+    }
+    match base.value(CKA_DERIVE_TEMPLATE) {
+        Some(template) => must(asked, CKA_DERIVE_TEMPLATE, template.clone()),
+        None => Ok(()),
+    }
+}
+
+fn must(asked: &mut Attributes, cka: CK_ATTRIBUTE_TYPE, value: Value) -> Result<()> {
+    if asked.value(cka).is_some_and(|other| *other != value) {
         return Err(Error::TemplateInconsistent);
     }
-    asked.set(cka, Value::Bool(value));
+    asked.set(cka, value);
     Ok(())
 }
 
@@ -115,5 +130,31 @@ mod tests {
             assert_eq!(outcome(Inheritance::Same, values, base, &[]), Ok(values));
             assert_eq!(outcome(Inheritance::Same, others, base, &[]), REFUSED);
         }
+    }
+
+    #[test]
+    fn keys_whose_bytes_stand_in_another_stay_bound() {
+        let trusted = |value| {
+            let mut key = Attributes::default();
+            key.set(CKA_WRAP_WITH_TRUSTED, Value::Bool(value));
+            key
+        };
+        let (bound, free) = (trusted(true), trusted(false));
+        for (base, second) in [(&bound, &free), (&free, &bound)] {
+            let mut silent = Attributes::default();
+            stay_bound(&mut silent, base, &[second]).unwrap();
+            assert!(silent.flag(CKA_WRAP_WITH_TRUSTED));
+            assert_eq!(stay_bound(&mut free.clone(), base, &[second]), Err(Error::TemplateInconsistent));
+        }
+        let mut silent = Attributes::default();
+        stay_bound(&mut silent, &free, &[&free]).unwrap();
+        assert!(!silent.has(CKA_WRAP_WITH_TRUSTED) && !silent.has(CKA_DERIVE_TEMPLATE));
+        let mut restricting = Attributes::default();
+        restricting.set(CKA_DERIVE_TEMPLATE, Value::Template(trusted(true)));
+        stay_bound(&mut silent, &restricting, &[]).unwrap();
+        assert_eq!(silent.value(CKA_DERIVE_TEMPLATE), restricting.value(CKA_DERIVE_TEMPLATE));
+        let mut other = Attributes::default();
+        other.set(CKA_DERIVE_TEMPLATE, Value::Template(trusted(false)));
+        assert_eq!(stay_bound(&mut other, &restricting, &[]), Err(Error::TemplateInconsistent));
     }
 }

@@ -6,6 +6,7 @@ use super::facts::{KeyFacts, State};
 use super::rules::Rules;
 use super::value::Value;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_KEY_TYPE, CK_OBJECT_CLASS, Error, Result};
+use crate::crypto::eddsa::Edwards;
 use crate::crypto::{
     self, Curve, Material, Montgomery, ParameterSet, ec, eddsa, ml_dsa, ml_kem, montgomery, rsa, slh_dsa,
 };
@@ -77,12 +78,13 @@ pub fn take_material(attributes: &mut Attributes) -> Result<Option<Material>> {
             ec::import_private(curve, take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?.expose())?
         }
         (CKO_PUBLIC_KEY, CKK_EC_EDWARDS) => {
-            eddsa::check_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
-            eddsa::import_public(needed(attributes, CKA_EC_POINT)?)?
+            let curve = Edwards::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
+            eddsa::import_public(curve, needed(attributes, CKA_EC_POINT)?)?
         }
         (CKO_PRIVATE_KEY, CKK_EC_EDWARDS) => {
-            eddsa::check_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
-            eddsa::import_private(take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?.expose())?
+            let curve = Edwards::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
+            let value = take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
+            eddsa::import_private(curve, value.expose())?
         }
         (CKO_PUBLIC_KEY, CKK_EC_MONTGOMERY) => {
             let curve = Montgomery::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?;
@@ -189,7 +191,10 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
             }
         }
         Material::EcPublic { curve, point } => describe_point(curve.ec_params(), point, class, attributes),
-        Material::EdPublic(point) => describe_point(eddsa::ed25519_ec_params(), point, class, attributes),
+        Material::EdPublic(point) => {
+            let curve = Edwards::of_len(point.len());
+            describe_point(curve.ec_params(), point, class, attributes);
+        }
         Material::MontgomeryPublic { curve, key } => {
             describe_point(curve.ec_params(), key, class, attributes);
         }
@@ -258,7 +263,10 @@ pub fn public_material(attributes: &Attributes) -> Result<Material> {
             Curve::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?,
             needed(attributes, CKA_EC_POINT)?,
         ),
-        Some(CKK_EC_EDWARDS) => eddsa::import_public(needed(attributes, CKA_EC_POINT)?),
+        Some(CKK_EC_EDWARDS) => eddsa::import_public(
+            Edwards::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?,
+            needed(attributes, CKA_EC_POINT)?,
+        ),
         Some(CKK_EC_MONTGOMERY) => montgomery::import_public(
             Montgomery::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?,
             needed(attributes, CKA_EC_POINT)?,

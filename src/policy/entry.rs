@@ -104,6 +104,7 @@ impl Entry {
     pub fn purpose(self, facts: &KeyFacts, mac: bool) -> Option<Purpose> {
         match self {
             Self::Encrypt | Self::Decrypt => Some(Purpose::Encrypt),
+            Self::Sign | Self::Verify if facts.is_tls_secret() => Some(Purpose::Derive),
             Self::Sign | Self::Verify if mac || facts.class == CKO_SECRET_KEY => Some(Purpose::Mac),
             Self::Sign | Self::Verify | Self::SignRecover | Self::VerifyRecover => Some(Purpose::Sign),
             Self::Wrap | Self::Unwrap => Some(Purpose::Wrap),
@@ -165,8 +166,13 @@ pub fn candidate_purposes(facts: &KeyFacts) -> PurposeSet {
     }
     let any = |flags: &[Usage]| flags.iter().any(|flag| facts.usage.contains(*flag));
     let signing = [Usage::SIGN, Usage::VERIFY, Usage::SIGN_RECOVER, Usage::VERIFY_RECOVER];
+    let by_signing = match secret {
+        true if facts.is_tls_secret() => Purpose::Derive,
+        true => Purpose::Mac,
+        false => Purpose::Sign,
+    };
     [
-        (if secret { Purpose::Mac } else { Purpose::Sign }, any(&signing)),
+        (by_signing, any(&signing)),
         (Purpose::Encrypt, any(&[Usage::ENCRYPT, Usage::DECRYPT])),
         (Purpose::Wrap, any(&[Usage::WRAP, Usage::UNWRAP])),
         (if secret { Purpose::Derive } else { Purpose::Agree }, any(&[Usage::DERIVE])),
@@ -188,9 +194,15 @@ pub(super) const CONFLICTS: &[(Usage, Usage, &str)] = &[
     (Usage::WRAP, Usage::SIGN, "a wrapped key could pass for a MAC"),
     (Usage::DERIVE, Usage::ENCRYPT, "an encryption could compute a derived key"),
     (Usage::DERIVE, Usage::SIGN, "a MAC could compute a derived key"),
+    (Usage::DERIVE, Usage::UNWRAP, "the key that another one is wrapped under could be derived"),
+    (Usage::DECAPSULATE, Usage::UNWRAP, "the key that another one is wrapped under could be decapsulated"),
 ];
 
 /// Why the usage attributes conflict, if they do.
-pub(super) fn conflict(usage: Usage) -> Option<&'static str> {
-    CONFLICTS.iter().find(|(left, right, _)| usage.contains(left.union(*right))).map(|(_, _, attack)| *attack)
+pub(super) fn conflict(facts: &KeyFacts) -> Option<&'static str> {
+    let conflicts = |left: Usage, right: Usage| facts.usage.contains(left.union(right));
+    let made_for_both = |left, right| (left, right) == (Usage::DERIVE, Usage::SIGN) && facts.is_tls_secret();
+    let found =
+        CONFLICTS.iter().find(|(left, right, _)| conflicts(*left, *right) && !made_for_both(*left, *right));
+    found.map(|(_, _, attack)| *attack)
 }

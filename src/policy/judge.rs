@@ -58,7 +58,7 @@ fn purposes(compiled: &Compiled, facts: &KeyFacts, record: &Record, candidates: 
         refusals.push(by_setting(deny(detail), "keys.single_purpose"));
     }
     if facts.purpose.is_none() && single == SinglePurpose::Off {
-        let attack = conflict(facts.usage);
+        let attack = conflict(facts);
         refusals.extend(attack.map(|attack| deny(format!("these usage attributes conflict: {attack}"))));
     }
     let serving = facts.purpose.map_or(candidates, PurposeSet::of);

@@ -3,6 +3,7 @@
 use super::diagnostic::suggest;
 use crate::ck::CK_MECHANISM_TYPE;
 use crate::ck::names::MECHANISMS;
+use crate::ck::vendor::VENDOR_MECHANISMS;
 use std::collections::BTreeSet;
 
 /// Mechanisms by number: what a pattern stands for, whether or not the module has them.
@@ -29,12 +30,20 @@ pub const GROUPS: &[(&str, &str, &[&str])] = &[
     (
         "raw-signatures",
         "mechanisms that sign whatever digest they are given",
-        &["CKM_RSA_PKCS", "CKM_RSA_PKCS_PSS", "CKM_RSA_X_509", "CKM_RSA_9796", "CKM_DSA", "CKM_ECDSA"],
+        &[
+            "CKM_RSA_PKCS",
+            "CKM_RSA_PKCS_PSS",
+            "CKM_RSA_X_509",
+            "CKM_RSA_9796",
+            "CKM_DSA",
+            "CKM_ECDSA",
+            "CKM_KEYWARD_ECDSA_DETERMINISTIC",
+        ],
     ),
     ("raw-rsa", "RSA without padding", &["CKM_RSA_X_509", "CKM_RSA_9796"]),
     ("rsa-pkcs1-v1.5", "RSA with the padding of PKCS#1 v1.5", &["CKM_RSA_PKCS", "CKM_*_RSA_PKCS"]),
     ("rsa-pss", "RSA-PSS", &["CKM_RSA_PKCS_PSS", "CKM_*_RSA_PKCS_PSS"]),
-    ("ecdsa", "ECDSA", &["CKM_ECDSA", "CKM_ECDSA_SHA*"]),
+    ("ecdsa", "ECDSA", &["CKM_ECDSA", "CKM_ECDSA_SHA*", "CKM_KEYWARD_ECDSA_DETERMINISTIC*"]),
     ("single-des", "DES and CDMF", &["CKM_DES_*", "CKM_CDMF_*", "CKM_PBE_MD?_DES_CBC"]),
     ("triple-des", "Triple DES", &["CKM_DES2_*", "CKM_DES3_*", "CKM_PBE_SHA1_DES*"]),
     (
@@ -75,7 +84,7 @@ pub(super) fn mechanisms(written: &str) -> Result<Numbers, (String, Option<Strin
     if !numbers.is_empty() {
         return Ok(numbers);
     }
-    let names = MECHANISMS.iter().map(|(name, _)| *name);
+    let names = named().map(|(name, _)| *name);
     Err(if written.contains(['*', '?']) {
         (format!("no mechanism of PKCS#11 3.2 matches `{written}`"), None)
     } else {
@@ -97,7 +106,12 @@ fn group_members(group: &str) -> Result<Numbers, (String, Option<String>)> {
 }
 
 fn members(pattern: &str) -> impl Iterator<Item = CK_MECHANISM_TYPE> {
-    MECHANISMS.iter().filter(move |(name, _)| matches(pattern, name)).map(|(_, number)| *number)
+    named().filter(move |(name, _)| matches(pattern, name)).map(|(_, number)| *number)
+}
+
+/// Every mechanism that has a name.
+fn named() -> impl Iterator<Item = &'static (&'static str, CK_MECHANISM_TYPE)> + Clone {
+    MECHANISMS.iter().chain(VENDOR_MECHANISMS)
 }
 
 /// Whether a text matches a pattern with `*` (any characters, also none) and `?` (one character).

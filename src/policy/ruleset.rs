@@ -257,7 +257,7 @@ impl Ruleset {
             Purpose::ALL.iter().map(each).collect()
         });
         let binds = match compiled.keys.single_purpose {
-            SinglePurpose::Off => super::entry::conflict(facts.usage).is_some(),
+            SinglePurpose::Off => super::entry::conflict(facts).is_some(),
             SinglePurpose::BindOnFirstUse | SinglePurpose::Strict => true,
         };
         KeyRules { base: compiled.record(facts, serving), by_purpose, binds, compiled: Arc::clone(compiled) }

@@ -6,9 +6,10 @@
 
 use super::abi::{
     self, CK_AES_CBC_ENCRYPT_DATA_PARAMS, CK_AES_CTR_PARAMS, CK_CCM_PARAMS, CK_CHACHA20_PARAMS,
-    CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS, CK_HASH_SIGN_ADDITIONAL_CONTEXT, CK_MECHANISM,
-    CK_MECHANISM_TYPE, CK_RSA_AES_KEY_WRAP_PARAMS, CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS,
-    CK_SALSA20_CHACHA20_POLY1305_PARAMS, CK_SIGN_ADDITIONAL_CONTEXT, CK_ULONG,
+    CK_ECDH_AES_KEY_WRAP_PARAMS, CK_ECDH1_DERIVE_PARAMS, CK_EDDSA_PARAMS, CK_GCM_PARAMS,
+    CK_HASH_SIGN_ADDITIONAL_CONTEXT, CK_MECHANISM, CK_MECHANISM_TYPE, CK_RSA_AES_KEY_WRAP_PARAMS,
+    CK_RSA_PKCS_OAEP_PARAMS, CK_RSA_PKCS_PSS_PARAMS, CK_SALSA20_CHACHA20_POLY1305_PARAMS,
+    CK_SIGN_ADDITIONAL_CONTEXT, CK_ULONG,
 };
 use super::derivation_params::Places;
 use crate::ck::params::Shape;
@@ -90,6 +91,7 @@ impl Parameter {
             Shape::Oaep => self.oaep(),
             Shape::RsaAes => self.rsa_aes(),
             Shape::Ecdh1 => self.ecdh1(),
+            Shape::EcdhAes => self.ecdh_aes(),
             Shape::Eddsa => self.eddsa(),
             Shape::SignatureContext => self.signature_context(),
             Shape::HashSignatureContext => self.hash_signature_context(),
@@ -292,6 +294,16 @@ impl Parameter {
         })
     }
 
+    /// `CK_ECDH_AES_KEY_WRAP_PARAMS` (PKCS#11 3.2, 6.3).
+    fn ecdh_aes(&self) -> Result<Params> {
+        let ecdh = self.structure::<CK_ECDH_AES_KEY_WRAP_PARAMS>()?;
+        Ok(Params::EcdhAes {
+            aes_bits: ecdh.ulAESKeyBits,
+            kdf: ecdh.kdf,
+            shared: self.field(ecdh.pSharedData, ecdh.ulSharedDataLen, LARGEST_FIELD)?,
+        })
+    }
+
     /// Nothing, or `CK_EDDSA_PARAMS` (PKCS#11 3.2, 6.3).
     fn eddsa(&self) -> Result<Params> {
         if self.is_empty() {
@@ -351,7 +363,7 @@ mod tests {
     }
 
     const WRONG: Result<Params> = Err(Error::MechanismParamInvalid);
-    const ALL: [Shape; 17] = [
+    const ALL: [Shape; 18] = [
         Shape::None,
         Shape::Iv(16),
         Shape::Ctr,
@@ -366,6 +378,7 @@ mod tests {
         Shape::Oaep,
         Shape::RsaAes,
         Shape::Ecdh1,
+        Shape::EcdhAes,
         Shape::Eddsa,
         Shape::SignatureContext,
         Shape::HashSignatureContext,
@@ -532,6 +545,27 @@ mod tests {
     #[test]
     fn read_mac_general_copies_its_number() {
         assert_eq!(read_as(Shape::MacGeneral, &7_u64), Ok(Params::MacGeneral(7)));
+    }
+
+    #[test]
+    fn read_ecdh_aes_copies_the_shared_data() {
+        let mut shared = *b"shared";
+        let ecdh = CK_ECDH_AES_KEY_WRAP_PARAMS {
+            ulAESKeyBits: 256,
+            kdf: 6,
+            ulSharedDataLen: 6,
+            pSharedData: shared.as_mut_ptr(),
+        };
+        let with = |shared: &[u8]| Ok(Params::EcdhAes { aes_bits: 256, kdf: 6, shared: shared.to_vec() });
+        assert_eq!(read_as(Shape::EcdhAes, &ecdh), with(b"shared"));
+        let nothing = CK_ECDH_AES_KEY_WRAP_PARAMS { pSharedData: null_mut(), ulSharedDataLen: 0, ..ecdh };
+        assert_eq!(read_as(Shape::EcdhAes, &nothing), with(b""));
+        for wrong in [
+            CK_ECDH_AES_KEY_WRAP_PARAMS { pSharedData: null_mut(), ..ecdh },
+            CK_ECDH_AES_KEY_WRAP_PARAMS { ulSharedDataLen: LARGEST_FIELD + 1, ..ecdh },
+        ] {
+            assert_eq!(read_as(Shape::EcdhAes, &wrong), WRONG);
+        }
     }
 
     #[test]

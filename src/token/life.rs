@@ -314,6 +314,9 @@ pub(super) fn set_purpose(attributes: &mut Attributes, purpose: Purpose) {
         }
         Purpose::Encrypt => Usage::ENCRYPT.union(Usage::DECRYPT),
         Purpose::Wrap => Usage::WRAP.union(Usage::UNWRAP),
+        Purpose::Derive if KeyFacts::of(attributes).is_tls_secret() => {
+            Usage::DERIVE.union(Usage::SIGN).union(Usage::VERIFY)
+        }
         Purpose::Agree | Purpose::Derive => Usage::DERIVE,
         Purpose::Encapsulate => Usage::ENCAPSULATE.union(Usage::DECAPSULATE),
     };

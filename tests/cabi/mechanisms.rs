@@ -2,9 +2,10 @@
 //! place.
 
 use super::client::*;
+use super::hashes::{derives_by_hashing, hashes_the_key, is_general_mac, mac_key_type};
 use super::parameters::{
     cbc_encrypt_data, ccm, chacha20, chacha20_poly1305, ecb_encrypt_data, gmac, hash_signature_context,
-    mac_general,
+    mac_general, rsa_aes,
 };
 use crate::{alone, call};
 use cryptoki_sys::*;
@@ -17,6 +18,13 @@ pub fn with_parameter(ckm: CK_MECHANISM_TYPE) -> Mechanism {
         CKM_SHA384_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA384, CKG_MGF1_SHA384, 48),
         CKM_SHA512_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA512, CKG_MGF1_SHA512, 64),
         CKM_SHA1_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA_1, CKG_MGF1_SHA1, 20),
+        CKM_SHA3_224_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA3_224, CKG_MGF1_SHA3_224, 28),
+        CKM_SHA3_256_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA3_256, CKG_MGF1_SHA3_256, 32),
+        CKM_SHA3_384_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA3_384, CKG_MGF1_SHA3_384, 48),
+        CKM_SHA3_512_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA3_512, CKG_MGF1_SHA3_512, 64),
+        CKM_RSA_AES_KEY_WRAP => rsa_aes(256, CKM_SHA256, CKG_MGF1_SHA256, b"label"),
+        CKM_SHA512_T | CKM_SHA512_T_HMAC | CKM_SHA512_T_KEY_DERIVATION => mac_general(ckm, 256),
+        ckm if is_general_mac(ckm) => mac_general(ckm, 11),
         CKM_RSA_PKCS_OAEP => Mechanism::oaep(CKM_SHA256, CKG_MGF1_SHA256, b"label"),
         CKM_AES_CBC
         | CKM_AES_CBC_PAD
@@ -44,7 +52,11 @@ pub fn with_parameter(ckm: CK_MECHANISM_TYPE) -> Mechanism {
 fn data_for(ckm: CK_MECHANISM_TYPE) -> Vec<u8> {
     let len = match ckm {
         // Raw: the data is a digest.
-        CKM_RSA_PKCS_PSS | CKM_ECDSA | CKM_HASH_ML_DSA | CKM_HASH_SLH_DSA => 32,
+        CKM_RSA_PKCS_PSS
+        | CKM_ECDSA
+        | CKM_KEYWARD_ECDSA_DETERMINISTIC
+        | CKM_HASH_ML_DSA
+        | CKM_HASH_SLH_DSA => 32,
         CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP => 50,
         CKM_AES_ECB | CKM_AES_CBC => 1024,
         _ => 1000,
@@ -77,6 +89,10 @@ fn makes_random_output(ckm: CK_MECHANISM_TYPE) -> bool {
                 | CKM_SHA256_RSA_PKCS_PSS
                 | CKM_SHA384_RSA_PKCS_PSS
                 | CKM_SHA512_RSA_PKCS_PSS
+                | CKM_SHA3_224_RSA_PKCS_PSS
+                | CKM_SHA3_256_RSA_PKCS_PSS
+                | CKM_SHA3_384_RSA_PKCS_PSS
+                | CKM_SHA3_512_RSA_PKCS_PSS
                 | CKM_ECDSA
                 | CKM_ECDSA_SHA224
                 | CKM_ECDSA_SHA256
@@ -104,11 +120,19 @@ pub fn keys_for(
         _ => (template(protect), template(process)),
     };
     match ckm {
-        CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP | CKM_RSA_PKCS_PSS | 0x05..=0x06 | 0x0E | 0x40..=0x47 => {
+        CKM_RSA_PKCS
+        | CKM_RSA_PKCS_OAEP
+        | CKM_RSA_PKCS_PSS
+        | CKM_RSA_AES_KEY_WRAP
+        | 0x05..=0x06
+        | 0x0E
+        | 0x40..=0x47
+        | CKM_SHA3_256_RSA_PKCS..=CKM_SHA3_224_RSA_PKCS_PSS => {
             let (public, private) = halves();
             pair(session.rsa(public, private).unwrap())
         }
-        CKM_ECDSA..=CKM_ECDSA_SHA3_512 => {
+        CKM_ECDSA..=CKM_ECDSA_SHA3_512
+        | CKM_KEYWARD_ECDSA_DETERMINISTIC..=CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA512 => {
             let (public, private) = halves();
             pair(session.p256(public, private).unwrap())
         }
@@ -152,9 +176,11 @@ pub fn keys_for(
             (key, key)
         }
         _ => {
-            let generation = Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN);
+            // A MAC works with generic secrets, and with keys of its own type.
             let template = template(protect).flag(process, true).ulong(CKA_VALUE_LEN, 64);
-            let key = session.generate(&generation, &template).unwrap();
+            let generation =
+                mac_key_type(ckm).map_or(CKM_GENERIC_SECRET_KEY_GEN, |(generation, _)| generation);
+            let key = session.generate(&Mechanism::plain(generation), &template).unwrap();
             (key, key)
         }
     }
@@ -231,7 +257,7 @@ fn wraps_and_unwraps(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
     let open = || Template::new().flag(CKA_SENSITIVE, false).flag(CKA_EXTRACTABLE, true);
     let aes = session.aes(open().uses(&[CKA_ENCRYPT, CKA_DECRYPT])).unwrap();
     // A key of 2048 bits has 112 bits of security: it wraps nothing stronger.
-    let rsa = matches!(ckm, CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP);
+    let rsa = matches!(ckm, CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP | CKM_RSA_AES_KEY_WRAP);
     let (target, kind, uses) = if rsa {
         assert_eq!(session.wrap(&mechanism, wraps, aes), Err(Rv(CKR_WRAPPING_KEY_SIZE_RANGE)));
         let template = open().uses(&[CKA_SIGN, CKA_VERIFY]).ulong(CKA_VALUE_LEN, 14);
@@ -322,7 +348,7 @@ fn generates_pairs(session: Session<'_>, ckm: CK_MECHANISM_TYPE, flags: CK_FLAGS
     });
     let public = match ckm {
         CKM_RSA_PKCS_KEY_PAIR_GEN => Template::new().ulong(CKA_MODULUS_BITS, 2048),
-        CKM_EC_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, P256),
+        CKM_EC_KEY_PAIR_GEN | CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS => Template::new().bytes(CKA_EC_PARAMS, P256),
         CKM_EC_EDWARDS_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, ED25519),
         CKM_EC_MONTGOMERY_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, X25519),
         CKM_ML_KEM_KEY_PAIR_GEN => Template::new().ulong(CKA_PARAMETER_SET, CKP_ML_KEM_768),
@@ -343,6 +369,39 @@ fn generates_pairs(session: Session<'_>, ckm: CK_MECHANISM_TYPE, flags: CK_FLAGS
     );
 }
 
+/// What these do is tested in `derivation`, but for those that say where.
+fn is_tried_elsewhere(ckm: CK_MECHANISM_TYPE) -> bool {
+    matches!(
+        ckm,
+        CKM_CONCATENATE_BASE_AND_KEY
+            | CKM_CONCATENATE_BASE_AND_DATA
+            | CKM_CONCATENATE_DATA_AND_BASE
+            | CKM_XOR_BASE_AND_DATA
+            | CKM_EXTRACT_KEY_FROM_KEY
+            | CKM_HKDF_DERIVE
+            | CKM_HKDF_DATA
+            | CKM_HKDF_KEY_GEN
+            | CKM_PKCS5_PBKD2
+            | CKM_SP800_108_COUNTER_KDF
+            | CKM_SP800_108_FEEDBACK_KDF
+            | CKM_SP800_108_DOUBLE_PIPELINE_KDF
+            | CKM_SSL3_PRE_MASTER_KEY_GEN
+            | CKM_TLS_PRE_MASTER_KEY_GEN
+            | CKM_TLS12_MASTER_KEY_DERIVE
+            | CKM_TLS12_MASTER_KEY_DERIVE_DH
+            | CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE
+            | CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE_DH
+            | CKM_TLS12_KEY_AND_MAC_DERIVE
+            | CKM_TLS12_KEY_SAFE_DERIVE
+            | CKM_TLS_KDF
+            | CKM_TLS12_KDF
+            | CKM_TLS_MAC
+            | CKM_TLS12_MAC
+            // In `curves`.
+            | CKM_ECDH_AES_KEY_WRAP
+    )
+}
+
 alone! {
     fn every_announced_mechanism_does_what_it_announces() {
         let world = World::new();
@@ -353,6 +412,9 @@ alone! {
             let flags = world.module.mechanism_info(world.slot, ckm).unwrap().flags;
             let has = |flag| flags & flag != 0;
             println!("{ckm:#x} {flags:#x}");
+            if is_tried_elsewhere(ckm) {
+                continue;
+            }
             let known = CKF_SIGN | CKF_VERIFY | CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP | CKF_DIGEST
                 | CKF_GENERATE | CKF_GENERATE_KEY_PAIR | CKF_DERIVE | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_OID
                 | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS | CKF_EC_CURVENAME | MESSAGES | CKF_MULTI_MESSAGE
@@ -366,7 +428,10 @@ alone! {
             assert_eq!(has(CKF_MULTI_MESSAGE), has(MESSAGES));
             // What they do is tested in `encapsulate`.
             assert!(has(CKF_ENCAPSULATE) == has(CKF_DECAPSULATE));
-            let kem = matches!(ckm, CKM_ML_KEM | CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE);
+            let kem = matches!(
+                ckm,
+                CKM_ML_KEM | CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE | CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP
+            );
             assert_eq!(has(CKF_ENCAPSULATE), kem);
             if has(CKF_SIGN) || has(CKF_VERIFY) {
                 // What only verifies (SHA-1) is denied by the default policy.
@@ -386,14 +451,15 @@ alone! {
                 wraps_and_unwraps(session, ckm);
             }
             if has(CKF_DIGEST) {
-                let data = data_for(ckm);
-                let digest = session.digest(&Mechanism::plain(ckm), &data).unwrap();
-                assert_eq!(session.digest_parts(&Mechanism::plain(ckm), &data).unwrap(), digest);
-                assert_ne!(session.digest(&Mechanism::plain(ckm), b"").unwrap(), digest);
+                let (data, mechanism) = (data_for(ckm), with_parameter(ckm));
+                let digest = session.digest(&mechanism, &data).unwrap();
+                assert_eq!(session.digest_parts(&mechanism, &data).unwrap(), digest);
+                assert_ne!(session.digest(&mechanism, b"").unwrap(), digest);
             }
             if has(CKF_DERIVE) {
                 match ckm {
                     CKM_AES_ECB_ENCRYPT_DATA | CKM_AES_CBC_ENCRYPT_DATA => derives_by_encryption(session, ckm),
+                    ckm if hashes_the_key(ckm) => derives_by_hashing(session, ckm),
                     _ => derives(session, ckm),
                 }
             }

@@ -48,8 +48,16 @@ alone! {
         let (one, other) = (world.module.read_write(world.slot), world.module.read_write(world.slot));
         let announced = world.module.mechanisms(world.slot).unwrap();
         for ckm in announced.iter().copied() {
-            let flags = world.module.mechanism_info(world.slot, ckm).unwrap().flags;
-            assert_eq!(flags & CKF_DIGEST != 0, DIGESTS.contains(&ckm), "{ckm:#x}");
+            let digests = world.module.mechanism_info(world.slot, ckm).unwrap().flags & CKF_DIGEST != 0;
+            // CKM_SHA512_T wants a parameter; what is saved of it is told beside its algorithm.
+            if !digests || DIGESTS.contains(&ckm) || ckm == CKM_SHA512_T {
+                assert!(digests || !DIGESTS.contains(&ckm), "{ckm:#x}");
+                continue;
+            }
+            // SHA-3 and BLAKE2b: no library gives their state out.
+            one.digest_init(&Mechanism::plain(ckm)).unwrap();
+            assert_eq!(save(&one), Err(Rv(CKR_STATE_UNSAVEABLE)), "{ckm:#x}");
+            last(&one).unwrap();
         }
         for ckm in DIGESTS {
             let mechanism = Mechanism::plain(*ckm);

@@ -107,3 +107,16 @@ pub fn chacha20_poly1305(nonce: &[u8], aad: &[u8]) -> Mechanism {
         },
     )
 }
+
+/// `CKM_RSA_AES_KEY_WRAP`.
+pub fn rsa_aes(bits: CK_ULONG, hash: CK_MECHANISM_TYPE, mgf: CK_ULONG, label: &[u8]) -> Mechanism {
+    let oaep = CK_RSA_PKCS_OAEP_PARAMS {
+        hashAlg: hash,
+        mgf,
+        source: CKZ_DATA_SPECIFIED,
+        pSourceData: kept(label).cast(),
+        ulSourceDataLen: label.len() as CK_ULONG,
+    };
+    let oaep = Box::leak(Box::new(oaep));
+    structure(CKM_RSA_AES_KEY_WRAP, &CK_RSA_AES_KEY_WRAP_PARAMS { ulAESKeyBits: bits, pOAEPParams: oaep })
+}

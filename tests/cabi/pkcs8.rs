@@ -15,7 +15,7 @@ const RFC_8410: &str =
 const RFC_8410_INFO: &str =
     "302a300506032b657003210019bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1";
 
-fn hex(digits: &str) -> Vec<u8> {
+pub fn hex(digits: &str) -> Vec<u8> {
     (0..digits.len()).step_by(2).map(|at| u8::from_str_radix(&digits[at..at + 2], 16).unwrap()).collect()
 }
 
@@ -52,7 +52,7 @@ fn carriers() -> Vec<Mechanism> {
 }
 
 /// Wraps any bytes as if they were a key: encrypts them with another object of the same AES key.
-fn disguised(session: Session<'_>, plain: &[u8]) -> (Mechanism, Vec<u8>, Key) {
+pub fn disguised(session: Session<'_>, plain: &[u8]) -> (Mechanism, Vec<u8>, Key) {
     let kek = |uses: &[CK_ATTRIBUTE_TYPE]| {
         let template = Template::new().class(CKO_SECRET_KEY).ulong(CKA_KEY_TYPE, CKK_AES);
         session.create(&template.bytes(CKA_VALUE, &[0x55; 32]).uses(uses)).unwrap()

@@ -21,7 +21,6 @@ pub const REASONS: &[(&str, &str)] = &[
     ("CKM_DES3_*", SMALL_BLOCKS),
     ("CKM_AES_MAC*", "CBC-MAC can be forged for messages of different lengths; CMAC is the one to use"),
     ("CKM_AES_XCBC_MAC*", "CMAC took its place"),
-    ("CKM_AES_CFB1", "no library in use has it"),
     ("CKM_DSA*", "FIPS 186-5 has no DSA signatures any more"),
     ("CKM_DH_PKCS_PARAMETER_GEN", "groups are the ones that RFC 7919 and RFC 3526 give, not made anew"),
     ("CKM_CAMELLIA_*", NATIONAL),

@@ -45,10 +45,10 @@ fn the_list_of_the_peers_is_in_order_and_whole() {
 
 #[test]
 fn every_reason_is_needed() {
-    let peers = peers::all();
+    let (peers, ours) = (peers::all(), ours());
     for (pattern, reason) in left_out::REASONS {
-        let meant = peers.iter().any(|(name, _)| left_out::matches(pattern, name));
-        assert!(meant, "{pattern} ({reason}) is no mechanism of a peer");
+        let left_out = |name: &str| left_out::matches(pattern, name) && !ours.contains(name);
+        assert!(peers.iter().any(|(name, _)| left_out(name)), "{pattern} ({reason}) leaves nothing out");
     }
 }
 
@@ -63,8 +63,7 @@ fn a_pattern_matches_what_it_says() {
     assert!(!left_out::matches("CKM_*_CBC", "CKM_DES_CBC_PAD"));
 }
 
-/// A file that names a cryptographic crate has it named in the page for one of its mechanisms, and a crate that the
-/// page names is named by the file.
+/// The crates of cryptography that a mechanism's file names are among those that the page names for its mechanisms.
 #[test]
 fn the_library_of_a_mechanism_is_the_one_its_file_uses() {
     let mut named: Vec<(String, BTreeSet<&str>)> = Vec::new();
@@ -78,13 +77,11 @@ fn the_library_of_a_mechanism_is_the_one_its_file_uses() {
             None => named.push((module, crates.collect())),
         }
     }
+    assert!(named.iter().any(|(module, said)| module == "blake2b" && said.contains("blake2")));
     for (module, said) in named {
         let used = source::crates_of(&module);
-        let used: BTreeSet<&str> = used.iter().map(String::as_str).collect();
-        assert_eq!(
-            said, used,
-            "src/crypto/{module}: crypto::library says the first, the file uses the second"
-        );
+        let silent: Vec<&String> = used.iter().filter(|name| !said.contains(name.as_str())).collect();
+        assert!(silent.is_empty(), "src/crypto/{module} uses {silent:?}: name it in crypto::library");
     }
 }
 

@@ -21,9 +21,10 @@ Every mechanism that keyward has, written by a test from the table that the modu
 * **parameter**: what `pParameter` points at; after the semicolon, of the message-based functions.
 * **flags**: `CKF_...` as C_GetMechanismInfo has them, computed from what the mechanism can do. A token's policy may take
   mechanisms away from everybody; C_GetMechanismList then does not have them.
-* **library**: who computes. Where keyward is named, it puts the library's digests, MACs or ciphers together.
-* **vectors**: how many published test vectors it was held against (`docs/conformance.md`); a dash where none was
-  counted.
+* **library**: who computes. Of several, each does what those before it cannot (sizes, deterministic signatures, the
+  end of a message). Where keyward is named first, it puts together what the library behind it computes.
+* **vectors**: how many of other people's test vectors it was held against, as [conformance.md](conformance.md) counts
+  them: those that PKCS#11 can say, with mechanisms that are there. A dash where there are none.
 * **SoftHSM2** 2.7.0, **Kryoptic** 1.5.0, **NSS** 3.110: whether they have it, the first two with all options of their builds, NSS
   as it is built by default. Read in their sources; what they do with it was not compared.
 ";
@@ -92,6 +93,7 @@ fn line(row: &Row, vectors: &BTreeMap<String, u64>) -> String {
         parameter = format!("{parameter}; {}", source::message_shape(shape));
     }
     let library: Vec<String> = library::of(row).iter().map(ToString::to_string).collect();
+    let joint = if library.first().is_some_and(|first| first == "keyward") { " over " } else { ", " };
     let count = vectors.get(&name).map_or("-".to_owned(), u64::to_string);
     let peers = peers::of(&name);
     let [soft_hsm2, kryoptic, nss] =
@@ -102,7 +104,7 @@ fn line(row: &Row, vectors: &BTreeMap<String, u64>) -> String {
         sizes,
         parameter,
         flags(row.announced()),
-        library.join(", "),
+        library.join(joint),
         count,
         soft_hsm2,
         kryoptic,
@@ -127,14 +129,28 @@ fn flags(flags: CK_FLAGS) -> String {
     names.join(" ")
 }
 
-/// Mechanisms and the number of vectors they were held against, as the run over the vectors left them.
+/// Mechanisms and the number of vectors they were held against, from the tables of `docs/conformance.md`.
 fn vectors() -> BTreeMap<String, u64> {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/conformance.tsv");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/conformance.md");
     let text = std::fs::read_to_string(path).unwrap_or_default();
-    let line = |line: &str| {
-        line.split_once('\t').map(|(name, count)| (name.to_owned(), count.trim().parse().unwrap()))
-    };
-    text.lines().filter(|line| !line.starts_with('#')).filter_map(line).collect()
+    let (mut counts, mut heads): (BTreeMap<String, u64>, Vec<&str>) = (BTreeMap::new(), Vec::new());
+    for line in text.lines().filter(|line| line.starts_with('|')) {
+        let cells: Vec<&str> = line.trim_matches('|').split('|').map(str::trim).collect();
+        if cells.contains(&"mechanism") {
+            heads = cells;
+            continue;
+        }
+        let cell = |head| heads.iter().position(|each| *each == head).and_then(|at| cells.get(at));
+        let number = |head| cell(head).and_then(|cell| cell.parse::<u64>().ok());
+        let Some(name) = cell("mechanism").filter(|name| name.starts_with("CKM_")) else { continue };
+        if let (Some(all), Some(outside), Some(not_offered)) =
+            (number("vectors"), number("outside"), number("not offered"))
+        {
+            *counts.entry((*name).to_owned()).or_default() += all - outside - not_offered;
+        }
+    }
+    counts.retain(|_, count| *count > 0);
+    counts
 }
 
 /// What others have and keyward has not, by reason.

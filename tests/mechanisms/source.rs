@@ -80,18 +80,26 @@ pub fn modules() -> Vec<String> {
 pub fn crates_of(module: &str) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("src/crypto");
     let mut files = vec![folder.join(module).with_extension("rs")];
-    files.extend(
-        std::fs::read_dir(folder.join(module)).into_iter().flatten().map(|entry| entry.unwrap().path()),
-    );
+    let more = std::fs::read_dir(folder.join(module)).into_iter().flatten();
+    files.extend(more.map(|entry| entry.unwrap().path()));
     let text: String = files.iter().filter(|file| is_source(file)).map(|file| code(file.as_path())).collect();
     let dependencies = MANIFEST.split_once("\n[dependencies]\n").unwrap().1.split("\n\n").next().unwrap();
-    let names = dependencies.lines().filter_map(|line| line.split([' ', '=']).next());
+    let names = dependencies
+        .lines()
+        .filter(|line| !line.starts_with('#'))
+        .filter_map(|line| line.split([' ', '=']).next());
+    // A module of ours may have a crate's name; the crate is then written with a colon before it.
     let used = |name: &&str| {
-        let word = format!("{}::", name.replace('-', "_"));
-        text.match_indices(&word)
-            .any(|(at, _)| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == ':'))
+        let word = name.replace('-', "_");
+        let (rooted, imported) = (format!("::{word}::"), format!("use {word}::"));
+        let begins = |at: usize| !text[..at].ends_with(|c: char| c.is_alphanumeric() || c == '_' || c == '>');
+        let visible =
+            |line: &str| line.strip_prefix("pub(super) ").or(line.strip_prefix("pub ")).map(str::to_owned);
+        text.match_indices(&rooted).any(|(at, _)| begins(at))
+            || text.lines().any(|line| visible(line).unwrap_or(line.to_owned()).starts_with(&imported))
     };
-    names.filter(|name| !PLUMBING.contains(name)).filter(used).map(str::to_owned).collect()
+    let without_sets = |name: &str| if name == "keyward-slh-dsa-sets" { "slh-dsa" } else { name }.to_owned();
+    names.filter(|name| !PLUMBING.contains(name)).filter(used).map(without_sets).collect()
 }
 
 fn is_source(file: &Path) -> bool {

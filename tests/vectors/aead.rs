@@ -89,7 +89,7 @@ impl Case {
         if token.offers(self.ckm, CKF_ENCRYPT | CKF_DECRYPT) {
             sheet.judge(vector, self.run(token, turn));
         } else {
-            sheet.not_offered();
+            sheet.not_offered(self.ckm);
         }
     }
 }

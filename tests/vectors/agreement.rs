@@ -51,13 +51,13 @@ fn count(
     turn: usize,
 ) {
     if !token.offers(CKM_ECDH1_DERIVE, CKF_DERIVE) {
-        return sheet.not_offered();
+        return sheet.not_offered(CKM_ECDH1_DERIVE);
     }
     let key = private_key(token, kind, curve, private, CKA_DERIVE);
     // A module without Montgomery curves does not know the type of the key.
     let no_such_type = kind == CKK_EC_MONTGOMERY && key == Err(Rv(CKR_ATTRIBUTE_VALUE_INVALID));
     if no_such_curve(&key) || no_such_type {
-        return sheet.not_offered();
+        return sheet.no_curve(curve.name);
     }
     let tried = key.step(token.session, "key").and_then(|key| {
         let tried = agree(token.session, key, public, shared, turn);
@@ -143,8 +143,8 @@ fn parameter_set(record: &Record) -> (&str, &str) {
     line.split_once(" - ").unwrap()
 }
 
-/// The unit under test has a key pair and takes part in an agreement: everything that NIST changed must be found by taking the
-/// keys in, by their not belonging together, or by the digest of what was agreed on.
+/// The unit under test has a key pair and takes part in an agreement: everything that NIST changed must be found by
+/// taking the keys in, by their not belonging together, or by the digest of what was agreed on.
 fn cavp_ecdh(token: &Token, record: &Record, curve: &Curve) -> Tried {
     let session = token.session;
     let coordinate = |name| digits(record, name);
@@ -188,8 +188,8 @@ fn cavp(token: &Token, sheet: &mut Sheet) {
                 let said = Said::valid(record.text("Result").starts_with('P'));
                 let curve = curve_of(name);
                 let probe = private_key(token, CKK_EC, curve, &padded(&[1], curve.len).unwrap(), CKA_DERIVE);
-                if no_such_curve(&probe) || !token.offers(CKM_ECDH1_DERIVE, CKF_DERIVE) {
-                    sheet.not_offered();
+                if no_such_curve(&probe) {
+                    sheet.no_curve(curve.name);
                 } else {
                     sheet.judge(&Vector::new(turn, said), cavp_ecdh(token, record, curve));
                 }
@@ -244,7 +244,7 @@ fn finite_field(token: &Token, sheet: &mut Sheet) {
             let vector = Vector::new(turn, Said::valid(result.starts_with('P')));
             let weak = record.bytes("P").len() * 8 < 2048;
             if !token.offers(CKM_DH_PKCS_DERIVE, CKF_DERIVE) {
-                sheet.not_offered();
+                sheet.not_offered(CKM_DH_PKCS_DERIVE);
             } else if vector.said == Said::Invalid && !result.contains("Z changed") {
                 sheet.outside(&vector, "keys that are wrong in a way that only the order of the base shows");
             } else {

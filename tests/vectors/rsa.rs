@@ -133,7 +133,7 @@ impl Group<'_> {
         for (vector, message, signature, turn) in vectors {
             match (&self.scheme, offered) {
                 (Scheme::None(why), _) => sheet.outside_though_valid(why),
-                (_, false) => sheet.not_offered(),
+                (scheme, false) => sheet.not_offered(scheme.ckm()),
                 (scheme, true) => {
                     let tried = key
                         .step(token.session, "key")

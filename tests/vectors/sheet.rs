@@ -5,6 +5,7 @@ use super::deviations::{DEVIATIONS, Deviation, Which};
 use super::page;
 use cryptoki_sys::*;
 use keyward_pkcs11::ck::names::mechanism_name;
+use keyward_pkcs11::crypto::table;
 use std::collections::BTreeMap;
 
 /// What a file says of a vector.
@@ -123,12 +124,15 @@ pub struct Counts {
     pub outside: usize,
 }
 
+/// Sentences, each with the vectors that it is about, by file.
+pub type Notes = BTreeMap<String, BTreeMap<String, usize>>;
+
 /// The count of a family.
 pub struct Sheet {
     section: &'static str,
     rows: Vec<((&'static str, String, String), Counts)>,
-    /// What stands below the table: a sentence and how many vectors it is about.
-    notes: BTreeMap<String, usize>,
+    /// What stands below the table: a sentence, how many vectors it is about, and of which files.
+    notes: Notes,
     wrong: Vec<String>,
     place: usize,
 }
@@ -159,10 +163,22 @@ impl Sheet {
         &self.rows[self.place].0.1
     }
 
-    /// A vector whose mechanism is not announced.
-    pub fn not_offered(&mut self) {
+    /// A vector whose mechanism is not announced: the module has none, or the policy denies it to everybody.
+    pub fn not_offered(&mut self, ckm: CK_MECHANISM_TYPE) {
+        self.counts().vectors += 1;
+        if table::find(ckm).is_some() {
+            self.counts().refused += 1;
+            self.note(format!("refused: the policy `default` denies {} to everybody", mechanism_name(ckm)));
+        } else {
+            self.counts().not_offered += 1;
+        }
+    }
+
+    /// A vector on a curve that the module does not have, or has for public keys only.
+    pub fn no_curve(&mut self, curve: &str) {
         self.counts().vectors += 1;
         self.counts().not_offered += 1;
+        self.note(format!("not offered: keys on {curve}"));
     }
 
     /// A vector that no call can express; `why` completes "N vectors: ".
@@ -183,9 +199,9 @@ impl Sheet {
         self.note(format!("outside the interface: {why}"));
     }
 
-    /// An ECDSA signature that is shorter than twice the order of the curve: IEEE P1363 refuses it, PKCS#11 takes it ("an octet
-    /// string of even length which is at most two times nLen octets", 3.2, 6.3). `padded` tells whether the same
-    /// numbers in their full length are good, as they must be.
+    /// An ECDSA signature that is shorter than twice the order of the curve: IEEE P1363 refuses it, PKCS#11 takes it
+    /// ("an octet string of even length which is at most two times nLen octets", 3.2, 6.3). `padded` tells whether the
+    /// same numbers in their full length are good, as they must be.
     pub fn by_the_standard(&mut self, vector: &Vector, padded: Tried) {
         self.counts().vectors += 1;
         self.counts().outside += 1;
@@ -206,7 +222,7 @@ impl Sheet {
 
     fn note(&mut self, sentence: String) {
         let file = self.file().to_owned();
-        *self.notes.entry(format!("`{file}`, {sentence}")).or_default() += 1;
+        *self.notes.entry(sentence).or_default().entry(file).or_default() += 1;
     }
 
     fn complain(&mut self, vector: &Vector, what: &str) {

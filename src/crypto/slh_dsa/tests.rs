@@ -319,3 +319,65 @@ fn pkcs8_and_public_key_info_have_the_bare_key() {
     let info = public_key_info(&private).unwrap().unwrap();
     assert_eq!(info, [&hex("3030300b060960864801650304031b032100")[..], &key[32..]].concat());
 }
+
+#[test]
+fn signing_needs_no_large_stack() {
+    let work = || {
+        let (private, public) = contexts(Set::Shake_256f);
+        let signature = signed(&SLH_DSA, &private, &Params::None, b"data");
+        assert_eq!(verified(&SLH_DSA, &public, &Params::None, b"data", &signature), Ok(()));
+    };
+    let small = std::thread::Builder::new().stack_size(512 << 10).spawn(work).unwrap();
+    small.join().unwrap();
+}
+
+/// Set, hash function or none, private key, message, context and digest of the deterministic signature: ACVP,
+/// SLH-DSA-sigGen-FIPS205.
+const ACVP_SIGNATURES: [(Set, &str, &str, &str, &str, &str); 3] = [
+    (
+        Set::Sha2_128f,
+        "-",
+        "96933bbfbaa46828bd4cf83a8cd2419d7863d69cf3eafc91e47b33ced9985459c58383f7579c26afa6fe3e607da0d047beae389d9e2f9ff17a69f4e0d7f4d829",
+        "2c",
+        "f7eaa19141fc80ed319a842837e68ff126db762dfe49cd5bcf11d0e66ea37ef6f72c382e9938532645e881de9dee35dd60df56cf74726f2f183ac99422c6d6b37822176cc4f0d17caaeba06e79e69699a5f3ad4556f7180e98fc1e6ab4fd11e556fac53387dbd00d24acc68d8108",
+        "152646f0a930621eb0717f29cdd74be06a8375839f11e61e06995d58502893d8",
+    ),
+    (
+        Set::Shake_128f,
+        "-",
+        "8b78a871c8be28e849ee3c3949f8e12c5854dac1ee1c13dae99791d21a779fba5742bbe466d060c9c7b57da26396f66abaed26903d4d3561153ae85ef5f4015f",
+        "3f",
+        "83e2467064e0068ef84ad3816918f7b2926945c4ac1ab2dfcb6381e4f65a00e3ef79b2e4f29133ee8b19e7e5de7f048cece3cad9fb595835c6390198ce91a8df2fb1006da5e3955d42401e044f7918cdfc4f769f3a3095f0e657c887ef762faa1d365ef74c00dc6282050990493e8d8fc1f10ffd3cc6168ea94d6d814617624cd06842dd09dabe0b4db26550be3e3d54d90f9f52c2ff12601467d10a0b2a15e755c8ce8792669f6043d2fd4e262af67a5779ac5cffb8159fefd543a83a01dd4b008b7bb5b894cd856b9e0ad79f013557100c0ce9751573d07e871b5fec0aff4daa9d4f5c82068663622171738893270b3430b2394f88e850e7fdbc",
+        "9e5173f13b72f4b3cf93b46c8ef599f8be5d3ec68cf43dc522a1ee84b6c2fc50",
+    ),
+    (
+        Set::Shake_128f,
+        "SHA2-512/256",
+        "8b25ec70528b0e4dc4e28491959345d4478525d14eb8ae59d1751f0739d8640b76252e8d7d432086a383c060d7efada72b83a56eb41157b6a6cdf15ae6fa31c7",
+        "51432181b8e33c23412f457a9f8c1b4b0ce23486c91086c6141c52e3f5a09cecaa",
+        "",
+        "89a4a16f5a33289de09d1bfa1b390a86f0f31fd977fe4bc4277acccbd8555d1d",
+    ),
+];
+
+#[test]
+fn signatures_of_acvp_are_known() {
+    for (set, hash, private, message, context_bytes, digest) in ACVP_SIGNATURES {
+        let private = import_private(set, &hex(private)).unwrap();
+        let (hedge, context_bytes) = (CKH_DETERMINISTIC_REQUIRED, hex(context_bytes));
+        let signature = match hash {
+            "SHA2-512/256" => {
+                let mut digest = [0; 32];
+                Hash::Sha512_256.digest(&hex(message), &mut digest).unwrap();
+                let params =
+                    Params::HashSignatureContext { hedge, context: context_bytes, hash: CKM_SHA512_256 };
+                signed(&HASH_SLH_DSA, &context(&HASH_SLH_DSA, &private), &params, &digest)
+            }
+            _ => {
+                let params = params(hedge, &context_bytes);
+                signed(&SLH_DSA, &context(&SLH_DSA, &private), &params, &hex(message))
+            }
+        };
+        assert_eq!(sha256(&signature), hex(digest), "{set:?} {hash}");
+    }
+}

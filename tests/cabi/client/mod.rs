@@ -79,7 +79,8 @@ pub fn alone(name: &str, body: impl FnOnce()) {
     let text = std::fs::read_to_string(output.path()).unwrap_or_default();
     let ran = text.contains("1 passed") || text.contains("1 failed");
     match status {
-        Some(status) if status.success() && ran => {}
+        // Seen with --nocapture, or --success-output.
+        Some(status) if status.success() && ran => print!("{text}"),
         Some(status) => panic!("{name} in its own process: {status}\n{text}"),
         None => panic!("{name} hung in its own process\n{text}"),
     }

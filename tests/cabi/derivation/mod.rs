@@ -1,10 +1,17 @@
 //! Derivation of keys: what comes out, what the new keys take over from the old ones, and what is refused.
 
 use crate::client::*;
-use crate::parameters::{kept, structure};
+use crate::parameters::structure;
 use cryptoki_sys::*;
+use parameters::*;
 
+mod hkdf;
+mod hostile_parameters;
 mod joining;
+pub mod parameters;
+mod pbkdf2;
+mod sp800_108;
+mod tls;
 
 /// The values of a key that may be read.
 pub fn open() -> Template {
@@ -53,14 +60,4 @@ pub fn history(session: Session<'_>, key: Key) -> [bool; 4] {
 pub fn hex(digits: &str) -> Vec<u8> {
     let digits: Vec<u32> = digits.chars().map(|digit| digit.to_digit(16).unwrap()).collect();
     digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
-}
-
-/// A mechanism with a number as its parameter.
-pub fn number(ckm: CK_MECHANISM_TYPE, number: CK_ULONG) -> Mechanism {
-    Mechanism::iv(ckm, &number.to_ne_bytes())
-}
-
-/// A mechanism with a byte string as its parameter.
-pub fn string(ckm: CK_MECHANISM_TYPE, data: &[u8]) -> Mechanism {
-    structure(ckm, &CK_KEY_DERIVATION_STRING_DATA { pData: kept(data), ulLen: data.len() as CK_ULONG })
 }
