@@ -22,6 +22,11 @@ use Library::{Crate, Engine, Generator, Own};
 /// Mechanisms by the beginnings of their names, and who computes them; the first that fits counts.
 const EXCEPTIONS: &[(&str, &[Library])] = &[
     ("CKM_RSA_PKCS_KEY_PAIR_GEN", &[Engine, Crate("crypto-primes")]),
+    ("CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS", &[Engine, Crate("crypto-bigint")]),
+    (
+        "CKM_KEYWARD_ECDSA_DETERMINISTIC",
+        &[Crate("ecdsa"), Crate("p256"), Crate("p384"), Crate("p521"), Crate("k256"), Crate("sha2")],
+    ),
     ("CKM_ECDH1_", &[Own, Engine]),
     ("CKM_ML_DSA_KEY_PAIR_GEN", &[Engine]),
     ("CKM_ML_DSA", &[Engine, Crate("ml-dsa")]),

@@ -4,8 +4,8 @@
 use super::client::*;
 use super::hashes::{derives_by_hashing, hashes_the_key, is_general_mac, mac_key_type};
 use super::parameters::{
-    cbc_encrypt_data, ccm, chacha20, chacha20_poly1305, ecb_encrypt_data, gmac, hash_signature_context,
-    mac_general, rsa_aes,
+    cbc_encrypt_data, ccm, chacha20, chacha20_poly1305, ecb_encrypt_data, ecdh_aes, gmac,
+    hash_signature_context, mac_general, rsa_aes,
 };
 use crate::{alone, call};
 use cryptoki_sys::*;
@@ -22,6 +22,9 @@ pub fn with_parameter(ckm: CK_MECHANISM_TYPE) -> Mechanism {
         CKM_SHA3_256_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA3_256, CKG_MGF1_SHA3_256, 32),
         CKM_SHA3_384_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA3_384, CKG_MGF1_SHA3_384, 48),
         CKM_SHA3_512_RSA_PKCS_PSS => Mechanism::pss(ckm, CKM_SHA3_512, CKG_MGF1_SHA3_512, 64),
+        CKM_ECDH_AES_KEY_WRAP | CKM_ECDH_X_AES_KEY_WRAP | CKM_ECDH_COF_AES_KEY_WRAP => {
+            ecdh_aes(ckm, 256, CKD_SHA256_KDF, b"shared")
+        }
         CKM_RSA_AES_KEY_WRAP => rsa_aes(256, CKM_SHA256, CKG_MGF1_SHA256, b"label"),
         CKM_SHA512_T | CKM_SHA512_T_HMAC | CKM_SHA512_T_KEY_DERIVATION => mac_general(ckm, 256),
         ckm if is_general_mac(ckm) => mac_general(ckm, 11),
@@ -131,7 +134,15 @@ pub fn keys_for(
             let (public, private) = halves();
             pair(session.rsa(public, private).unwrap())
         }
-        CKM_ECDSA..=CKM_ECDSA_SHA3_512
+        CKM_ECDH_X_AES_KEY_WRAP => {
+            let (public, private) = halves();
+            let generation = Mechanism::plain(CKM_EC_MONTGOMERY_KEY_PAIR_GEN);
+            let public = public.bytes(CKA_EC_PARAMS, X25519);
+            pair(session.generate_pair(&generation, &public, &private).unwrap())
+        }
+        CKM_ECDH_AES_KEY_WRAP
+        | CKM_ECDH_COF_AES_KEY_WRAP
+        | CKM_ECDSA..=CKM_ECDSA_SHA3_512
         | CKM_KEYWARD_ECDSA_DETERMINISTIC..=CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA512 => {
             let (public, private) = halves();
             pair(session.p256(public, private).unwrap())
@@ -256,9 +267,17 @@ fn wraps_and_unwraps(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
     let (wraps, unwraps) = keys_for(session, ckm, CKA_WRAP, CKA_UNWRAP);
     let open = || Template::new().flag(CKA_SENSITIVE, false).flag(CKA_EXTRACTABLE, true);
     let aes = session.aes(open().uses(&[CKA_ENCRYPT, CKA_DECRYPT])).unwrap();
-    // A key of 2048 bits has 112 bits of security: it wraps nothing stronger.
-    let rsa = matches!(ckm, CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP | CKM_RSA_AES_KEY_WRAP);
-    let (target, kind, uses) = if rsa {
+    // An RSA key of 2048 bits has 112 bits of security, P-256 and X25519 have 128: they wrap nothing stronger.
+    let weak = matches!(
+        ckm,
+        CKM_RSA_PKCS
+            | CKM_RSA_PKCS_OAEP
+            | CKM_RSA_AES_KEY_WRAP
+            | CKM_ECDH_AES_KEY_WRAP
+            | CKM_ECDH_X_AES_KEY_WRAP
+            | CKM_ECDH_COF_AES_KEY_WRAP
+    );
+    let (target, kind, uses) = if weak {
         assert_eq!(session.wrap(&mechanism, wraps, aes), Err(Rv(CKR_WRAPPING_KEY_SIZE_RANGE)));
         let template = open().uses(&[CKA_SIGN, CKA_VERIFY]).ulong(CKA_VALUE_LEN, 14);
         let weaker = session.generate(&Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN), &template).unwrap();
@@ -369,7 +388,7 @@ fn generates_pairs(session: Session<'_>, ckm: CK_MECHANISM_TYPE, flags: CK_FLAGS
     );
 }
 
-/// What these do is tested in `derivation`, but for those that say where.
+/// What these do is tested in `derivation`.
 fn is_tried_elsewhere(ckm: CK_MECHANISM_TYPE) -> bool {
     matches!(
         ckm,
@@ -397,8 +416,6 @@ fn is_tried_elsewhere(ckm: CK_MECHANISM_TYPE) -> bool {
             | CKM_TLS12_KDF
             | CKM_TLS_MAC
             | CKM_TLS12_MAC
-            // In `curves`.
-            | CKM_ECDH_AES_KEY_WRAP
     )
 }
 

@@ -108,6 +108,19 @@ pub fn chacha20_poly1305(nonce: &[u8], aad: &[u8]) -> Mechanism {
     )
 }
 
+/// A mechanism with `CK_ECDH_AES_KEY_WRAP_PARAMS`.
+pub fn ecdh_aes(ckm: CK_MECHANISM_TYPE, bits: CK_ULONG, kdf: CK_ULONG, shared: &[u8]) -> Mechanism {
+    structure(
+        ckm,
+        &CK_ECDH_AES_KEY_WRAP_PARAMS {
+            ulAESKeyBits: bits,
+            kdf,
+            ulSharedDataLen: shared.len() as CK_ULONG,
+            pSharedData: kept(shared),
+        },
+    )
+}
+
 /// `CKM_RSA_AES_KEY_WRAP`.
 pub fn rsa_aes(bits: CK_ULONG, hash: CK_MECHANISM_TYPE, mgf: CK_ULONG, label: &[u8]) -> Mechanism {
     let oaep = CK_RSA_PKCS_OAEP_PARAMS {

@@ -4,5 +4,6 @@ use keyward_pkcs11::guard::Authorized;
 use keyward_pkcs11::guard::op::Digest;
 
 fn main() {
-    let _ = Authorized { op: Digest { mechanism: Mechanism::plain(0x250) }, row: None, obligations: Default::default() };
+    let op = Digest { mechanism: Mechanism::plain(0x250) };
+    let _ = Authorized { op, row: None, obligations: Default::default(), bound: Vec::new() };
 }

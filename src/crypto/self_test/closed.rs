@@ -1,12 +1,16 @@
 //! While its self-test fails, no mechanism can be used, and none makes a key pair.
 
 use super::fault;
+use crate::ck::derivation::{
+    Kbkdf, NumberFormat, PrfData, TlsKdf, TlsKeys, TlsMaster, TlsRandoms, TlsSession,
+};
+use crate::ck::params::Shape;
 use crate::ck::{Error, Params, names};
 use crate::crypto::mechanism::{Raw, Recipe, Row, Sources};
 use crate::crypto::table::MECHANISMS;
 use crate::crypto::{Curve, Material};
 use crate::secret::Secret;
-use cryptoki_sys::CKK_GENERIC_SECRET;
+use cryptoki_sys::*;
 
 /// Templates of which every mechanism that makes key pairs takes one.
 fn recipes() -> Vec<Recipe> {
@@ -50,19 +54,58 @@ fn answers(row: &Row, keys: &[Material]) -> Vec<Option<Error>> {
         answers.push(generate(&Params::None, &Recipe::default()).err());
     }
     if let Some(derivation) = row.ops.derivation {
-        let base = Material::Bytes(Secret::from_slice(&[7; 32]));
-        let recipe = Recipe { value_len: Some(16), ..Recipe::default() };
-        let (base_type, recipes) = (Some(CKK_GENERIC_SECRET), std::slice::from_ref(&recipe));
-        let sources = Sources { base: &base, base_type, seconds: &[], params: &Params::None, recipes };
-        answers.push((derivation.derive)(&sources).err());
+        // A master secret of TLS has 48 bytes, and four keys are made of it.
+        let base = Material::Bytes(Secret::from_slice(&[7; 48]));
+        let recipes: Vec<Recipe> =
+            (0..4).map(|_| Recipe { value_len: Some(16), ..Recipe::default() }).collect();
+        for count in [1, 4] {
+            let (base_type, recipes) = (Some(CKK_GENERIC_SECRET), &recipes[..count]);
+            let params = &parameter(row);
+            let sources = Sources { base: &base, base_type, seconds: &[], params, recipes };
+            answers.push((derivation.derive)(&sources).err());
+        }
     }
     answers
+}
+
+/// A parameter that the derivation takes.
+fn parameter(row: &Row) -> Params {
+    let randoms = || TlsRandoms { client: vec![1; 32], server: vec![2; 32] };
+    let master = |session| TlsMaster { hash: CKM_SHA256, session, wants_version: false };
+    let format = NumberFormat { little_endian: false, width: 32 };
+    let feedback = row.ckm == CKM_SP800_108_FEEDBACK_KDF || row.ckm == CKM_SP800_108_DOUBLE_PIPELINE_KDF;
+    let iteration = PrfData::Iteration((!feedback).then_some(format));
+    match row.shape {
+        Shape::MacGeneral => Params::MacGeneral(256),
+        Shape::Kbkdf | Shape::FeedbackKdf => {
+            Params::Kbkdf(Kbkdf { prf: CKM_SHA256_HMAC, data: vec![iteration], iv: vec![] })
+        }
+        Shape::TlsMaster => Params::TlsMaster(master(TlsSession::Randoms(randoms()))),
+        Shape::TlsExtendedMaster => Params::TlsMaster(master(TlsSession::Hash(vec![3; 32]))),
+        Shape::TlsKeys => Params::TlsKeys(TlsKeys {
+            hash: CKM_SHA256,
+            mac_bits: 128,
+            key_bits: 128,
+            iv_bits: 128,
+            randoms: randoms(),
+        }),
+        Shape::TlsKdf => Params::TlsKdf(TlsKdf {
+            hash: CKM_SHA256,
+            label: b"label".to_vec(),
+            randoms: randoms(),
+            context: None,
+        }),
+        _ => Params::None,
+    }
 }
 
 /// Whether a row computes nothing of which there is a known answer: the generator has tests of its own, and bytes that are
 /// joined stay what they are.
 fn has_no_answer(row: &Row) -> bool {
-    row.ops.generate.is_some() || row.ops.derivation.is_some_and(|derivation| derivation.raw != Raw::No)
+    let premaster = row.ops.generate_from.is_some() && row.shape == Shape::Version;
+    row.ops.generate.is_some()
+        || premaster
+        || row.ops.derivation.is_some_and(|derivation| derivation.raw != Raw::No)
 }
 
 #[test]
