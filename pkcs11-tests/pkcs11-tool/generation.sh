@@ -36,6 +36,16 @@ public_key() { # LABEL -> LABEL.pub.pem
             point=$(point_of "$1")
             printf '3076301006072a8648ce3d020106052b81040022036200%s' "${point: -194}" | xxd -r -p >"$1.pub.der"
             ;;
+        # The same by pkcs11-tool, which for some tokens cannot write an EC key either.
+        *prime256v1 | *secp521r1)
+            if ! as_user --read-object --type pubkey --id "$(id_of "$1")" --output-file "$1.pub.der"; then
+                point=$(point_of "$1")
+                case $1 in
+                    *prime256v1) printf '3059301306072a8648ce3d020106082a8648ce3d030107034200%s' "${point: -130}" ;;
+                    *) printf '30819b301006072a8648ce3d020106052b8104002303818600%s' "${point: -266}" ;;
+                esac | xxd -r -p >"$1.pub.der"
+            fi
+            ;;
         *) as_user --read-object --type pubkey --id "$(id_of "$1")" --output-file "$1.pub.der" ;;
     esac
     openssl pkey -pubin -inform DER -in "$1.pub.der" -out "$1.pub.pem"

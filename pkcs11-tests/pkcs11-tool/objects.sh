@@ -39,7 +39,15 @@ step "write an RSA public key" write_object pubkey imported-rsa.pub.der imported
 step "read the RSA public key back" read_back pubkey imported-rsa.pub.der imported-rsa
 step "write an RSA private key" write_object privkey imported-rsa.der imported-rsa --usage-sign
 step "write an EC public key" write_object pubkey imported-ec.pub.der imported-ec --usage-sign
-step "read the EC public key back" read_back pubkey imported-ec.pub.der imported-ec
+# pkcs11-tool cannot write the EC key of some tokens: what it lists of the point is compared then.
+read_back_ec() { # FILE LABEL
+    if as_user --read-object --type pubkey --id "$(id_of "$2")" --output-file back; then
+        cmp "$1" back
+    else
+        as_user --list-objects --type pubkey --id "$(id_of "$2")" | grep -q "EC_POINT: .*$(xxd -p "$1" | tr -d '\n' | tail -c 130)"
+    fi
+}
+step "read the EC public key back" read_back_ec imported-ec.pub.der imported-ec
 step "write an EC private key" write_object privkey imported-ec.der imported-ec --usage-sign
 three_checks "imported RSA key, SHA256-RSA-PKCS" imported-rsa SHA256-RSA-PKCS message pkcs1_sha256
 three_checks "imported EC key, ECDSA" imported-ec ECDSA message.sha256 ecdsa_sha256
