@@ -30,7 +30,8 @@ fn derived_keys_are_the_same() {
             let inputs = [dice.message(300), dice.message(200), dice.message(200)];
             let inputs = [&inputs[0][..], &inputs[1], &inputs[2]];
             let iterations = u32::try_from(1 + dice.below(5)).unwrap();
-            let len = 1 + dice.len(if dice.below(8) == 0 { 255 * hash.len() - 1 } else { 300 });
+            let longest = if dice.below(8) == 0 { 255 * hash.len() - 1 } else { 300 };
+            let len = 1 + dice.len(longest);
             let one = derived::<AwsLc>(hash, inputs, iterations, len);
             assert_eq!(derived::<Reference>(hash, inputs, iterations, len), one);
         });
