@@ -19,7 +19,7 @@ const GROUPS: [Group; 7] = [
 ];
 
 /// A scalar that is surely below the order of its group, often far below.
-fn scalar(dice: &mut Dice, group: Group) -> Vec<u8> {
+pub(super) fn scalar(dice: &mut Dice, group: Group) -> Vec<u8> {
     let mut scalar = dice.bytes(group.len());
     let zeros = 1 + usize::from(group == Group::P521) + if dice.below(4) == 0 { dice.below(20) } else { 0 };
     scalar[..zeros].fill(0);
