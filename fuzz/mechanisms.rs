@@ -1,5 +1,6 @@
 //! Mechanisms and their parameters, from bytes.
 
+use crate::derivation;
 use crate::memory::{Memory, Source};
 use cryptoki_sys::*;
 use keyward_pkcs11::crypto::table::MECHANISMS;
@@ -29,7 +30,7 @@ pub fn fitting(name: &str) -> Vec<usize> {
         ("Decapsulate", CKF_DECAPSULATE),
     ];
     let asked = asks.iter().find(|(word, _)| name.contains(word)).map_or(CK_FLAGS::MAX, |(_, flag)| *flag);
-    let does = |at: &usize| MECHANISMS[*at].flags & asked != 0;
+    let does = |at: &usize| MECHANISMS[*at].announced() & asked != 0;
     (0..MECHANISMS.len()).filter(does).collect()
 }
 
@@ -63,7 +64,7 @@ pub fn place(source: &mut Source<'_>, memory: &mut Memory, chosen: Chosen) -> us
 }
 
 /// Bytes of a field: a few, none, or NULL with any length.
-fn field(source: &mut Source<'_>, memory: &mut Memory, usual: usize) -> (usize, CK_ULONG) {
+pub fn field(source: &mut Source<'_>, memory: &mut Memory, usual: usize) -> (usize, CK_ULONG) {
     match source.below(12) {
         0 => (0, source.pick(&[0, 1, 12, CK_ULONG::MAX])),
         1 => (memory.put(vec![]), 0),
@@ -81,7 +82,7 @@ fn field(source: &mut Source<'_>, memory: &mut Memory, usual: usize) -> (usize, 
     }
 }
 
-fn whole<T: Copy>(memory: &mut Memory, value: T) -> (usize, CK_ULONG) {
+pub fn whole<T: Copy>(memory: &mut Memory, value: T) -> (usize, CK_ULONG) {
     (memory.place(value), size_of::<T>() as CK_ULONG)
 }
 
@@ -89,6 +90,9 @@ const HASHES: &[CK_MECHANISM_TYPE] = &[CKM_SHA256, CKM_SHA_1, CKM_SHA384, CKM_SH
 const MGFS: &[CK_ULONG] = &[CKG_MGF1_SHA256, CKG_MGF1_SHA1, CKG_MGF1_SHA384, CKG_MGF1_SHA512, 0, 99];
 
 fn parameter(source: &mut Source<'_>, memory: &mut Memory, ckm: CK_MECHANISM_TYPE) -> (usize, CK_ULONG) {
+    if let Some(parameter) = derivation::parameter(source, memory, ckm) {
+        return parameter;
+    }
     match ckm {
         CKM_AES_CBC | CKM_AES_CBC_PAD | CKM_AES_CTS | CKM_AES_XTS | CKM_AES_OFB | CKM_AES_CFB8
         | CKM_AES_CFB128 | CKM_AES_CFB1 => {

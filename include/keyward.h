@@ -11,7 +11,7 @@
 #ifndef KEYWARD_H
 #define KEYWARD_H
 
-#define KEYWARD_VENDOR_TABLE_VERSION 2UL
+#define KEYWARD_VENDOR_TABLE_VERSION 3UL
 
 /* Attributes: CKA_VENDOR_DEFINED | "KW" | number. */
 
@@ -59,6 +59,12 @@
 #define CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA256 0xCB570003UL
 #define CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA384 0xCB570004UL
 #define CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA512 0xCB570005UL
+
+/*
+ * Encrypted PKCS#8: wraps and unwraps private keys as the EncryptedPrivateKeyInfo of RFC 5958, 3 (PBES2 with PBKDF2 and
+ * AES-CBC), no parameter. The wrapping key is the password, a generic secret key.
+ */
+#define CKM_KEYWARD_PBES2                      0xCB570006UL
 
 /* Lifecycle states: NIST SP 800-57 Part 1, section 7; numbers of KMIP 2.1, 11.54, and 7. */
 #define KEYWARD_STATE_PRE_ACTIVE               1UL

@@ -3,6 +3,8 @@
 
 #[path = "../attributes.rs"]
 mod attributes;
+#[path = "../derivation.rs"]
+mod derivation;
 #[path = "../../tests/cabi/functions.rs"]
 mod functions;
 #[path = "../mechanisms.rs"]

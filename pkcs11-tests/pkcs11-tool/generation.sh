@@ -36,7 +36,7 @@ public_key() { # LABEL -> LABEL.pub.pem
             point=$(point_of "$1")
             printf '3076301006072a8648ce3d020106052b81040022036200%s' "${point: -194}" | xxd -r -p >"$1.pub.der"
             ;;
-        # The same by pkcs11-tool, which for some tokens cannot write an EC key either.
+        # The same by pkcs11-tool, which now and then cannot: it reads what it freed ("cannot create EVP_PKEY").
         *prime256v1 | *secp521r1)
             if ! as_user --read-object --type pubkey --id "$(id_of "$1")" --output-file "$1.pub.der"; then
                 point=$(point_of "$1")

@@ -10,6 +10,7 @@ mod key;
 mod life;
 mod question;
 mod reason;
+pub mod report;
 mod token;
 mod user;
 mod visit;

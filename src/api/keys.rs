@@ -105,8 +105,12 @@ pub fn generate_key(
             asked.set(CKA_DERIVE, Value::Bool(true));
         }
     }
-    let mut template = completed(Making::Generate, asked, Some(CKO_SECRET_KEY), made_by(ckm))?;
-    begin(&mut template);
+    let chooses = table::find(ckm).is_some_and(|(_, row)| row.ops.choose_group.is_some());
+    let class = if chooses { CKO_DOMAIN_PARAMETERS } else { CKO_SECRET_KEY };
+    let mut template = completed(Making::Generate, asked, Some(class), made_by(ckm))?;
+    if !chooses {
+        begin(&mut template);
+    }
     let grant = session.authorize(Generate { mechanism, template })?;
     let new = session.backend().generate(grant)?;
     one(session.token().adopt(vec![new], generated(ckm, s))?)

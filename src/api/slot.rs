@@ -6,7 +6,7 @@ use crate::ck::{
     CK_FLAGS, CK_MECHANISM_TYPE, CK_ULONG, CK_UNAVAILABLE_INFORMATION, Error, Result, SessionHandle, SlotId,
     text,
 };
-use crate::crypto::mechanism::Sizes;
+use crate::crypto::mechanism::{PROTECTS_OR_MAKES, Sizes};
 use crate::crypto::table;
 use crate::secret::Pin;
 use crate::token::Slot;
@@ -168,17 +168,19 @@ pub fn mechanisms(m: &Module, slot: SlotId) -> Result<Vec<CK_MECHANISM_TYPE>> {
     Ok(rows.filter(|(index, _)| !denied.contains(*index)).map(|(_, row)| row.ckm).collect())
 }
 
-/// C_GetMechanismInfo, computed from what the mechanism's row can do.
+/// C_GetMechanismInfo, computed from what the mechanism's row can do and what the policy leaves of it to everybody.
 pub fn mechanism_info(m: &Module, slot: SlotId, ckm: CK_MECHANISM_TYPE) -> Result<MechanismInfo> {
     m.slots().slot(slot)?;
-    let denied = m.slots().rules().denied_mechanisms();
-    let (_, row) =
+    let rules = m.slots().rules();
+    let denied = rules.denied_mechanisms();
+    let (index, row) =
         table::find(ckm).filter(|(index, _)| !denied.contains(*index)).ok_or(Error::MechanismInvalid)?;
     let (min_key_size, max_key_size) = match row.sizes {
         Sizes::None => (0, 0),
         Sizes::Bits(from, to) | Sizes::Bytes(from, to) => (from.into(), to.into()),
     };
-    Ok(MechanismInfo { min_key_size, max_key_size, flags: row.announced() })
+    let taken = if rules.legacy_mechanisms().contains(index) { PROTECTS_OR_MAKES } else { 0 };
+    Ok(MechanismInfo { min_key_size, max_key_size, flags: row.announced() & !taken })
 }
 
 /// C_InitToken.

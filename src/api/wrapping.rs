@@ -149,6 +149,7 @@ mod tests {
     use super::*;
     use crate::api::{decrypt, derive, encrypt, keys, object, session, slot};
     use crate::ck::raw::{RawValue, ulong_to_bytes};
+    use crate::ck::vendor::CKM_KEYWARD_PBES2;
     use crate::ck::{CK_ATTRIBUTE_TYPE, CK_MECHANISM_TYPE, Params};
     use crate::policy::Ruleset;
     use crate::secret::Pin;
@@ -236,6 +237,49 @@ mod tests {
         let grant =
             session.authorize(crate::guard::op::Reveal { object: key, attribute: CKA_VALUE }).unwrap();
         session.backend().reveal(grant).unwrap().expose().to_vec()
+    }
+
+    /// Under a policy that does not forbid it a private key goes out under a password that is as strong as the key could be.
+    #[test]
+    fn private_keys_go_out_under_passwords_where_the_policy_lets_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let module = Module::under("policy = 1\nname = \"open\"\n", folder.path());
+        let at = slot::slots(&module, true, true).unwrap()[0];
+        slot::init_token(&module, at, Some(Pin::from_slice(b"123456")), &[b'x'; 32]).unwrap();
+        let s = session::open_session(&module, at, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
+        let m = &module;
+        let secret = |value: &[u8], more: &[CK_ATTRIBUTE_TYPE]| {
+            let mut template = open(CKK_GENERIC_SECRET, vec![raw(CKA_VALUE, value)]);
+            template.push(raw(CKA_EXTRACTABLE, &[CK_TRUE]));
+            template.extend(more.iter().map(|cka| raw(*cka, &[CK_TRUE])));
+            object::create_object(m, s, template).unwrap()
+        };
+        let ec = |uses: &[CK_ATTRIBUTE_TYPE]| {
+            let mut template = vec![raw(CKA_PRIVATE, &[CK_FALSE]), raw(CKA_EXTRACTABLE, &[CK_TRUE])];
+            template.extend(uses.iter().map(|cka| raw(*cka, &[CK_TRUE])));
+            template
+        };
+        let generation = Mechanism::plain(CKM_EC_KEY_PAIR_GEN);
+        let params = raw(CKA_EC_PARAMS, crate::crypto::Curve::P256.ec_params());
+        let public = vec![raw(CKA_PRIVATE, &[CK_FALSE]), raw(CKA_DERIVE, &[CK_TRUE]), params];
+        let (public, key) = keys::generate_key_pair(m, s, generation, public, ec(&[CKA_DERIVE])).unwrap();
+        let pbes2 = || Mechanism::plain(CKM_KEYWARD_PBES2);
+        let password = secret(b"sixteen letters!", &[CKA_WRAP, CKA_UNWRAP]);
+        let wrap = |password, key| whole(|out| wrap_key(m, s, pbes2(), password, key, out));
+        let wrapped = wrap(password, key).unwrap();
+        let mut template = ec(&[CKA_DERIVE]);
+        template.extend([number(CKA_CLASS, CKO_PRIVATE_KEY), number(CKA_KEY_TYPE, CKK_EC)]);
+        let back = unwrap_key(m, s, pbes2(), password, &wrapped, template).unwrap();
+        let info = |key| {
+            let session = m.session(s).unwrap();
+            session.object(key).unwrap().attributes().bytes(CKA_PUBLIC_KEY_INFO).map(<[u8]>::to_vec)
+        };
+        assert!(info(back).is_some());
+        assert_eq!(info(back), info(public));
+        // A secret key has no PKCS#8, and a short password is weaker than the curve.
+        assert_eq!(wrap(password, secret(&[7; 14], &[CKA_SIGN])), Err(Error::KeyNotWrappable));
+        let short = secret(b"fifteen letters", &[CKA_WRAP]);
+        assert_eq!(wrap(short, key), Err(Error::WrappingKeySizeRange));
     }
 
     #[test]

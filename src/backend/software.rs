@@ -9,7 +9,7 @@ use crate::crypto::mechanism::{
 use crate::crypto::{self, Material, random, table};
 use crate::guard::op::*;
 use crate::guard::{Authorized, Fresh};
-use crate::object::{Attributes, Template, key};
+use crate::object::{Attributes, Template, Value, key};
 use crate::secret::Secret;
 use cryptoki_sys::*;
 
@@ -104,6 +104,12 @@ impl Backend for Software {
         let ops = &grant.row()?.ops;
         let Generate { template, mechanism } = grant.into_op();
         let recipe = recipe(&template.attributes)?;
+        if let Some(choose) = ops.choose_group {
+            let mut attributes = template.attributes;
+            key::describe_group(choose(&recipe)?, &mut attributes);
+            attributes.set(CKA_LOCAL, Value::Bool(true));
+            return Ok(NewObject { attributes, fresh: None });
+        }
         let material = match (ops.generate, ops.generate_from) {
             (Some(make), _) => make(&recipe)?,
             (None, Some(make)) => make(&mechanism.params, &recipe)?,
@@ -115,7 +121,9 @@ impl Backend for Software {
     fn generate_pair(&self, grant: Authorized<GeneratePair>) -> Result<(NewObject, NewObject)> {
         let make = grant.row()?.ops.generate_pair.ok_or(Error::MechanismInvalid)?;
         let GeneratePair { public, private, .. } = grant.into_op();
-        let pair = make(&recipe(&public.attributes)?)?;
+        // The length of a private number is asked for where that number comes to stand.
+        let value_bits = recipe(&private.attributes)?.value_bits;
+        let pair = make(&Recipe { value_bits, ..recipe(&public.attributes)? })?;
         Ok((described(public, pair.public)?, described(private, pair.private)?))
     }
 
@@ -212,6 +220,10 @@ pub(super) fn recipe(attributes: &Attributes) -> Result<Recipe> {
         public_exponent: attributes.bytes(CKA_PUBLIC_EXPONENT).map(<[u8]>::to_vec),
         ec_params: attributes.bytes(CKA_EC_PARAMS).map(<[u8]>::to_vec),
         parameter_set: attributes.number(CKA_PARAMETER_SET),
+        prime: attributes.bytes(CKA_PRIME).map(<[u8]>::to_vec),
+        base: attributes.bytes(CKA_BASE).map(<[u8]>::to_vec),
+        prime_bits: small(CKA_PRIME_BITS, Error::KeySizeRange)?,
+        value_bits: small(CKA_VALUE_BITS, Error::AttributeValueInvalid)?,
     })
 }
 

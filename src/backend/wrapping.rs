@@ -36,7 +36,7 @@ pub(super) fn unwrap(grant: Authorized<Unwrap>) -> Result<NewObject> {
     let start = row.ops.decrypt.ok_or(Error::MechanismInvalid)?;
     let context = grant.context()?;
     let Unwrap { mechanism, wrapped, template, .. } = grant.into_op();
-    let kind = kind_of(&template)?;
+    let kind = kind_of(&template, row)?;
     let announced = match &mechanism.params {
         Params::Ccm { mac_len, .. } => {
             let mac_len = usize::try_from(*mac_len).map_err(|_| Error::MechanismParamInvalid)?;
@@ -80,7 +80,7 @@ pub(super) fn unwrap_authenticated(
     let start = row.ops.message_decrypt.ok_or(Error::MechanismInvalid)?;
     let context = grant.context()?;
     let Unwrap { wrapped, template, .. } = grant.into_op();
-    let kind = kind_of(&template)?;
+    let kind = kind_of(&template, row)?;
     message.data_len = None;
     let mut plain = Secret::zeroed(wrapped.len());
     start(&context)?.whole(message, aad, &wrapped, plain.expose_mut()).map_err(unusable)?;
@@ -88,8 +88,9 @@ pub(super) fn unwrap_authenticated(
 }
 
 /// The type of the key to be made, asked before anything is decrypted.
-fn kind_of(template: &Template) -> Result<CK_KEY_TYPE> {
-    if !matches!(template.class, CKO_SECRET_KEY | CKO_PRIVATE_KEY) {
+fn kind_of(template: &Template, row: &Row) -> Result<CK_KEY_TYPE> {
+    let secret = template.class == CKO_SECRET_KEY && !row.ops.only_private;
+    if !secret && template.class != CKO_PRIVATE_KEY {
         return Err(Error::TemplateInconsistent);
     }
     template.kind.ok_or(Error::TemplateIncomplete)
@@ -98,6 +99,7 @@ fn kind_of(template: &Template) -> Result<CK_KEY_TYPE> {
 /// The bytes of the key that is wrapped.
 fn plain_of(grant: &Authorized<Wrap>, row: &Row) -> Result<Secret> {
     let plain = match grant.target_material()? {
+        Material::Bytes(_) if row.ops.only_private => return Err(Error::KeyNotWrappable),
         Material::Bytes(plain) => plain,
         key => pkcs8::encode(&key)?,
     };

@@ -68,7 +68,9 @@ vendor_mechanisms! {
     CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA384 = 0x04,
     /// Deterministic ECDSA with SHA-512. No parameter.
     CKM_KEYWARD_ECDSA_DETERMINISTIC_SHA512 = 0x05,
+    /// A private key as `EncryptedPrivateKeyInfo` (RFC 5958, 3) under a password, which is a generic secret key. No parameter.
+    CKM_KEYWARD_PBES2 = 0x06,
 }
 
 /// `ulMinorVersion` of the vendor tables; grows when a number is added.
-pub const VENDOR_TABLE_VERSION: u32 = 2;
+pub const VENDOR_TABLE_VERSION: u32 = 3;

@@ -2,7 +2,7 @@
 //! one-step function of SP 800-56A (Rev. 3, 5.8.1; SP 800-56C Rev. 2, 4.1, option 1).
 
 use super::mechanism::{Recipe, Row};
-use super::{blake2b, digest};
+use super::{blake2b, digest, only_len};
 use crate::ck::{CK_ULONG, Error, Params, Result};
 use crate::secret::Secret;
 use cryptoki_sys::*;
@@ -89,7 +89,7 @@ impl Function {
 /// Length of the key to be made, in bytes: as the template says, or as its type has it.
 /// `CKR_KEY_SIZE_RANGE` for one that no key has.
 pub(super) fn wanted(recipe: &Recipe) -> Result<Option<usize>> {
-    let of_type = (recipe.key_type == Some(CKK_CHACHA20)).then_some(32);
+    let of_type = recipe.key_type.and_then(only_len);
     match recipe.value_len.or(of_type) {
         Some(len) if !(1..=LONGEST).contains(&len) => Err(Error::KeySizeRange),
         len => Ok(len),

@@ -28,6 +28,7 @@ const EXCEPTIONS: &[(&str, &[Library])] = &[
         &[Crate("ecdsa"), Crate("p256"), Crate("p384"), Crate("p521"), Crate("k256"), Crate("sha2")],
     ),
     ("CKM_RSA_AES_KEY_WRAP", &[Own, Engine]),
+    ("CKM_KEYWARD_PBES2", &[Own, Engine, Crate("pkcs5")]),
     ("CKM_ECDH", &[Own, Engine]),
     ("CKM_ML_DSA_KEY_PAIR_GEN", &[Engine]),
     ("CKM_ML_DSA", &[Engine, Crate("ml-dsa")]),

@@ -3,13 +3,16 @@
 //! algorithm's `prepare` and `import` functions.
 
 pub use super::curve::Curve;
+use super::dh::{self, Group};
 use super::eddsa::Edwards;
 use super::ml_kem::{self, Set};
 use super::montgomery::Montgomery;
 use super::{ml_dsa, slh_dsa};
 use crate::ck::{CK_KEY_TYPE, Error, Result};
 use crate::secret::Secret;
-use cryptoki_sys::{CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY, CKK_ML_DSA, CKK_ML_KEM, CKK_RSA, CKK_SLH_DSA};
+use cryptoki_sys::{
+    CKK_DH, CKK_EC, CKK_EC_EDWARDS, CKK_EC_MONTGOMERY, CKK_ML_DSA, CKK_ML_KEM, CKK_RSA, CKK_SLH_DSA,
+};
 
 /// Private RSA key (PKCS#1, RFC 8017, A.1.2). Numbers are big-endian without leading zeros.
 pub struct RsaPrivate {
@@ -96,6 +99,20 @@ pub enum Material {
         /// The key.
         key: Secret,
     },
+    /// Public key of Diffie-Hellman, big-endian without leading zeros.
+    DhPublic {
+        /// The group.
+        group: Group,
+        /// The number.
+        value: Vec<u8>,
+    },
+    /// Private key of Diffie-Hellman, big-endian.
+    DhPrivate {
+        /// The group.
+        group: Group,
+        /// The number.
+        value: Secret,
+    },
     /// Encapsulation key of ML-KEM.
     MlKemPublic {
         /// Its parameter set.
@@ -150,6 +167,8 @@ const ML_KEM_PUBLIC: u8 = 8;
 const ML_KEM_PRIVATE: u8 = 9;
 const MONTGOMERY_PUBLIC: u8 = 14;
 const MONTGOMERY_PRIVATE: u8 = 15;
+const DH_PUBLIC: u8 = 16;
+const DH_PRIVATE: u8 = 17;
 const ML_DSA_PUBLIC: u8 = 10;
 const ML_DSA_PRIVATE: u8 = 11;
 const SLH_DSA_PUBLIC: u8 = 12;
@@ -164,6 +183,7 @@ impl Material {
             Self::EcPublic { .. } | Self::EcPrivate { .. } => Some(CKK_EC),
             Self::EdPublic(_) | Self::EdPrivate(_) => Some(CKK_EC_EDWARDS),
             Self::MontgomeryPublic { .. } | Self::MontgomeryPrivate { .. } => Some(CKK_EC_MONTGOMERY),
+            Self::DhPublic { .. } | Self::DhPrivate { .. } => Some(CKK_DH),
             Self::MlKemPublic { .. } | Self::MlKemPrivate(_) => Some(CKK_ML_KEM),
             Self::MlDsaPublic { .. } | Self::MlDsaPrivate(_) => Some(CKK_ML_DSA),
             Self::SlhDsaPublic { .. } | Self::SlhDsaPrivate { .. } => Some(CKK_SLH_DSA),
@@ -184,6 +204,7 @@ impl Material {
             Self::EdPublic(key) => Edwards::of_len(key.len()).bits(),
             Self::EdPrivate(seed) => Edwards::of_len(seed.len()).bits(),
             Self::MontgomeryPublic { curve, .. } | Self::MontgomeryPrivate { curve, .. } => curve.bits(),
+            Self::DhPublic { group, .. } | Self::DhPrivate { group, .. } => group.bits(),
             Self::MlKemPublic { set, .. } => ml_kem::bits(*set),
             Self::MlKemPrivate(key) => ml_kem::bits(key.set),
             Self::MlDsaPublic { set, .. } => ml_dsa::bits(*set),
@@ -212,6 +233,8 @@ impl Material {
             Self::MontgomeryPrivate { curve, key } => {
                 (MONTGOMERY_PRIVATE, curve.number(), vec![key.expose()])
             }
+            Self::DhPublic { group, value } => (DH_PUBLIC, dh::number(*group), vec![value]),
+            Self::DhPrivate { group, value } => (DH_PRIVATE, dh::number(*group), vec![value.expose()]),
             Self::MlKemPublic { set, key } => (ML_KEM_PUBLIC, set_number(*set), vec![key]),
             Self::MlKemPrivate(key) => {
                 let seed = key.seed.as_ref().map_or(&[][..], Secret::expose);
@@ -258,6 +281,8 @@ impl Material {
         let montgomery = || {
             Montgomery::ALL.iter().find(|curve| curve.number() == number).copied().ok_or(Error::DeviceError)
         };
+        let group =
+            || Group::ALL.into_iter().find(|group| dh::number(*group) == number).ok_or(Error::DeviceError);
         // What has no curve and no parameter set names none.
         if number != 0 && matches!(kind, BYTES | RSA_PUBLIC | RSA_PRIVATE) {
             return Err(Error::DeviceError);
@@ -283,6 +308,8 @@ impl Material {
             MONTGOMERY_PRIVATE => {
                 Self::MontgomeryPrivate { curve: montgomery()?, key: Secret::from_slice(part()?) }
             }
+            DH_PUBLIC => Self::DhPublic { group: group()?, value: part()?.to_vec() },
+            DH_PRIVATE => Self::DhPrivate { group: group()?, value: Secret::from_slice(part()?) },
             ML_KEM_PUBLIC => Self::MlKemPublic { set: set_of(number)?, key: part()?.to_vec() },
             ML_KEM_PRIVATE => {
                 let (key, seed) = (Secret::from_slice(part()?), part()?);

@@ -3,6 +3,7 @@
 //! The running-operation traits stand here too. They know nothing of sessions, handles, keys'
 //! attributes or the two-call rule; they turn bytes into bytes.
 
+use super::engine::dh::Group;
 use super::material::{Material, Pair};
 use crate::ck::message::{MessageParams, MessageShape};
 use crate::ck::params::Shape;
@@ -65,6 +66,18 @@ impl Row {
         can.iter().filter(|(can, _)| *can).fold(self.flags, |flags, (_, flag)| flags | flag)
     }
 }
+
+/// The flags of `CK_MECHANISM_INFO` that promise to protect something or to make a key.
+pub const PROTECTS_OR_MAKES: CK_FLAGS = CKF_ENCRYPT
+    | CKF_SIGN
+    | CKF_SIGN_RECOVER
+    | CKF_WRAP
+    | CKF_GENERATE
+    | CKF_GENERATE_KEY_PAIR
+    | CKF_DERIVE
+    | CKF_ENCAPSULATE
+    | CKF_MESSAGE_ENCRYPT
+    | CKF_MESSAGE_SIGN;
 
 /// Smallest and largest key of a mechanism (PKCS#11 3.2, `CK_MECHANISM_INFO`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -246,6 +259,8 @@ pub struct Ops {
     pub wraps: bool,
     /// Whether the encryption and the decryption are for wrapping and unwrapping alone.
     pub only_wraps: bool,
+    /// Whether only private keys are wrapped and unwrapped, because the form is one of PKCS#8.
+    pub only_private: bool,
     /// Whether wrapping puts zeros behind a key to fill its last 8 bytes.
     pub zero_pads: bool,
     /// Whether unwrapping takes a padding off that nothing authenticates, so that what is wrong behind the
@@ -255,6 +270,8 @@ pub struct Ops {
     pub generate: Option<fn(&Recipe) -> Result<Material>>,
     /// Makes a secret key as the parameter says.
     pub generate_from: Option<GenerateFrom>,
+    /// Chooses the domain parameters that a template asks for.
+    pub choose_group: Option<fn(&Recipe) -> Result<Group>>,
     /// Makes a key pair.
     pub generate_pair: Option<fn(&Recipe) -> Result<Pair>>,
     /// Derives key bytes. `Recipe::value_len` says how many are wanted, if the template does.
@@ -286,10 +303,12 @@ impl Ops {
         message_decrypt: None,
         wraps: false,
         only_wraps: false,
+        only_private: false,
         zero_pads: false,
         bare_padding: false,
         generate: None,
         generate_from: None,
+        choose_group: None,
         generate_pair: None,
         derive: None,
         derivation: None,
@@ -305,9 +324,9 @@ impl Ops {
         self.derive.is_some() || self.derivation.is_some()
     }
 
-    /// Whether secret keys can be made.
+    /// Whether secret keys or domain parameters can be made.
     pub const fn generates(&self) -> bool {
-        self.generate.is_some() || self.generate_from.is_some()
+        self.generate.is_some() || self.generate_from.is_some() || self.choose_group.is_some()
     }
 }
 
@@ -326,6 +345,14 @@ pub struct Recipe {
     pub ec_params: Option<Vec<u8>>,
     /// `CKA_PARAMETER_SET`.
     pub parameter_set: Option<u64>,
+    /// `CKA_PRIME`, big-endian.
+    pub prime: Option<Vec<u8>>,
+    /// `CKA_BASE`, big-endian.
+    pub base: Option<Vec<u8>>,
+    /// `CKA_PRIME_BITS`.
+    pub prime_bits: Option<u32>,
+    /// `CKA_VALUE_BITS` of the private key to be made.
+    pub value_bits: Option<u32>,
 }
 
 /// A running digest.

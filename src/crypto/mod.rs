@@ -27,6 +27,7 @@ mod curve;
 #[cfg(feature = "curve448")]
 mod curve448;
 pub mod der;
+pub mod dh;
 pub mod digest;
 pub mod ec;
 pub mod ec_extra_bits;
@@ -54,7 +55,8 @@ pub mod ml_dsa;
 pub mod ml_kem;
 pub mod montgomery;
 pub mod parameter_set;
-pub mod pbkdf2;
+pub mod password_wrap;
+mod pbkdf2;
 pub mod pkcs8;
 mod prf;
 mod public;

@@ -29,7 +29,7 @@ pub static PKCS5_PBKD2: Row = Row {
 };
 
 /// Most iterations of one call, those of all blocks together: some ten seconds.
-const MOST_ITERATIONS: u64 = 1 << 24;
+pub(super) const MOST_ITERATIONS: u64 = 1 << 24;
 
 /// The hash of a pseudo-random function.
 const fn hash_of(prf: CK_ULONG) -> Option<Hash> {

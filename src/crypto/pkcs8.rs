@@ -1,5 +1,5 @@
 //! Private keys as PKCS#8 `PrivateKeyInfo` (RFC 5208, RFC 5958), the form in which they are wrapped
-//! (PKCS#11 3.2, 6.7): RSA (RFC 8017, A.1.2), EC (RFC 5915, RFC 5480), Ed25519 and X25519 (RFC 8410), ML-KEM (RFC 9935) and
+//! (PKCS#11 3.2, 6.7): RSA (RFC 8017, A.1.2), Diffie-Hellman (PKCS #3), EC (RFC 5915, RFC 5480), Ed25519 and X25519 (RFC 8410), ML-KEM (RFC 9935) and
 //! ML-DSA (RFC 9881): seed and value where the seed is known, and any of the three choices read; SLH-DSA (RFC 9909).
 //!
 //! The reader takes DER and nothing else, and believes no number: what does not fit together is no key.
@@ -8,8 +8,8 @@ use super::eddsa::{self, Edwards};
 use super::material::{Curve, Material, RsaPrivate};
 use super::ml_kem::{self, Set};
 use super::montgomery::{self, Montgomery};
-use super::public::{ml_dsa_oid, ml_kem_oid};
-use super::{der, ec, ml_dsa, rsa, slh_dsa};
+use super::public::{DH_OID, dh_parameters, ml_dsa_oid, ml_kem_oid};
+use super::{der, dh, ec, ml_dsa, rsa, slh_dsa};
 use crate::ck::{Error, Result};
 use crate::secret::Secret;
 use subtle::ConstantTimeEq;
@@ -30,6 +30,7 @@ const SEED: u8 = 0x80;
 /// The private key as `PrivateKeyInfo` in DER. `CKR_KEY_NOT_WRAPPABLE` for keys without that form.
 pub fn encode(key: &Material) -> Result<Secret> {
     let wiped = Zeroizing::new;
+    let parameters;
     let (algorithm, inner): (Vec<&[u8]>, Zeroizing<Vec<u8>>) = match key {
         Material::RsaPrivate(key) => (vec![RSA], rsa_private_key(key)),
         Material::EcPrivate { curve, scalar } => {
@@ -45,6 +46,10 @@ pub fn encode(key: &Material) -> Result<Secret> {
         ),
         Material::MontgomeryPrivate { curve, key } => {
             (vec![curve.ec_params()], wiped(der::element(der::OCTET_STRING, &[key.expose()])))
+        }
+        Material::DhPrivate { group, value } => {
+            parameters = dh_parameters(*group);
+            (vec![DH_OID, &parameters], wiped(der::integer(value.expose())))
         }
         Material::MlKemPrivate(key) => {
             (vec![ml_kem_oid(key.set)], seed_and_value(key.seed.as_ref(), &key.key))
@@ -149,6 +154,8 @@ fn read(bytes: &[u8]) -> Option<Material> {
         rsa_key(private)?
     } else if let Some(params) = algorithm.strip_prefix(EC) {
         ec_key(Curve::from_ec_params(params).ok()?, params, private)?
+    } else if let Some(parameters) = algorithm.strip_prefix(DH_OID) {
+        dh_key(parameters, private)?
     } else if let Some(curve) = Edwards::from_oid(algorithm) {
         let seed = der::content(der::OCTET_STRING, private).ok()?;
         (seed.len() == curve.len()).then_some(())?;
@@ -201,6 +208,20 @@ fn ec_key(curve: Curve, params: &[u8], private: &[u8]) -> Option<Material> {
     Some(material)
 }
 
+fn dh_key(parameters: &[u8], private: &[u8]) -> Option<Material> {
+    let mut numbers = Reader::sequence(parameters)?;
+    let group = dh::group(numbers.number()?, numbers.number()?).ok()?;
+    // The third, the length of private keys, may be there; it says nothing of this one.
+    if numbers.end().is_none() {
+        numbers.number()?;
+        numbers.end()?;
+    }
+    let mut key = Reader(private);
+    let value = key.number()?;
+    key.end()?;
+    dh::import_private(group, value).ok()
+}
+
 fn post_quantum_key(algorithm: &[u8], private: &[u8]) -> Option<Material> {
     let kems = [Set::Kem512, Set::Kem768, Set::Kem1024];
     if let Some(set) = kems.into_iter().find(|set| algorithm == ml_kem_oid(*set)) {
@@ -237,6 +258,7 @@ fn same_public(key: &Material, bits: &[u8]) -> Option<()> {
         Material::EcPublic { curve, point } => ec::decode_point(curve, claimed).ok()? == point,
         Material::EdPublic(point) => bool::from(point.as_slice().ct_eq(claimed)),
         Material::MontgomeryPublic { key, .. } => bool::from(key.as_slice().ct_eq(claimed)),
+        Material::DhPublic { value, .. } => der::integer(&value) == claimed,
         Material::MlKemPublic { key, .. }
         | Material::MlDsaPublic { key, .. }
         | Material::SlhDsaPublic { key, .. } => key == claimed,
@@ -271,6 +293,7 @@ mod tests {
         keys.extend(
             Edwards::ALL.iter().map(|curve| Material::EdPrivate(Secret::from_slice(&vec![7; curve.len()]))),
         );
+        keys.push(dh::import_private(dh::Group::Ffdhe2048, &[7; 29]).unwrap());
         keys.extend(Montgomery::ALL.iter().map(|curve| Material::MontgomeryPrivate {
             curve: *curve,
             key: Secret::from_slice(&vec![7; curve.len()]),

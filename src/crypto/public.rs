@@ -1,8 +1,9 @@
 //! The public half of keys, and its DER form.
 
+use super::dh::Group;
 use super::eddsa::Edwards;
 use super::ml_kem::{self, Set};
-use super::{Material, der, ec, eddsa, ml_dsa, montgomery, slh_dsa};
+use super::{Material, der, dh, ec, eddsa, ml_dsa, montgomery, slh_dsa};
 use crate::ck::Result;
 
 /// The public key of a private one; a public key's own; none for secret keys.
@@ -23,6 +24,10 @@ pub fn public_of(key: &Material) -> Result<Option<Material>> {
         Material::MontgomeryPrivate { curve, key } => {
             Material::MontgomeryPublic { curve: *curve, key: montgomery::public_from_private(*curve, key)? }
         }
+        Material::DhPublic { group, value } => Material::DhPublic { group: *group, value: value.clone() },
+        Material::DhPrivate { group, value } => {
+            Material::DhPublic { group: *group, value: dh::public_from_private(*group, value)? }
+        }
         Material::MlKemPublic { set, key } => Material::MlKemPublic { set: *set, key: key.clone() },
         Material::MlKemPrivate(_) => ml_kem::public_of(key)?,
         Material::MlDsaPublic { set, key } => Material::MlDsaPublic { set: *set, key: key.clone() },
@@ -30,6 +35,15 @@ pub fn public_of(key: &Material) -> Result<Option<Material>> {
         Material::SlhDsaPublic { set, key } => Material::SlhDsaPublic { set: *set, key: key.clone() },
         Material::SlhDsaPrivate { .. } => slh_dsa::public_of(key)?,
     }))
+}
+
+/// `AlgorithmIdentifier` of Diffie-Hellman: 1.2.840.113549.1.3.1 (PKCS #3, 9).
+pub(super) const DH_OID: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x03, 0x01];
+
+/// Its parameters: `DHParameter`, prime and base.
+pub(super) fn dh_parameters(group: Group) -> Vec<u8> {
+    let (prime, base) = (der::integer(&group.prime()), der::integer(dh::BASE));
+    der::element(der::SEQUENCE, &[&prime, &base])
 }
 
 /// `AlgorithmIdentifier` of ML-KEM (RFC 9935, 3): 2.16.840.1.101.3.4.4.1 to 3, nothing behind it.
@@ -51,7 +65,7 @@ pub(super) const fn ml_dsa_oid(set: ml_dsa::Set) -> &'static [u8] {
 }
 
 /// `CKA_PUBLIC_KEY_INFO`: the `SubjectPublicKeyInfo` in DER (RFC 5280, 4.1.2.7; RFC 8017, A.1.1; RFC 5480;
-/// RFC 8410; RFC 9935; RFC 9881; RFC 9909) of a public key, or of the public half of a private one. None for secret keys.
+/// RFC 8410; PKCS #3; RFC 9935; RFC 9881; RFC 9909) of a public key, or of the public half of a private one. None for secret keys.
 pub fn public_key_info(key: &Material) -> Result<Option<Vec<u8>>> {
     // 1.2.840.113549.1.1.1 with NULL, and 1.2.840.10045.2.1.
     const RSA: &[u8] = &[0x06, 0x09, 0x2A, 0x86, 0x48, 0x86, 0xF7, 0x0D, 0x01, 0x01, 0x01, der::NULL, 0];
@@ -70,6 +84,9 @@ pub fn public_key_info(key: &Material) -> Result<Option<Vec<u8>>> {
         Material::EcPublic { curve, point } => Some(info(&[EC, curve.ec_params()], point)),
         Material::EdPublic(point) => Some(info(&[Edwards::of_len(point.len()).ec_params()], point)),
         Material::MontgomeryPublic { curve, key } => Some(info(&[curve.ec_params()], key)),
+        Material::DhPublic { group, value } => {
+            Some(info(&[DH_OID, &dh_parameters(*group)], &der::integer(value)))
+        }
         Material::MlKemPublic { set, key } => Some(info(&[ml_kem_oid(*set)], key)),
         Material::MlDsaPublic { set, key } => Some(info(&[ml_dsa_oid(*set)], key)),
         Material::SlhDsaPublic { set, key } => Some(info(&[slh_dsa::oid(*set)], key)),
@@ -77,6 +94,7 @@ pub fn public_key_info(key: &Material) -> Result<Option<Vec<u8>>> {
         | Material::EcPrivate { .. }
         | Material::EdPrivate(_)
         | Material::MontgomeryPrivate { .. }
+        | Material::DhPrivate { .. }
         | Material::MlKemPrivate(_)
         | Material::MlDsaPrivate(_)
         | Material::SlhDsaPrivate { .. } => match public_of(key)? {

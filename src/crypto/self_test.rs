@@ -23,7 +23,7 @@ use super::engine::ml_kem::{self, KemKey};
 use super::engine::rsa::{Parts, RsaKey};
 use super::engine::x25519;
 use super::{Curve, ecdsa_deterministic};
-use super::{hkdf, pbkdf2};
+use super::{dh, hkdf, pbkdf2};
 use crate::ck::{Error, Result};
 use crate::secret::Secret;
 pub(super) use known::Known;
@@ -83,6 +83,8 @@ pub enum Family {
     Curve448,
     /// RSA.
     Rsa,
+    /// Diffie-Hellman in finite fields.
+    Dh,
     /// HKDF.
     Hkdf,
     /// PBKDF2.
@@ -123,6 +125,7 @@ impl Family {
         #[cfg(feature = "curve448")]
         Self::Curve448,
         Self::Rsa,
+        Self::Dh,
         Self::Hkdf,
         Self::Pbkdf2,
     ];
@@ -160,6 +163,7 @@ impl Family {
             Self::Curve448 => Ok(super::curve448::known_answer()),
             Self::Rsa => rsa(),
             // What is derived has its known answers beside its algorithm.
+            Self::Dh => dh::known_answer(),
             Self::Hkdf => hkdf::known_answer(),
             Self::Pbkdf2 => pbkdf2::known_answer(),
         };

@@ -3,10 +3,10 @@
 use super::mechanism::Row;
 use super::{
     aes, aes_cbc, aes_ccm, aes_cmac, aes_ctr, aes_cts, aes_ecb, aes_encrypt_data, aes_feedback, aes_gcm,
-    aes_gmac, aes_key_wrap, aes_xts, blake2b, chacha20, chacha20_poly1305, digest, ec, ec_extra_bits, ecdh,
-    ecdh_aes_key_wrap, ecdsa, ecdsa_deterministic, eddsa, engine, generic_secret, hash_derivation, hkdf,
-    hmac, joining, ml_dsa, ml_kem, montgomery, pbkdf2, rsa_aes_key_wrap, rsa_generation, rsa_oaep, rsa_pkcs1,
-    rsa_pss, rsa_raw, slh_dsa, sp800_108, tls_prf, tls12, triple_des,
+    aes_gmac, aes_key_wrap, aes_xts, blake2b, chacha20, chacha20_poly1305, dh, digest, ec, ec_extra_bits,
+    ecdh, ecdh_aes_key_wrap, ecdsa, ecdsa_deterministic, eddsa, engine, generic_secret, hash_derivation,
+    hkdf, hmac, joining, ml_dsa, ml_kem, montgomery, password_wrap, pbkdf2, rsa_aes_key_wrap, rsa_generation,
+    rsa_oaep, rsa_pkcs1, rsa_pss, rsa_raw, slh_dsa, sp800_108, tls_prf, tls12, triple_des,
 };
 use crate::ck::CK_MECHANISM_TYPE;
 
@@ -240,9 +240,13 @@ static ROWS: &[&Row] = &[
     &hkdf::DATA,
     &hkdf::KEY_GEN,
     &pbkdf2::PKCS5_PBKD2,
+    &password_wrap::PBES2,
     &sp800_108::COUNTER,
     &sp800_108::FEEDBACK,
     &sp800_108::DOUBLE_PIPELINE,
+    &dh::KEY_PAIR_GEN,
+    &dh::PARAMETER_GEN,
+    &dh::DERIVE,
     &tls12::SSL3_PRE_MASTER,
     &tls12::TLS_PRE_MASTER,
     &tls12::MASTER,

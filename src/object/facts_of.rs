@@ -7,7 +7,7 @@ use crate::ck::date::UtcSeconds;
 use crate::ck::vendor::*;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_OBJECT_CLASS};
 use crate::crypto::eddsa::Edwards;
-use crate::crypto::{Curve, Montgomery, ParameterSet, only_len};
+use crate::crypto::{Curve, Montgomery, ParameterSet, dh, only_len};
 use cryptoki_sys::*;
 
 /// The usage attributes and their place in [`Usage`].
@@ -130,6 +130,7 @@ fn bits(
             .bytes(CKA_EC_PARAMS)
             .and_then(|params| Montgomery::from_ec_params(params).ok())
             .map_or(0, |curve| u64::from(curve.bits())),
+        Some(CKK_DH) => attributes.bytes(CKA_PRIME).map_or(0, |prime| u64::from(dh::bit_len(prime))),
         Some(CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => parameter_set.map_or(0, |set| u64::from(set.bits())),
         Some(kind) => match only_len(kind) {
             Some(len) => len as u64 * 8,

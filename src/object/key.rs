@@ -8,7 +8,7 @@ use super::value::Value;
 use crate::ck::{CK_ATTRIBUTE_TYPE, CK_KEY_TYPE, CK_OBJECT_CLASS, Error, Result};
 use crate::crypto::eddsa::Edwards;
 use crate::crypto::{
-    self, Curve, Material, Montgomery, ParameterSet, ec, eddsa, ml_dsa, ml_kem, montgomery, rsa, slh_dsa,
+    self, Curve, Material, Montgomery, ParameterSet, dh, ec, eddsa, ml_dsa, ml_kem, montgomery, rsa, slh_dsa,
 };
 use crate::secret::Secret;
 use cryptoki_sys::*;
@@ -60,6 +60,11 @@ pub fn facts_of_import(attributes: &Attributes) -> Result<KeyFacts> {
 /// `CKR_ATTRIBUTE_VALUE_INVALID` and its kin where the numbers are no key.
 pub fn take_material(attributes: &mut Attributes) -> Result<Option<Material>> {
     let class = attributes.number(CKA_CLASS).ok_or(Error::TemplateIncomplete)?;
+    if class == CKO_DOMAIN_PARAMETERS {
+        let group = group(attributes)?;
+        describe_group(group, attributes);
+        attributes.set(CKA_LOCAL, Value::Bool(false));
+    }
     if !is_key_class(class) {
         return Ok(None);
     }
@@ -95,7 +100,11 @@ pub fn take_material(attributes: &mut Attributes) -> Result<Option<Material>> {
             let value = take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?;
             montgomery::import_private(curve, value.expose())?
         }
-        (CKO_PUBLIC_KEY, CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => public_material(attributes)?,
+        (CKO_PRIVATE_KEY, CKK_DH) => {
+            let group = group(attributes)?;
+            dh::import_private(group, take(attributes, CKA_VALUE).ok_or(Error::TemplateIncomplete)?.expose())?
+        }
+        (CKO_PUBLIC_KEY, CKK_DH | CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => public_material(attributes)?,
         (CKO_PRIVATE_KEY, CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => {
             let (seed, value) = (take(attributes, CKA_SEED), take(attributes, CKA_VALUE));
             let (seed, value) = (seed.as_ref(), value.as_ref());
@@ -131,6 +140,18 @@ fn take_rsa_private(attributes: &mut Attributes) -> Result<Material> {
         dq,
         qi,
     })
+}
+
+/// The group of a Diffie-Hellman key or of domain parameters (`CKR_DOMAIN_PARAMS_INVALID`).
+fn group(attributes: &Attributes) -> Result<dh::Group> {
+    dh::group(needed(attributes, CKA_PRIME)?, needed(attributes, CKA_BASE)?)
+}
+
+/// Writes a group into the attributes of domain parameters.
+pub fn describe_group(group: dh::Group, attributes: &mut Attributes) {
+    attributes.set(CKA_PRIME, Value::Bytes(group.prime()));
+    attributes.set(CKA_BASE, Value::Bytes(dh::BASE.to_vec()));
+    attributes.set(CKA_PRIME_BITS, Value::Ulong(group.bits().into()));
 }
 
 /// `CKA_PARAMETER_SET` of a key of this type. `CKR_PARAMETER_SET_NOT_SUPPORTED` for a number that names none.
@@ -174,6 +195,7 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
         | Material::EcPublic { .. }
         | Material::EdPublic(_)
         | Material::MontgomeryPublic { .. }
+        | Material::DhPublic { .. }
         | Material::MlKemPublic { .. }
         | Material::MlDsaPublic { .. }
         | Material::SlhDsaPublic { .. } => material,
@@ -198,6 +220,13 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
         Material::MontgomeryPublic { curve, key } => {
             describe_point(curve.ec_params(), key, class, attributes);
         }
+        Material::DhPublic { group, value } => {
+            attributes.set(CKA_PRIME, Value::Bytes(group.prime()));
+            attributes.set(CKA_BASE, Value::Bytes(dh::BASE.to_vec()));
+            if class == CKO_PUBLIC_KEY {
+                attributes.set(CKA_VALUE, Value::Bytes(value.clone()));
+            }
+        }
         Material::MlKemPublic { set, key } => {
             describe_set(ParameterSet::MlKem(*set), key, class, attributes);
         }
@@ -208,6 +237,9 @@ pub fn describe(material: &Material, class: CK_OBJECT_CLASS, attributes: &mut At
             describe_set(ParameterSet::SlhDsa(*set), key, class, attributes);
         }
         _ => return Err(Error::GeneralError),
+    }
+    if let (Material::DhPrivate { value, .. }, CKO_PRIVATE_KEY) = (material, class) {
+        attributes.set(CKA_VALUE_BITS, Value::Ulong(dh::bit_len(value.expose()).into()));
     }
     if let Some(info) = crypto::public_key_info(visible)? {
         let given = attributes.bytes(CKA_PUBLIC_KEY_INFO).unwrap_or_default();
@@ -271,6 +303,7 @@ pub fn public_material(attributes: &Attributes) -> Result<Material> {
             Montgomery::from_ec_params(needed(attributes, CKA_EC_PARAMS)?)?,
             needed(attributes, CKA_EC_POINT)?,
         ),
+        Some(CKK_DH) => dh::import_public(group(attributes)?, needed(attributes, CKA_VALUE)?),
         Some(CKK_ML_KEM | CKK_ML_DSA | CKK_SLH_DSA) => {
             let value = needed(attributes, CKA_VALUE)?;
             match parameter_set(attributes)? {
@@ -290,6 +323,7 @@ pub fn secret_attribute(material: &Material, cka: CK_ATTRIBUTE_TYPE) -> Option<S
         (Material::EcPrivate { scalar, .. }, CKA_VALUE) => scalar,
         (Material::EdPrivate(seed), CKA_VALUE) => seed,
         (Material::MontgomeryPrivate { key, .. }, CKA_VALUE) => key,
+        (Material::DhPrivate { value, .. }, CKA_VALUE) => value,
         (Material::MlKemPrivate(key), CKA_VALUE) => &key.key,
         (Material::MlKemPrivate(key), CKA_SEED) => key.seed.as_ref()?,
         (Material::MlDsaPrivate(key), CKA_VALUE) => &key.key,

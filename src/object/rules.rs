@@ -250,6 +250,22 @@ const EC_PUBLIC: &[Rule] = &[rule(CKA_EC_PARAMS, &[1, 3]), rule(CKA_EC_POINT, &[
 
 const EC_PRIVATE: &[Rule] = &[rule(CKA_EC_PARAMS, &[1, 4, 6]), rule(CKA_VALUE, &[1, 4, 6, 7])];
 
+/// Diffie-Hellman keys (6.24).
+const DH_PUBLIC: &[Rule] = &[rule(CKA_PRIME, &[1, 3]), rule(CKA_BASE, &[1, 3]), rule(CKA_VALUE, &[1, 4])];
+
+const DH_PRIVATE: &[Rule] = &[
+    rule(CKA_PRIME, &[1, 4, 6]),
+    rule(CKA_BASE, &[1, 4, 6]),
+    rule(CKA_VALUE, &[1, 4, 6, 7]),
+    rule(CKA_VALUE_BITS, &[2, 6]),
+];
+
+/// Domain parameters (4.12), and those of Diffie-Hellman (6.24).
+const DOMAIN_PARAMETERS: &[Rule] = &[rule(CKA_KEY_TYPE, &[1]), rule(CKA_LOCAL, &[2, 4])];
+
+const DH_PARAMETERS: &[Rule] =
+    &[rule(CKA_PRIME, &[1, 4]), rule(CKA_BASE, &[1, 4]), rule(CKA_PRIME_BITS, &[2, 3])];
+
 const ML_KEM_PUBLIC: &[Rule] = &[rule(CKA_PARAMETER_SET, &[1, 3]), rule(CKA_VALUE, &[1, 4])];
 
 /// One of seed and value must be there when such a key is created: `key::take_material` sees to it.
@@ -286,6 +302,9 @@ impl Rules {
             (CKO_PUBLIC_KEY, Some(CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY)) => (PUBLIC_KEY, EC_PUBLIC),
             (CKO_PRIVATE_KEY, Some(CKK_RSA)) => (PRIVATE_KEY, RSA_PRIVATE),
             (CKO_PRIVATE_KEY, Some(CKK_EC | CKK_EC_EDWARDS | CKK_EC_MONTGOMERY)) => (PRIVATE_KEY, EC_PRIVATE),
+            (CKO_PUBLIC_KEY, Some(CKK_DH)) => (PUBLIC_KEY, DH_PUBLIC),
+            (CKO_PRIVATE_KEY, Some(CKK_DH)) => (PRIVATE_KEY, DH_PRIVATE),
+            (CKO_DOMAIN_PARAMETERS, Some(CKK_DH)) => (DOMAIN_PARAMETERS, DH_PARAMETERS),
             (CKO_PUBLIC_KEY, Some(CKK_ML_KEM)) => (PUBLIC_KEY, ML_KEM_PUBLIC),
             (CKO_PRIVATE_KEY, Some(CKK_ML_KEM)) => (PRIVATE_KEY, ML_KEM_PRIVATE),
             (CKO_PUBLIC_KEY, Some(CKK_ML_DSA)) => (PUBLIC_KEY, ML_DSA_PUBLIC),
@@ -327,7 +346,10 @@ mod tests {
 
     #[test]
     fn every_attribute_of_a_rule_has_a_kind_and_stands_once() {
-        let kinds: [(CK_OBJECT_CLASS, u64); 23] = [
+        let kinds: [(CK_OBJECT_CLASS, u64); 26] = [
+            (CKO_PUBLIC_KEY, CKK_DH),
+            (CKO_PRIVATE_KEY, CKK_DH),
+            (CKO_DOMAIN_PARAMETERS, CKK_DH),
             (CKO_PUBLIC_KEY, CKK_ML_DSA),
             (CKO_PRIVATE_KEY, CKK_ML_DSA),
             (CKO_PUBLIC_KEY, CKK_SLH_DSA),

@@ -75,7 +75,7 @@ impl Template {
         let class = settle(&mut attributes, CKA_CLASS, class)?.ok_or(Error::TemplateIncomplete)?;
         let kind_attribute = match class {
             CKO_CERTIFICATE => Some(CKA_CERTIFICATE_TYPE),
-            class if is_key_class(class) => Some(CKA_KEY_TYPE),
+            class if is_key_class(class) || class == CKO_DOMAIN_PARAMETERS => Some(CKA_KEY_TYPE),
             _ => None,
         };
         let kind = match kind_attribute {
@@ -174,7 +174,7 @@ fn common_use(class: CK_OBJECT_CLASS, kind: Option<u64>, cka: CK_ATTRIBUTE_TYPE)
         (CKO_PUBLIC_KEY, Some(CKK_ML_KEM)) => &[CKA_ENCAPSULATE],
         (CKO_PRIVATE_KEY, Some(CKK_ML_KEM)) => &[CKA_DECAPSULATE],
         // They can do nothing else.
-        (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY, Some(CKK_EC_MONTGOMERY)) => &[CKA_DERIVE],
+        (CKO_PUBLIC_KEY | CKO_PRIVATE_KEY, Some(CKK_EC_MONTGOMERY | CKK_DH)) => &[CKA_DERIVE],
         (CKO_PUBLIC_KEY, _) => &[CKA_VERIFY],
         (CKO_PRIVATE_KEY, _) => &[CKA_SIGN],
         (CKO_SECRET_KEY, Some(CKK_HKDF)) => &[CKA_DERIVE],

@@ -101,6 +101,10 @@ const MEANINGS: &[(CK_ATTRIBUTE_TYPE, Meaning)] = &[
     (CKA_EXPONENT_1, Enforced("object/key.rs", "CKA_EXPONENT_1")),
     (CKA_EXPONENT_2, Enforced("object/key.rs", "CKA_EXPONENT_2")),
     (CKA_COEFFICIENT, Enforced("object/key.rs", "CKA_COEFFICIENT")),
+    (CKA_PRIME, Enforced("object/key.rs", "CKA_PRIME")),
+    (CKA_BASE, Enforced("object/key.rs", "CKA_BASE")),
+    (CKA_PRIME_BITS, Enforced("backend/software.rs", "CKA_PRIME_BITS")),
+    (CKA_VALUE_BITS, Enforced("backend/software.rs", "CKA_VALUE_BITS")),
     (CKA_EC_PARAMS, Enforced("object/key.rs", "CKA_EC_PARAMS")),
     (CKA_EC_POINT, Enforced("object/key.rs", "CKA_EC_POINT")),
     // The life of a key.
@@ -159,6 +163,7 @@ fn classes_that_nobody_can_make_are_these() {
         CKO_PUBLIC_KEY,
         CKO_PRIVATE_KEY,
         CKO_SECRET_KEY,
+        CKO_DOMAIN_PARAMETERS,
         CKO_MECHANISM,
         CKO_PROFILE,
         CKO_TRUST,

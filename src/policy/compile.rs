@@ -18,7 +18,7 @@ use std::sync::Arc;
 
 /// Ids of the rules that stand for settings.
 pub(super) const MECHANISMS_DENY: &str = "mechanisms.deny";
-const MECHANISMS_LEGACY: &str = "mechanisms.legacy_use";
+pub(super) const MECHANISMS_LEGACY: &str = "mechanisms.legacy_use";
 const KEYS_STRENGTH: &str = "keys.min_strength";
 const KEYS_EXPORT: &str = "keys.export";
 

@@ -243,6 +243,14 @@ impl Ruleset {
         MechanismSet::ALL.difference(&left)
     }
 
+    /// The mechanisms that protect nothing and make nothing, whatever they may still process, by row.
+    pub fn legacy_mechanisms(&self) -> MechanismSet {
+        let settings = [compile::MECHANISMS_DENY, compile::MECHANISMS_LEGACY];
+        let binding = self.compiled.rules.iter().filter(|rule| settings.contains(&&*rule.id));
+        let left = binding.fold(MechanismSet::ALL, |left, rule| left.intersection(&rule.rows.protect));
+        MechanismSet::ALL.difference(&left)
+    }
+
     /// All that the rules say of an object. For loading: it allocates.
     pub fn record_for(&self, facts: &KeyFacts) -> KeyRules {
         let compiled = &self.compiled;

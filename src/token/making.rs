@@ -85,7 +85,7 @@ impl Token {
             let uid = self.name(&mut attributes)?;
             if key::is_key_class(attributes.number(CKA_CLASS).unwrap_or_default()) {
                 self.begin_life(&mut attributes, birth);
-                if many {
+                if many && birth.origin == Origin::Generated {
                     attributes.set(CKA_KEYWARD_PAIR, Value::Bytes(pair.to_vec()));
                 }
             }

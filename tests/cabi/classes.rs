@@ -279,7 +279,7 @@ alone! {
         let world = World::new();
         let session = world.user();
         for class in [
-            CKO_HW_FEATURE, CKO_DOMAIN_PARAMETERS, CKO_MECHANISM, CKO_OTP_KEY, CKO_PROFILE, CKO_VALIDATION, 0x77,
+            CKO_HW_FEATURE, CKO_MECHANISM, CKO_OTP_KEY, CKO_PROFILE, CKO_VALIDATION, 0x77,
             CKO_VENDOR_DEFINED, CK_ULONG::MAX,
         ] {
             assert_eq!(session.create(&Template::new().class(class)), INVALID, "{class:#x}");
@@ -290,7 +290,7 @@ alone! {
             assert_eq!(session.create(&key), INVALID, "{kind:#x}");
         }
         // No validation is claimed and no feature of hardware: the search finds none.
-        for class in [CKO_VALIDATION, CKO_HW_FEATURE, CKO_OTP_KEY, CKO_DOMAIN_PARAMETERS] {
+        for class in [CKO_VALIDATION, CKO_HW_FEATURE, CKO_OTP_KEY] {
             assert_eq!(session.find(&Template::new().class(class)).unwrap(), [], "{class:#x}");
         }
     }

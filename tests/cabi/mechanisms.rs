@@ -2,11 +2,13 @@
 //! place.
 
 use super::client::*;
+use super::derivation::parameters::*;
 use super::hashes::{derives_by_hashing, hashes_the_key, is_general_mac, mac_key_type};
 use super::parameters::{
     cbc_encrypt_data, ccm, chacha20, chacha20_poly1305, ecb_encrypt_data, ecdh_aes, gmac,
-    hash_signature_context, mac_general, rsa_aes,
+    hash_signature_context, mac_general, rsa_aes, structure,
 };
+use super::password_wrap::unwraps_under_a_password;
 use crate::{alone, call};
 use cryptoki_sys::*;
 
@@ -44,6 +46,7 @@ pub fn with_parameter(ckm: CK_MECHANISM_TYPE) -> Mechanism {
         CKM_AES_GCM => Mechanism::gcm(&[3; 12], b"additional", 128),
         CKM_AES_CCM => ccm(1000, &[3; 12], b"additional", 16),
         CKM_CHACHA20_POLY1305 => chacha20_poly1305(&[3; 12], b"additional"),
+        CKM_TLS_MAC | CKM_TLS12_MAC => tls_mac(ckm, 12, 2),
         CKM_HASH_ML_DSA | CKM_HASH_SLH_DSA => {
             hash_signature_context(ckm, CKH_HEDGE_PREFERRED, b"context", CKM_SHA256)
         }
@@ -349,13 +352,129 @@ fn derives(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
     assert!(session.derive(&wrong, one.1, &template).is_err());
 }
 
+/// What a derivation from a secret key makes of its base key and of something that the caller says, as a number.
+fn derivation_of(ckm: CK_MECHANISM_TYPE, second: Key, said: u8) -> Mechanism {
+    let said = [said; 32];
+    let random = randoms(&said, &[7; 32]);
+    let parts = |variable| vec![variable, fixed(&said)];
+    match ckm {
+        CKM_CONCATENATE_BASE_AND_KEY => number(ckm, second),
+        CKM_CONCATENATE_BASE_AND_DATA | CKM_CONCATENATE_DATA_AND_BASE | CKM_XOR_BASE_AND_DATA => {
+            string(ckm, &said)
+        }
+        CKM_EXTRACT_KEY_FROM_KEY => number(ckm, said[0].into()),
+        CKM_HKDF_DERIVE | CKM_HKDF_DATA => hkdf(ckm, CKM_SHA256, Some(Salt::Data(&said)), Some(b"info")),
+        CKM_SP800_108_COUNTER_KDF => kbkdf(ckm, CKM_SHA256_HMAC, parts(variable(Some(32))), vec![]),
+        CKM_SP800_108_DOUBLE_PIPELINE_KDF => kbkdf(ckm, CKM_SHA256_HMAC, parts(variable(None)), vec![]),
+        CKM_SP800_108_FEEDBACK_KDF => feedback(CKM_SHA256_HMAC, parts(variable(None)), b""),
+        CKM_TLS12_MASTER_KEY_DERIVE | CKM_TLS12_MASTER_KEY_DERIVE_DH => {
+            tls_master(ckm, random, std::ptr::null_mut())
+        }
+        CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE | CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE_DH => {
+            tls_extended_master(ckm, &said, std::ptr::null_mut())
+        }
+        CKM_TLS_KDF | CKM_TLS12_KDF => tls_kdf(ckm, b"label", random, None),
+        // A function of the base key alone.
+        _ => Mechanism::plain(ckm),
+    }
+}
+
+/// A derivation from a secret key: the same of the same, another of another key and of other words.
+fn derives_from_a_secret(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
+    let open = || Template::new().flag(CKA_SENSITIVE, false).flag(CKA_EXTRACTABLE, true);
+    let base = |byte: u8| {
+        let value: Vec<u8> = (0..48).map(|at| at ^ byte).collect();
+        let template = open().class(CKO_SECRET_KEY).ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+        session.create(&template.bytes(CKA_VALUE, &value).flag(CKA_DERIVE, true)).unwrap()
+    };
+    let template = match ckm {
+        CKM_HKDF_DATA => Template::new().ulong(CKA_VALUE_LEN, 32),
+        CKM_EXTRACT_KEY_FROM_KEY
+        | CKM_HKDF_DERIVE
+        | CKM_SP800_108_COUNTER_KDF..=CKM_SP800_108_DOUBLE_PIPELINE_KDF
+        | CKM_TLS_KDF
+        | CKM_TLS12_KDF => open().ulong(CKA_VALUE_LEN, 32),
+        // It has a length of its own.
+        _ => open(),
+    };
+    let value = |from: u8, said| {
+        let mechanism = derivation_of(ckm, base(said), said);
+        let key = session.derive(&mechanism, base(from), &template).unwrap();
+        if ckm != CKM_HKDF_DATA {
+            assert_eq!(session.get_ulong(key, CKA_KEYWARD_ORIGIN).unwrap(), 4);
+            assert!(!session.get_bool(key, CKA_LOCAL).unwrap());
+        }
+        session.get(key, CKA_VALUE).unwrap()
+    };
+    assert_eq!(value(1, 2), value(1, 2));
+    assert_ne!(value(1, 2), value(3, 2));
+    let takes_words = !derivation_of(ckm, 0, 0).is_plain();
+    assert_eq!(value(1, 2) != value(1, 4), takes_words);
+}
+
+/// The keys of a TLS connection, of one master secret and two.
+fn derives_tls_keys(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
+    let keys = |byte: u8| {
+        let master = Template::new().class(CKO_SECRET_KEY).ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET);
+        let master = master.bytes(CKA_VALUE, &[byte; 48]).flag(CKA_DERIVE, true);
+        let master = master.flag(CKA_SENSITIVE, false).flag(CKA_EXTRACTABLE, true);
+        let master = session.create(&master).unwrap();
+        let out = key_material();
+        let mechanism = tls_keys(ckm, (256, 256, 0), randoms(&[1; 32], &[2; 32]), out);
+        session.derive(&mechanism, master, &Template::new().ulong(CKA_KEY_TYPE, CKK_AES)).unwrap();
+        // SAFETY: the place that was made above.
+        let out = unsafe { out.read() };
+        [out.hClientMacSecret, out.hServerMacSecret, out.hClientKey, out.hServerKey]
+            .map(|key| session.get(key, CKA_VALUE).unwrap())
+    };
+    assert_eq!(keys(1), keys(1));
+    let (mut all, other) = (keys(1).to_vec(), keys(2));
+    all.extend(other);
+    let len = all.len();
+    all.sort();
+    all.dedup();
+    assert_eq!(all.len(), len);
+}
+
+/// Prime and base of a group for Diffie-Hellman.
+fn group_of_2048_bits(session: Session<'_>) -> Template {
+    let template = Template::new().ulong(CKA_PRIME_BITS, 2048);
+    let group = session.generate(&Mechanism::plain(CKM_DH_PKCS_PARAMETER_GEN), &template).unwrap();
+    assert_eq!(session.get_ulong(group, CKA_CLASS).unwrap(), CKO_DOMAIN_PARAMETERS);
+    let prime = session.get(group, CKA_PRIME).unwrap();
+    Template::new().bytes(CKA_PRIME, &prime).bytes(CKA_BASE, &session.get(group, CKA_BASE).unwrap())
+}
+
+fn derives_in_a_finite_field(session: Session<'_>) {
+    let generation = Mechanism::plain(CKM_DH_PKCS_KEY_PAIR_GEN);
+    let pair = || session.generate_pair(&generation, &group_of_2048_bits(session), &Template::new()).unwrap();
+    let (one, other) = (pair(), pair());
+    let derive = |private, public| {
+        let mechanism = Mechanism::iv(CKM_DH_PKCS_DERIVE, &session.get(public, CKA_VALUE).unwrap());
+        let template = Template::new().flag(CKA_SENSITIVE, false).flag(CKA_EXTRACTABLE, true);
+        session.get(session.derive(&mechanism, private, &template).unwrap(), CKA_VALUE).unwrap()
+    };
+    assert_eq!(derive(one.1, other.0), derive(other.1, one.0));
+    assert_ne!(derive(one.1, other.0), derive(one.1, one.0));
+}
+
+/// Keys of a password and of TLS versions, of which the mechanism's parameter settles more than the template does.
 fn generates(session: Session<'_>, ckm: CK_MECHANISM_TYPE) {
-    let mechanism = Mechanism::plain(ckm);
-    let template = Template::new().ulong(CKA_VALUE_LEN, 32);
+    let (mechanism, template, len) = match ckm {
+        CKM_PKCS5_PBKD2 => (
+            pbkd2(CKP_PKCS5_PBKD2_HMAC_SHA256, b"password", b"salt", 1000),
+            Template::new().ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET).ulong(CKA_VALUE_LEN, 32),
+            32,
+        ),
+        CKM_SSL3_PRE_MASTER_KEY_GEN | CKM_TLS_PRE_MASTER_KEY_GEN => {
+            (structure(ckm, &CK_VERSION { major: 3, minor: 3 }), Template::new(), 48)
+        }
+        _ => (Mechanism::plain(ckm), Template::new().ulong(CKA_VALUE_LEN, 32), 32),
+    };
     let (one, other) =
         (session.generate(&mechanism, &template).unwrap(), session.generate(&mechanism, &template).unwrap());
     assert_ne!(one, other);
-    assert_eq!(session.get_ulong(one, CKA_VALUE_LEN).unwrap(), 32);
+    assert_eq!(session.get_ulong(one, CKA_VALUE_LEN).unwrap(), len);
     assert_eq!(session.get_ulong(one, CKA_KEY_GEN_MECHANISM).unwrap(), ckm);
 }
 
@@ -370,6 +489,7 @@ fn generates_pairs(session: Session<'_>, ckm: CK_MECHANISM_TYPE, flags: CK_FLAGS
         CKM_EC_KEY_PAIR_GEN | CKM_EC_KEY_PAIR_GEN_W_EXTRA_BITS => Template::new().bytes(CKA_EC_PARAMS, P256),
         CKM_EC_EDWARDS_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, ED25519),
         CKM_EC_MONTGOMERY_KEY_PAIR_GEN => Template::new().bytes(CKA_EC_PARAMS, X25519),
+        CKM_DH_PKCS_KEY_PAIR_GEN => group_of_2048_bits(session),
         CKM_ML_KEM_KEY_PAIR_GEN => Template::new().ulong(CKA_PARAMETER_SET, CKP_ML_KEM_768),
         CKM_ML_DSA_KEY_PAIR_GEN => Template::new().ulong(CKA_PARAMETER_SET, CKP_ML_DSA_87),
         CKM_SLH_DSA_KEY_PAIR_GEN => Template::new().ulong(CKA_PARAMETER_SET, CKP_SLH_DSA_SHAKE_128F),
@@ -388,37 +508,6 @@ fn generates_pairs(session: Session<'_>, ckm: CK_MECHANISM_TYPE, flags: CK_FLAGS
     );
 }
 
-/// What these do is tested in `derivation`.
-fn is_tried_elsewhere(ckm: CK_MECHANISM_TYPE) -> bool {
-    matches!(
-        ckm,
-        CKM_CONCATENATE_BASE_AND_KEY
-            | CKM_CONCATENATE_BASE_AND_DATA
-            | CKM_CONCATENATE_DATA_AND_BASE
-            | CKM_XOR_BASE_AND_DATA
-            | CKM_EXTRACT_KEY_FROM_KEY
-            | CKM_HKDF_DERIVE
-            | CKM_HKDF_DATA
-            | CKM_HKDF_KEY_GEN
-            | CKM_PKCS5_PBKD2
-            | CKM_SP800_108_COUNTER_KDF
-            | CKM_SP800_108_FEEDBACK_KDF
-            | CKM_SP800_108_DOUBLE_PIPELINE_KDF
-            | CKM_SSL3_PRE_MASTER_KEY_GEN
-            | CKM_TLS_PRE_MASTER_KEY_GEN
-            | CKM_TLS12_MASTER_KEY_DERIVE
-            | CKM_TLS12_MASTER_KEY_DERIVE_DH
-            | CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE
-            | CKM_TLS12_EXTENDED_MASTER_KEY_DERIVE_DH
-            | CKM_TLS12_KEY_AND_MAC_DERIVE
-            | CKM_TLS12_KEY_SAFE_DERIVE
-            | CKM_TLS_KDF
-            | CKM_TLS12_KDF
-            | CKM_TLS_MAC
-            | CKM_TLS12_MAC
-    )
-}
-
 alone! {
     fn every_announced_mechanism_does_what_it_announces() {
         let world = World::new();
@@ -429,9 +518,6 @@ alone! {
             let flags = world.module.mechanism_info(world.slot, ckm).unwrap().flags;
             let has = |flag| flags & flag != 0;
             println!("{ckm:#x} {flags:#x}");
-            if is_tried_elsewhere(ckm) {
-                continue;
-            }
             let known = CKF_SIGN | CKF_VERIFY | CKF_ENCRYPT | CKF_DECRYPT | CKF_WRAP | CKF_UNWRAP | CKF_DIGEST
                 | CKF_GENERATE | CKF_GENERATE_KEY_PAIR | CKF_DERIVE | CKF_EC_F_P | CKF_EC_NAMEDCURVE | CKF_EC_OID
                 | CKF_EC_UNCOMPRESS | CKF_EC_COMPRESS | CKF_EC_CURVENAME | MESSAGES | CKF_MULTI_MESSAGE
@@ -447,7 +533,7 @@ alone! {
             assert!(has(CKF_ENCAPSULATE) == has(CKF_DECAPSULATE));
             let kem = matches!(
                 ckm,
-                CKM_ML_KEM | CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE | CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP
+                CKM_ML_KEM | CKM_DH_PKCS_DERIVE | CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE | CKM_RSA_PKCS | CKM_RSA_PKCS_OAEP
             );
             assert_eq!(has(CKF_ENCAPSULATE), kem);
             if has(CKF_SIGN) || has(CKF_VERIFY) {
@@ -463,7 +549,11 @@ alone! {
                 assert!(has(CKF_ENCRYPT) && has(CKF_DECRYPT));
                 encrypts_and_decrypts(session, ckm);
             }
-            if has(CKF_WRAP) || has(CKF_UNWRAP) {
+            if ckm == CKM_KEYWARD_PBES2 {
+                // The default policy lets keys in under a password, and none out.
+                assert!(has(CKF_UNWRAP) && !has(CKF_WRAP));
+                unwraps_under_a_password(session);
+            } else if has(CKF_WRAP) || has(CKF_UNWRAP) {
                 assert!(has(CKF_WRAP) && has(CKF_UNWRAP));
                 wraps_and_unwraps(session, ckm);
             }
@@ -477,11 +567,17 @@ alone! {
                 match ckm {
                     CKM_AES_ECB_ENCRYPT_DATA | CKM_AES_CBC_ENCRYPT_DATA => derives_by_encryption(session, ckm),
                     ckm if hashes_the_key(ckm) => derives_by_hashing(session, ckm),
-                    _ => derives(session, ckm),
+                    CKM_ECDH1_DERIVE | CKM_ECDH1_COFACTOR_DERIVE => derives(session, ckm),
+                    CKM_DH_PKCS_DERIVE => derives_in_a_finite_field(session),
+                    CKM_TLS12_KEY_AND_MAC_DERIVE | CKM_TLS12_KEY_SAFE_DERIVE => derives_tls_keys(session, ckm),
+                    _ => derives_from_a_secret(session, ckm),
                 }
             }
             if has(CKF_GENERATE) {
-                generates(session, ckm);
+                match ckm {
+                    CKM_DH_PKCS_PARAMETER_GEN => drop(group_of_2048_bits(session)),
+                    _ => generates(session, ckm),
+                }
             }
             if has(CKF_GENERATE_KEY_PAIR) {
                 generates_pairs(session, ckm, flags);

@@ -22,7 +22,7 @@ pub const REASONS: &[(&str, &str)] = &[
     ("CKM_AES_MAC*", "CBC-MAC can be forged for messages of different lengths; CMAC is the one to use"),
     ("CKM_AES_XCBC_MAC*", "CMAC took its place"),
     ("CKM_DSA*", "FIPS 186-5 has no DSA signatures any more"),
-    ("CKM_DH_PKCS_PARAMETER_GEN", "groups are the ones that RFC 7919 and RFC 3526 give, not made anew"),
+    ("CKM_PUB_KEY_FROM_PRIV_KEY", "a private key shows CKA_PUBLIC_KEY_INFO, which is its public key"),
     ("CKM_CAMELLIA_*", NATIONAL),
     ("CKM_SEED_*", NATIONAL),
     ("CKM_GOSTR*", NATIONAL),

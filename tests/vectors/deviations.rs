@@ -62,6 +62,14 @@ pub const DEVIATIONS: &[Deviation] = &[
         why: "private RSA keys below 2048 bits are not taken in",
     },
     Deviation {
+        section: "Diffie-Hellman",
+        file: "asymmetric/DH",
+        which: Which::Told("group without a name"),
+        code: CKR_DOMAIN_PARAMS_INVALID,
+        reason: None,
+        why: "groups that neither RFC 7919 nor RFC 3526 names are not taken in: nobody could say at each use whether they are sound",
+    },
+    Deviation {
         section: "HKDF",
         file: "",
         which: Which::Told("short base key"),

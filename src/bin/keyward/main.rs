@@ -7,6 +7,7 @@ mod key;
 mod output;
 mod pin;
 mod policy;
+mod report;
 mod token;
 mod user;
 
@@ -77,6 +78,7 @@ fn main() -> ExitCode {
         Command::User(command) => user::run(&context, command),
         Command::Key(command) => key::run(&context, command),
         Command::Policy(command) => policy::run(&context, command),
+        Command::Report(command) => report::run(&context, &command),
         Command::Doctor(command) => doctor::run(&context, &command),
     };
     match outcome {

@@ -17,6 +17,7 @@ pub mod chacha20;
 pub mod cipher;
 pub mod cmac;
 pub mod derivation;
+pub mod dh;
 pub mod digest;
 pub mod ec;
 pub mod ed25519;

@@ -58,14 +58,18 @@ fn the_master_secret_of_cavp_is_known() {
     assert_ne!(derived.values[0].expose(), hex(MASTER_SECRET));
 }
 
-/// What OpenSSL's TLS1-PRF gives for "extended master secret" (RFC 7627, 4).
+/// NIST ACVP, TLS-v1.2 KDF RFC7627, SHA2-256, test 1.
 #[test]
-fn the_extended_master_secret_is_of_the_hash_of_the_session() {
+fn the_extended_master_secret_of_acvp_is_known() {
+    let base = hex(
+        "8252B983A6459A6FB3B9DEBE8725247E276139EBF7C9ADCCDD7D240F3ADA7F5E3351B2769B6C8DC169A6D799C3C0FFEB",
+    );
+    let session = hex("1359D7DF74CB27C67F74C98D521D442B887EAF0DECF6E382C62434D6C3DD7D0D");
     let expected =
-        "7cc05a4a93fc163c5c6fdab9a21a45548b6fb23cf11798cd8fe3229e4452a38af182a510edc0ee21d58850392b338dae";
+        "43A5E821FCF5446C712207F7CD161ED213EE3B9D001D418C57231BEFD596B583ECD55AB2C4456B02738698F90BC59AC0";
     for row in [&EXTENDED_MASTER, &EXTENDED_MASTER_DH] {
-        let params = master_params(CKM_SHA256, TlsSession::Hash(vec![0x0C; 32]), false);
-        let derived = run(row, &[0x0B; 48], &params, 1).unwrap();
+        let params = master_params(CKM_SHA256, TlsSession::Hash(session.clone()), false);
+        let derived = run(row, &base, &params, 1).unwrap();
         assert_eq!(derived.values[0].expose(), hex(expected));
     }
     let empty = master_params(CKM_SHA256, TlsSession::Hash(vec![]), false);

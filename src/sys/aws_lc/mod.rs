@@ -23,6 +23,7 @@ pub mod cmac;
 #[cfg(test)]
 pub mod compositions;
 pub mod derivation;
+pub mod dh;
 pub mod digest;
 pub mod ec;
 pub mod ed25519;

@@ -9,6 +9,7 @@ pub mod aead;
 pub mod ccm;
 pub mod chacha20;
 pub mod cipher;
+pub mod dh;
 pub mod digest;
 pub mod ec;
 pub mod ed25519;

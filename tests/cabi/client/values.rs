@@ -10,6 +10,8 @@ pub use keyward_pkcs11::ck::vendor::*;
 pub const P256: &[u8] = &[0x06, 0x08, 0x2A, 0x86, 0x48, 0xCE, 0x3D, 0x03, 0x01, 0x07];
 /// DER of the OID of Ed25519.
 pub const ED25519: &[u8] = &[0x06, 0x03, 0x2B, 0x65, 0x70];
+/// DER of the OID of P-521.
+pub const P521: &[u8] = &[0x06, 0x05, 0x2B, 0x81, 0x04, 0x00, 0x23];
 /// DER of the OID of X25519.
 pub const X25519: &[u8] = &[0x06, 0x03, 0x2B, 0x65, 0x6E];
 
@@ -96,6 +98,11 @@ enum Param {
 impl Mechanism {
     pub fn plain(ckm: CK_MECHANISM_TYPE) -> Self {
         Self { ckm, param: Param::None }
+    }
+
+    /// Whether it has no parameter.
+    pub fn is_plain(&self) -> bool {
+        matches!(self.param, Param::None)
     }
 
     pub fn iv(ckm: CK_MECHANISM_TYPE, iv: &[u8]) -> Self {

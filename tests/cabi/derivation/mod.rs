@@ -5,6 +5,7 @@ use crate::parameters::structure;
 use cryptoki_sys::*;
 use parameters::*;
 
+mod dh;
 mod hkdf;
 mod hostile_parameters;
 mod joining;

@@ -11,6 +11,7 @@ mod compositions;
 mod crates;
 mod curves;
 mod derivation;
+mod finite_fields;
 mod lattices;
 mod rsa;
 
