@@ -5,6 +5,7 @@
 //! not: arguments, prompts, tables. They are the command's.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 mod doctor;
 mod key;
 mod life;

@@ -1,5 +1,6 @@
 //! What may be written behind `keyward`.
 
+use crate::audit::Audit;
 use clap::{Args, Parser, Subcommand};
 use keyward_pkcs11::admin::{Revocation, Selector, moment};
 use keyward_pkcs11::ck::text::from_hex;
@@ -37,6 +38,9 @@ pub(crate) enum Command {
     Policy(Policy),
     /// Writes a page about a token's keys: what is there, due, weak, and against a policy
     Report(Report),
+    /// Shows what was done with tokens and keys, checks that nobody changed it, and proves single records
+    #[command(subcommand)]
+    Audit(Box<Audit>),
     /// Says what is wrong with the store and what can be saved
     Doctor(Doctor),
 }
@@ -365,7 +369,7 @@ fn hexadecimal(text: &str) -> Result<Bytes, String> {
     from_hex(text).filter(|bytes| !bytes.is_empty()).map(Bytes).ok_or_else(|| "not hexadecimal".to_owned())
 }
 
-fn date(text: &str) -> Result<u64, String> {
+pub(crate) fn date(text: &str) -> Result<u64, String> {
     moment(text).ok_or_else(|| "not of the form 2026-11-22 or 2026-11-22T10:00:00Z".to_owned())
 }
 

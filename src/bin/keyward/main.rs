@@ -2,6 +2,7 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod audit;
 mod doctor;
 mod key;
 mod output;
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         Command::Key(command) => key::run(&context, command),
         Command::Policy(command) => policy::run(&context, command),
         Command::Report(command) => report::run(&context, &command),
+        Command::Audit(command) => audit::run(&context, *command),
         Command::Doctor(command) => doctor::run(&context, &command),
     };
     match outcome {
