@@ -184,6 +184,20 @@ fn old_segments_go_to_an_archive_that_verifies() {
 }
 
 #[test]
+fn metrics_count_what_the_trail_tells() {
+    let house = House::new();
+    let text = house.good(&["metrics"]);
+    for part in
+        ["# TYPE keyward_operations_total counter", "kind=\"login\",operation=\"login\",result=\"failed\"} 1"]
+    {
+        assert!(text.contains(part), "{part}: {text}");
+    }
+    assert_eq!(house.good(&["metrics", "--to", "node.prom"]), "");
+    let written = std::fs::read_to_string(house.path("node.prom")).unwrap();
+    assert!(written.lines().any(|line| line.starts_with("keyward_login_failures_total{token=")), "{written}");
+}
+
+#[test]
 fn follow_tells_what_comes() {
     use std::io::{BufRead, BufReader};
     let house = House::new();

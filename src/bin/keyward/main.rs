@@ -5,6 +5,7 @@ mod args;
 mod audit;
 mod doctor;
 mod key;
+mod metrics;
 mod output;
 mod pin;
 mod policy;
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         Command::Key(command) => key::run(&context, command),
         Command::Policy(command) => policy::run(&context, command),
         Command::Audit(command) => audit::run(&context, *command),
+        Command::Metrics(command) => metrics::run(&context, &command),
         Command::Doctor(command) => doctor::run(&context, &command),
     };
     match outcome {
