@@ -11,6 +11,7 @@ mod key;
 mod life;
 mod question;
 mod reason;
+pub mod report;
 mod token;
 mod user;
 mod visit;

@@ -36,6 +36,8 @@ pub(crate) enum Command {
     /// Checks policy files, prints the shipped ones, and explains decisions
     #[command(subcommand)]
     Policy(Policy),
+    /// Writes a page about a token's keys: what is there, due, weak, and against a policy
+    Report(Report),
     /// Shows what was done with tokens and keys, checks that nobody changed it, and proves single records
     #[command(subcommand)]
     Audit(Box<Audit>),
@@ -146,6 +148,19 @@ pub(crate) struct PinSource {
     /// Read the user's PIN from an open file descriptor, up to the end of a line
     #[arg(long = "pin-fd", value_name = "N")]
     pub(crate) fd: Option<u32>,
+}
+
+/// What a report is made of, and where it goes.
+#[derive(Args)]
+pub(crate) struct Report {
+    /// Hold the keys against this shipped policy too (`keyward policy show` lists them)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+    /// Write the page to this file, which must not be there yet, instead of standard output
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) login: Login,
 }
 
 /// Which token, and its PIN.

@@ -9,6 +9,7 @@ mod metrics;
 mod output;
 mod pin;
 mod policy;
+mod report;
 mod token;
 mod user;
 
@@ -79,6 +80,7 @@ fn main() -> ExitCode {
         Command::User(command) => user::run(&context, command),
         Command::Key(command) => key::run(&context, command),
         Command::Policy(command) => policy::run(&context, command),
+        Command::Report(command) => report::run(&context, &command),
         Command::Audit(command) => audit::run(&context, *command),
         Command::Metrics(command) => metrics::run(&context, &command),
         Command::Doctor(command) => doctor::run(&context, &command),
