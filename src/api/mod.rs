@@ -84,6 +84,18 @@ impl Module {
             let reason = problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
             StoreError::Unusable { path: configuration.store.display().to_string(), reason }
         })?;
+        Self::ruled(configuration, journal, rules)
+    }
+
+    /// A module under rules of the caller's, for a program that holds the module as a library.
+    ///
+    /// # Errors
+    /// What the store answers.
+    pub fn ruled(
+        configuration: &Configuration,
+        journal: Arc<Journal>,
+        rules: Ruleset,
+    ) -> core::result::Result<Self, StoreError> {
         let slots = Slots::open(configuration, journal, Arc::new(rules))?;
         Ok(Self { slots, sessions: Table::default(), listed: ArcSwapOption::const_empty() })
     }
@@ -93,9 +105,7 @@ impl Module {
     pub(crate) fn under(policy: &str, folder: &std::path::Path) -> Self {
         let configuration = Configuration { store: folder.to_owned(), log: Sink::Silent };
         let rules = Ruleset::load("test.toml", policy, &|_| Err("no files here".to_owned())).unwrap();
-        let journal = Arc::new(Journal::new(Sink::Silent));
-        let slots = Slots::open(&configuration, journal, Arc::new(rules)).unwrap();
-        Self { slots, sessions: Table::default(), listed: ArcSwapOption::const_empty() }
+        Self::ruled(&configuration, Arc::new(Journal::new(Sink::Silent)), rules).unwrap()
     }
 
     /// The slots.

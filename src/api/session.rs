@@ -64,7 +64,7 @@ pub fn close_session(m: &Module, s: SessionHandle) -> Result<()> {
     }
     session.token().drop_session_objects(s);
     if m.sessions_of(session.token()).is_empty() {
-        session.token().close_login();
+        session.token().end_login();
     }
     Ok(())
 }
@@ -79,7 +79,7 @@ pub fn close_all_sessions(m: &Module, slot: SlotId) -> Result<()> {
             token.drop_session_objects(session.handle());
         }
     }
-    token.close_login();
+    token.end_login();
     Ok(())
 }
 

@@ -42,6 +42,10 @@ impl Writer {
         self.bytes(tag, bytes.get(..len).unwrap_or_default());
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.0.len()
+    }
+
     pub(super) fn finish(self) -> Vec<u8> {
         self.0
     }

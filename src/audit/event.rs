@@ -112,6 +112,9 @@ pub struct Event {
     pub policy: [u8; 8],
 }
 
+/// Length of a record in bytes behind which no rule begins: a frame must hold all of it.
+const RULES_END: usize = 32 * 1024;
+
 const KIND: u8 = 1;
 const AT: u8 = 2;
 const UNTIL: u8 = 3;
@@ -198,7 +201,11 @@ impl Event {
         out.number(BYTES, self.bytes);
         out.number(RESULT, self.result);
         out.number(REASON, self.reason);
-        for rule in &self.rules {
+        for (told, rule) in self.rules.iter().enumerate() {
+            if out.len() > RULES_END {
+                out.text(RULE, &format!("and {} more", self.rules.len() - told));
+                break;
+            }
             out.text(RULE, rule);
         }
         if self.policy != [0; 8] {
@@ -293,6 +300,17 @@ mod tests {
         assert_eq!(Event::decode(&bytes), Some(full()));
         assert_eq!(Event::decode(&[KIND, 1, 0, 99]), None);
         assert_eq!(Event::decode(&[]), None);
+    }
+
+    #[test]
+    fn record_of_very_many_rules_fits_a_frame_and_says_how_many_there_were() {
+        let rules: Vec<_> = (0..5000).map(|number| format!("{number:0100}")).collect();
+        let bytes = Event { rules, ..full() }.encode();
+        assert!(bytes.len() < 48 * 1024, "{}", bytes.len());
+        let read = Event::decode(&bytes).unwrap();
+        let last = read.rules.last().unwrap();
+        assert_eq!(*last, format!("and {} more", 5000 - (read.rules.len() - 1)));
+        assert_eq!(read.policy, full().policy);
     }
 
     #[test]

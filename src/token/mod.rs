@@ -28,7 +28,7 @@ pub use making::{Birth, Parent};
 pub use slots::{Slot, Slots};
 pub use users::{NAME_MAX, NamedUser, User, UserName};
 
-use crate::audit::Kind;
+use crate::audit::{Event, Kind};
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle, SlotId};
 use crate::crypto::seal::PinCost;
@@ -262,8 +262,17 @@ impl Token {
         }
     }
 
+    /// With a token's last session goes the login.
+    pub fn end_login(&self) {
+        let who = self.user();
+        self.close_login();
+        if who.role != Role::Public {
+            self.note(Event { user: who.row(), ..self.event(Kind::Logout, "end-of-sessions") });
+        }
+    }
+
     /// What C_Logout and the end of the last session do.
-    pub fn close_login(&self) {
+    fn close_login(&self) {
         self.login.store(Arc::new(Login {
             user: User::NOBODY,
             name: User::NOBODY.row(),

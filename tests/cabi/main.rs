@@ -14,6 +14,7 @@ mod client;
 
 mod attacks;
 mod attributes;
+mod audit;
 mod authenticated_wrap;
 mod ciphers;
 mod classes;

@@ -41,6 +41,8 @@ pub(crate) enum Command {
     /// Shows what was done with tokens and keys, checks that nobody changed it, and proves single records
     #[command(subcommand)]
     Audit(Box<Audit>),
+    /// Counts what the audit trails tell, as a text file for Prometheus
+    Metrics(Metrics),
     /// Says what is wrong with the store and what can be saved
     Doctor(Doctor),
 }
@@ -407,6 +409,16 @@ impl Explain {
     pub(crate) fn id(&self) -> Option<&[u8]> {
         self.id.as_ref().map(|Bytes(id)| id.as_slice())
     }
+}
+
+#[derive(Args)]
+pub(crate) struct Metrics {
+    /// Replace this file, whole or not at all, instead of writing to standard output
+    #[arg(long, value_name = "FILE")]
+    pub(crate) to: Option<PathBuf>,
+    /// A folder that `keyward audit archive` moved segments to, so that counters do not go back
+    #[arg(long, value_name = "DIR")]
+    pub(crate) archive: Vec<PathBuf>,
 }
 
 #[derive(Args)]

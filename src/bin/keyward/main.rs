@@ -6,6 +6,7 @@ mod audit;
 mod doctor;
 mod installed;
 mod key;
+mod metrics;
 mod output;
 mod pin;
 mod policy;
@@ -82,6 +83,7 @@ fn main() -> ExitCode {
         Command::Policy(command) => policy::run(&context, command),
         Command::Report(command) => report::run(&context, &command),
         Command::Audit(command) => audit::run(&context, *command),
+        Command::Metrics(command) => metrics::run(&context, &command),
         Command::Doctor(command) => doctor::run(&context, &command),
     };
     match outcome {
