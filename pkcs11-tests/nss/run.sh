@@ -48,7 +48,7 @@ done
 pss() {
     certutil -R -d sql:db -h "$TOKEN" -f passwords -z noise -s CN=pss -k rsa -g 3072 --pss -Z SHA256 -a -o pss.csr
     openssl req -verify -noout -in pss.csr
-    openssl req -text -noout -in pss.csr | grep -q rsassaPss
+    openssl req -text -noout -in pss.csr | grep rsassaPss >/dev/null
 }
 step "request signed with RSA-PSS" pss
 decrypts() {

@@ -80,7 +80,9 @@ sign() { # TYPE ID MECHANISM
     as_user --sign --mechanism "$3" --id "$2" --input-file message --output-file signature --signature-format openssl
 }
 offers() { # DOOR MECHANISM
-    through "$1" tool --token-label "$TOKEN" --list-mechanisms 2>/dev/null | grep -qE "^ +$2,"
+    local listed
+    listed=$(through "$1" tool --token-label "$TOKEN" --list-mechanisms 2>/dev/null)
+    grep -qE "^ +$2," <<<"$listed"
 }
 step_if_offered() { # NAME DOOR MECHANISM COMMAND...
     local name=$1 door=$2 mechanism=$3
