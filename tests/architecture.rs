@@ -6,9 +6,9 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The floors from the ground up. A floor may use those before it. The command stands above all.
-const FLOORS: [&str; 13] = [
-    "ck", "sys", "secret", "crypto", "object", "store", "policy", "guard", "backend", "token", "session",
-    "api", "ffi",
+const FLOORS: [&str; 14] = [
+    "ck", "sys", "secret", "crypto", "object", "store", "policy", "audit", "guard", "backend", "token",
+    "session", "api", "ffi",
 ];
 /// Floors that may say `unsafe`.
 const UNSAFE: [&str; 2] = ["sys", "ffi"];

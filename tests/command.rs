@@ -405,7 +405,7 @@ fn doctor_of_a_sound_store_finds_nothing_broken() {
     house.aes("data");
     let sound = house.user(&["doctor"]);
     assert_eq!(sound.code, 0, "{}{}", sound.out, sound.err);
-    assert!(sound.out.contains("nothing is broken") && sound.out.contains("format         1"));
+    assert!(sound.out.contains("nothing is broken") && sound.out.contains("format         2"));
     assert!(house.run(&["doctor", "--json"]).out.starts_with("{\"sound\":true,"));
 }
 

@@ -49,7 +49,9 @@ impl Visit<'_> {
             }
             match session.ask(Transition { object, to }) {
                 Ok(grant) => {
-                    session.token().pass(handle, grant, grounds).map_err(failed("changing the state"))?;
+                    session
+                        .run(grant, |grant| session.token().pass(handle, grant, grounds))
+                        .map_err(failed("changing the state"))?;
                 }
                 Err(denial) => {
                     refusal.get_or_insert(denial);
@@ -83,7 +85,9 @@ impl Visit<'_> {
         }
         let mut passed = Vec::new();
         for (key, handle, grant) in grants {
-            session.token().destroy(handle, grant, grounds).map_err(failed("destroying the key"))?;
+            session
+                .run(grant, |grant| session.token().destroy(handle, grant, grounds))
+                .map_err(failed("destroying the key"))?;
             let to = match key.facts.state {
                 State::Compromised => State::DestroyedCompromised,
                 _ => State::Destroyed,

@@ -5,11 +5,13 @@
 //! not: arguments, prompts, tables. They are the command's.
 #![forbid(unsafe_code)]
 
+pub mod audit;
 mod doctor;
 mod key;
 mod life;
 mod question;
 mod reason;
+pub mod report;
 mod token;
 mod user;
 mod visit;

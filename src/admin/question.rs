@@ -57,7 +57,7 @@ impl Visit<'_> {
             seconds: &[],
             makes,
         };
-        let caller = Caller { role: session.token().role(), read_write: true };
+        let caller = Caller { role: session.token().role(), name: "", session: 0, read_write: true };
         Ok((key.clone(), session.token().guard().explain(&caller, &ask)))
     }
 }

@@ -4,7 +4,6 @@ use super::Module;
 use crate::ck::{Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::guard::op::Decrypt;
 use crate::session::{Output, Running, operation};
-use std::sync::Arc;
 
 /// C_DecryptInit. No mechanism cancels.
 pub fn decrypt_init(
@@ -21,10 +20,8 @@ pub fn decrypt_init(
     };
     operation::idle(&operations.decrypt)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(Decrypt { key, mechanism })?;
-    let obligations = grant.obligations();
-    operations.decrypt = Some(Running::keyed(session.backend().decrypt(grant)?, life, obligations));
+    let begun = session.begin(Decrypt { key, mechanism }, |grant| session.backend().decrypt(grant))?;
+    operations.decrypt = Some(Running::keyed(begun));
     Ok(())
 }
 

@@ -73,12 +73,13 @@ pub fn derive_key(
     }
     let places = places(&mechanism.params, products.len());
     let parent = sources.parent();
-    let grant = session.authorize(Derive { key, seconds, mechanism, products })?;
-    let made = session.backend().derive(grant)?;
     let birth = Birth { origin: Origin::Derived, mechanism: None, session: s, parent: Some(parent) };
-    let mut handles = session.token().adopt(made.objects, birth)?.into_iter();
-    let keys = places.into_iter().map(|there| there.then(|| handles.next()).flatten()).collect();
-    Ok(Outcome { keys, ivs: made.ivs, version: made.version })
+    Ok(session.perform(Derive { key, seconds, mechanism, products }, |grant| {
+        let made = session.backend().derive(grant)?;
+        let mut handles = session.token().adopt(made.objects, birth)?.into_iter();
+        let keys = places.into_iter().map(|there| there.then(|| handles.next()).flatten()).collect();
+        Ok(Outcome { keys, ivs: made.ivs, version: made.version })
+    })?)
 }
 
 /// The base key, or a data object where the mechanism takes one (PKCS#11 3.2, 6.62).

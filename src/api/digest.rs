@@ -14,8 +14,8 @@ pub fn digest_init(m: &Module, s: SessionHandle, mechanism: Option<Mechanism>) -
         return Ok(());
     };
     operation::idle(&operations.digest)?;
-    let grant = session.authorize(Digest { mechanism })?;
-    operations.digest = Some(Running::keyless(session.backend().digest(grant)?));
+    let begun = session.begin(Digest { mechanism }, |grant| session.backend().digest(grant))?;
+    operations.digest = Some(Running::keyed(begun));
     Ok(())
 }
 
@@ -39,7 +39,7 @@ pub fn digest_key(m: &Module, s: SessionHandle, key: ObjectHandle) -> Result<()>
     let mut operations = session.operations();
     operation::update(&mut operations.digest, |running| {
         let grant = session.authorize(DigestKey { key: session.key(key)? }).map_err(indigestible)?;
-        running.take_key(session.backend(), grant)
+        session.run(grant, |grant| running.take_key(session.backend(), grant))
     })
 }
 

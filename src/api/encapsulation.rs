@@ -41,19 +41,20 @@ pub fn encapsulate_key(
     let session = m.session(s)?;
     let key = session.key(public)?;
     let template = shared_template(&session, raw)?;
-    let grant = session.authorize(Encapsulate { key, mechanism, template })?;
-    let len = session.backend().encapsulated_len(&grant)?;
-    let mut made = None;
-    let _filled = out.fill(len, |room| {
-        let (new, ciphertext) = session.backend().encapsulate(grant)?;
-        if ciphertext.len() != room.len() {
-            return Err(Error::GeneralError);
-        }
-        made = Some(one(session.token().adopt(vec![new], shared(s))?)?);
-        room.copy_from_slice(&ciphertext);
-        Ok(ciphertext.len())
-    })?;
-    Ok(made)
+    session.perform(Encapsulate { key, mechanism, template }, |grant| {
+        let len = session.backend().encapsulated_len(&grant)?;
+        let mut made = None;
+        let _filled = out.fill(len, |room| {
+            let (new, ciphertext) = session.backend().encapsulate(grant)?;
+            if ciphertext.len() != room.len() {
+                return Err(Error::GeneralError);
+            }
+            made = Some(one(session.token().adopt(vec![new], shared(s))?)?);
+            room.copy_from_slice(&ciphertext);
+            Ok(ciphertext.len())
+        })?;
+        Ok(made)
+    })
 }
 
 /// Longest ciphertext of a key in bytes: that of every mechanism is shorter.
@@ -75,8 +76,9 @@ pub fn decapsulate_key(
         return Err(Error::WrappedKeyLenRange);
     }
     let template = shared_template(&session, raw)?;
-    let grant =
-        session.authorize(Decapsulate { key, mechanism, ciphertext: ciphertext.to_vec(), template })?;
-    let new = session.backend().decapsulate(grant)?;
-    one(session.token().adopt(vec![new], shared(s))?)
+    let op = Decapsulate { key, mechanism, ciphertext: ciphertext.to_vec(), template };
+    session.perform(op, |grant| {
+        let new = session.backend().decapsulate(grant)?;
+        one(session.token().adopt(vec![new], shared(s))?)
+    })
 }

@@ -4,7 +4,6 @@ use super::Module;
 use crate::ck::{Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::guard::op::Encrypt;
 use crate::session::{Output, Running, operation};
-use std::sync::Arc;
 
 /// C_EncryptInit. No mechanism cancels.
 pub fn encrypt_init(
@@ -21,10 +20,8 @@ pub fn encrypt_init(
     };
     operation::idle(&operations.encrypt)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(Encrypt { key, mechanism })?;
-    let obligations = grant.obligations();
-    operations.encrypt = Some(Running::keyed(session.backend().encrypt(grant)?, life, obligations));
+    let begun = session.begin(Encrypt { key, mechanism }, |grant| session.backend().encrypt(grant))?;
+    operations.encrypt = Some(Running::keyed(begun));
     Ok(())
 }
 

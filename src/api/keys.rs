@@ -111,9 +111,10 @@ pub fn generate_key(
     if !chooses {
         begin(&mut template);
     }
-    let grant = session.authorize(Generate { mechanism, template })?;
-    let new = session.backend().generate(grant)?;
-    one(session.token().adopt(vec![new], generated(ckm, s))?)
+    session.perform(Generate { mechanism, template }, |grant| {
+        let new = session.backend().generate(grant)?;
+        one(session.token().adopt(vec![new], generated(ckm, s))?)
+    })
 }
 
 /// C_GenerateKeyPair: the public key, then the private one.
@@ -133,12 +134,13 @@ pub fn generate_key_pair(
     let mut private = template(Making::Generate, &private, Some(CKO_PRIVATE_KEY), made_by(ckm))?;
     begin(&mut public);
     begin(&mut private);
-    let grant = session.authorize(GeneratePair { mechanism, public, private })?;
-    let (public, private) = session.backend().generate_pair(grant)?;
-    match session.token().adopt(vec![public, private], generated(ckm, s))?.as_slice() {
-        [public, private] => Ok((*public, *private)),
-        _ => Err(Error::GeneralError),
-    }
+    session.perform(GeneratePair { mechanism, public, private }, |grant| {
+        let (public, private) = session.backend().generate_pair(grant)?;
+        match session.token().adopt(vec![public, private], generated(ckm, s))?.as_slice() {
+            [public, private] => Ok((*public, *private)),
+            _ => Err(Error::GeneralError),
+        }
+    })
 }
 
 const fn generated(ckm: CK_MECHANISM_TYPE, session: SessionHandle) -> Birth {

@@ -8,7 +8,6 @@ use crate::crypto::table;
 use crate::guard::op::{Decrypt, Encrypt, Sign, Verify};
 use crate::session::message::{self, Ciphers, Messages, Signatures, Verifications};
 use crate::session::{Output, operation};
-use std::sync::Arc;
 
 /// The form of the parameters of a mechanism's messages. `CKR_MECHANISM_INVALID` where it has none.
 fn shape(mechanism: &Mechanism) -> Result<MessageShape> {
@@ -41,11 +40,10 @@ pub fn encrypt_init(
     operation::idle(&operations.message_encrypt)?;
     let shape = shape(&mechanism)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(Encrypt { key, mechanism })?;
-    let obligations = grant.obligations();
-    let work = Ciphers::new(session.backend().message_encrypt(grant)?, shape, true);
-    operations.message_encrypt = Some(Messages::new(work, life, obligations));
+    let begun = session.begin(Encrypt { key, mechanism }, |grant| {
+        Ok(Ciphers::new(session.backend().message_encrypt(grant)?, shape, true))
+    })?;
+    operations.message_encrypt = Some(Messages::new(begun));
     Ok(())
 }
 
@@ -60,7 +58,7 @@ pub fn encrypt(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::whole(&mut operations.message_encrypt, |work| work.whole(parameter, aad, data, out))
+    message::whole(&mut operations.message_encrypt, data.len(), |work| work.whole(parameter, aad, data, out))
 }
 
 /// C_EncryptMessageBegin.
@@ -86,7 +84,9 @@ pub fn encrypt_next(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::next(&mut operations.message_encrypt, last, |work| work.next(parameter, part, out, last))
+    message::next(&mut operations.message_encrypt, part.len(), last, |work| {
+        work.next(parameter, part, out, last)
+    })
 }
 
 /// C_MessageEncryptFinal.
@@ -110,11 +110,10 @@ pub fn decrypt_init(
     operation::idle(&operations.message_decrypt)?;
     let shape = shape(&mechanism)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(Decrypt { key, mechanism })?;
-    let obligations = grant.obligations();
-    let work = Ciphers::new(session.backend().message_decrypt(grant)?, shape, false);
-    operations.message_decrypt = Some(Messages::new(work, life, obligations));
+    let begun = session.begin(Decrypt { key, mechanism }, |grant| {
+        Ok(Ciphers::new(session.backend().message_decrypt(grant)?, shape, false))
+    })?;
+    operations.message_decrypt = Some(Messages::new(begun));
     Ok(())
 }
 
@@ -129,7 +128,9 @@ pub fn decrypt(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::whole(&mut operations.message_decrypt, |work| work.whole(parameter, aad, encrypted, out))
+    message::whole(&mut operations.message_decrypt, encrypted.len(), |work| {
+        work.whole(parameter, aad, encrypted, out)
+    })
 }
 
 /// C_DecryptMessageBegin.
@@ -156,7 +157,9 @@ pub fn decrypt_next(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::next(&mut operations.message_decrypt, last, |work| work.next(parameter, part, out, last))
+    message::next(&mut operations.message_decrypt, part.len(), last, |work| {
+        work.next(parameter, part, out, last)
+    })
 }
 
 /// C_MessageDecryptFinal.
@@ -180,11 +183,10 @@ pub fn sign_init(
     operation::idle(&operations.message_sign)?;
     serves_several(&mechanism)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(Sign { key, mechanism })?;
-    let obligations = grant.obligations();
-    let work = Signatures::new(session.backend().message_sign(grant)?);
-    operations.message_sign = Some(Messages::new(work, life, obligations));
+    let begun = session.begin(Sign { key, mechanism }, |grant| {
+        Ok(Signatures::new(session.backend().message_sign(grant)?))
+    })?;
+    operations.message_sign = Some(Messages::new(begun));
     Ok(())
 }
 
@@ -192,7 +194,7 @@ pub fn sign_init(
 pub fn sign(m: &Module, s: SessionHandle, data: &[u8], out: Output<'_>) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::whole(&mut operations.message_sign, |work| work.whole(data, out))
+    message::whole(&mut operations.message_sign, data.len(), |work| work.whole(data, out))
 }
 
 /// C_SignMessageBegin.
@@ -206,7 +208,7 @@ pub fn sign_begin(m: &Module, s: SessionHandle) -> Result<()> {
 pub fn sign_next(m: &Module, s: SessionHandle, part: &[u8], out: Option<Output<'_>>) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::next(&mut operations.message_sign, out.is_some(), |work| work.next(part, out))
+    message::next(&mut operations.message_sign, part.len(), out.is_some(), |work| work.next(part, out))
 }
 
 /// C_MessageSignFinal.
@@ -230,11 +232,10 @@ pub fn verify_init(
     operation::idle(&operations.message_verify)?;
     serves_several(&mechanism)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(Verify { key, mechanism })?;
-    let obligations = grant.obligations();
-    let work = Verifications::new(session.backend().message_verify(grant)?);
-    operations.message_verify = Some(Messages::new(work, life, obligations));
+    let begun = session.begin(Verify { key, mechanism }, |grant| {
+        Ok(Verifications::new(session.backend().message_verify(grant)?))
+    })?;
+    operations.message_verify = Some(Messages::new(begun));
     Ok(())
 }
 
@@ -242,7 +243,7 @@ pub fn verify_init(
 pub fn verify(m: &Module, s: SessionHandle, data: &[u8], signature: &[u8]) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::whole(&mut operations.message_verify, |work| work.whole(data, signature))
+    message::whole(&mut operations.message_verify, data.len(), |work| work.whole(data, signature))
 }
 
 /// C_VerifyMessageBegin.
@@ -256,7 +257,9 @@ pub fn verify_begin(m: &Module, s: SessionHandle) -> Result<()> {
 pub fn verify_next(m: &Module, s: SessionHandle, part: &[u8], signature: Option<&[u8]>) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::next(&mut operations.message_verify, signature.is_some(), |work| work.next(part, signature))
+    message::next(&mut operations.message_verify, part.len(), signature.is_some(), |work| {
+        work.next(part, signature)
+    })
 }
 
 /// C_MessageVerifyFinal.

@@ -19,10 +19,11 @@ pub fn create_object(m: &Module, s: SessionHandle, template: Vec<RawAttribute>) 
     let mut template = Template::judge(Making::Create, Attributes::from_raw(&template)?, None, None)?;
     template.complete();
     let facts = key::facts_of_import(&template.attributes)?;
-    let grant = session.authorize(Create { template, facts })?;
-    let new = session.backend().create(grant)?;
     let birth = Birth { origin: Origin::Imported, mechanism: None, session: s, parent: None };
-    one(session.token().adopt(vec![new], birth)?)
+    session.perform(Create { template, facts }, |grant| {
+        let new = session.backend().create(grant)?;
+        one(session.token().adopt(vec![new], birth)?)
+    })
 }
 
 /// C_CopyObject.
@@ -35,18 +36,20 @@ pub fn copy_object(
     let session = m.session(s)?;
     let object = session.object(object)?;
     let attributes = template::copy(object.attributes(), &Attributes::from_raw(&template)?)?;
-    let grant = session.authorize(Copy { object, attributes })?;
-    let new = session.backend().copy(grant)?;
     let birth = Birth { origin: Origin::Copied, mechanism: None, session: s, parent: None };
-    one(session.token().adopt(vec![new], birth)?)
+    session.perform(Copy { object, attributes }, |grant| {
+        let new = session.backend().copy(grant)?;
+        one(session.token().adopt(vec![new], birth)?)
+    })
 }
 
 /// C_DestroyObject.
 pub fn destroy_object(m: &Module, s: SessionHandle, object: ObjectHandle) -> Result<()> {
     let session = m.session(s)?;
     let held = session.object(object)?;
-    let grant = session.authorize(Destroy { object: held })?;
-    session.token().destroy(object, grant, &Grounds::default())
+    session.perform(Destroy { object: held }, |grant| {
+        session.token().destroy(object, grant, &Grounds::default())
+    })
 }
 
 /// C_GetObjectSize, in bytes: what the attributes take.
@@ -81,7 +84,7 @@ fn show(session: &Session, object: &Arc<Held>, slot: &mut AttributeSlot<'_>) -> 
     let facts = object.facts();
     let value = if key::is_secret_attribute(facts.class, facts.key_type, slot.cka) {
         let asked = Reveal { object: Arc::clone(object), attribute: slot.cka };
-        let revealed = session.authorize(asked).and_then(|grant| session.backend().reveal(grant));
+        let revealed = session.perform(asked, |grant| session.backend().reveal(grant));
         revealed.map(|secret| zeroize::Zeroizing::new(secret.expose().to_vec()))
     } else {
         let value = object.attributes().value(slot.cka).and_then(Value::to_caller);
@@ -156,15 +159,17 @@ pub fn set_attribute_values(
             return Err(Error::TemplateInconsistent);
         }
         let to = State::from_number(number).ok_or(Error::AttributeValueInvalid)?;
-        let grant = session.authorize(Transition { object: session.object(object)?, to })?;
-        return session.token().pass(object, grant, &Grounds::default());
+        return session.perform(Transition { object: session.object(object)?, to }, |grant| {
+            session.token().pass(object, grant, &Grounds::default())
+        });
     }
     // Where somebody else changes the object between the judgement and the writing, it is judged anew.
     for _ in 0..ATTEMPTS {
         let held = session.object(object)?;
         let attributes = template::modify(held.attributes(), &changes)?;
-        let grant = session.authorize(Change { object: held, attributes })?;
-        if session.token().change(object, grant)? {
+        if session
+            .perform(Change { object: held, attributes }, |grant| session.token().change(object, grant))?
+        {
             return Ok(());
         }
         session.token().refresh()?;

@@ -4,7 +4,6 @@ use super::Module;
 use crate::ck::{Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::guard::op::{SignRecover, VerifyRecover};
 use crate::session::{Output, Running, operation};
-use std::sync::Arc;
 
 /// C_SignRecoverInit. No mechanism cancels.
 pub fn sign_recover_init(
@@ -21,11 +20,9 @@ pub fn sign_recover_init(
     };
     operation::idle(&operations.sign_recover)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(SignRecover { key, mechanism })?;
-    let obligations = grant.obligations();
-    let work = session.backend().sign_recover(grant)?;
-    operations.sign_recover = Some(Running::keyed(work, life, obligations));
+    let begun =
+        session.begin(SignRecover { key, mechanism }, |grant| session.backend().sign_recover(grant))?;
+    operations.sign_recover = Some(Running::keyed(begun));
     Ok(())
 }
 
@@ -51,11 +48,9 @@ pub fn verify_recover_init(
     };
     operation::idle(&operations.verify_recover)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(VerifyRecover { key, mechanism })?;
-    let obligations = grant.obligations();
-    let work = session.backend().verify_recover(grant)?;
-    operations.verify_recover = Some(Running::keyed(work, life, obligations));
+    let begun =
+        session.begin(VerifyRecover { key, mechanism }, |grant| session.backend().verify_recover(grant))?;
+    operations.verify_recover = Some(Running::keyed(begun));
     Ok(())
 }
 

@@ -4,7 +4,6 @@ use super::Module;
 use crate::ck::{Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::guard::op::Sign;
 use crate::session::{Output, Running, operation};
-use std::sync::Arc;
 
 /// C_SignInit. No mechanism cancels.
 pub fn sign_init(
@@ -21,10 +20,8 @@ pub fn sign_init(
     };
     operation::idle(&operations.sign)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(Sign { key, mechanism })?;
-    let obligations = grant.obligations();
-    operations.sign = Some(Running::keyed(session.backend().sign(grant)?, life, obligations));
+    let begun = session.begin(Sign { key, mechanism }, |grant| session.backend().sign(grant))?;
+    operations.sign = Some(Running::keyed(begun));
     Ok(())
 }
 

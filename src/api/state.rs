@@ -48,8 +48,8 @@ pub fn set_operation_state(
     // What the policy has come to deny since is not restored either.
     let mechanism = Mechanism::plain(saved.ckm);
     let grant = session.authorize(Digest { mechanism }).map_err(|_| Error::SavedStateInvalid)?;
-    let digest = session.backend().resume_digest(grant, saved.state.expose())?;
-    let digest = Some(Running::resumed(digest, saved.parts));
+    let begun = session.start(grant, |grant| session.backend().resume_digest(grant, saved.state.expose()))?;
+    let digest = Some(Running::resumed(begun, saved.parts));
     *session.operations() = Operations { digest, ..Operations::default() };
     Ok(())
 }

@@ -4,7 +4,6 @@ use super::Module;
 use crate::ck::{Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::guard::op::Verify;
 use crate::session::{Running, operation};
-use std::sync::Arc;
 
 /// C_VerifyInit. No mechanism cancels.
 pub fn verify_init(
@@ -22,10 +21,8 @@ pub fn verify_init(
     operation::idle(&operations.verify)?;
     operation::idle(&operations.verify_signature)?;
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(Verify { key, mechanism })?;
-    let obligations = grant.obligations();
-    operations.verify = Some(Running::keyed(session.backend().verify(grant)?, life, obligations));
+    let begun = session.begin(Verify { key, mechanism }, |grant| session.backend().verify(grant))?;
+    operations.verify = Some(Running::keyed(begun));
     Ok(())
 }
 

@@ -5,7 +5,6 @@ use super::Module;
 use crate::ck::{Error, Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::guard::op::Verify;
 use crate::session::{Running, SignatureFirst, operation};
-use std::sync::Arc;
 
 /// Longest signature that is kept, in bytes: twice the longest that any mechanism of the standard makes
 /// (SLH-DSA, 49 856 bytes).
@@ -35,11 +34,10 @@ pub fn verify_signature_init(
         return Err(Error::ArgumentsBad);
     }
     let key = session.key(key)?;
-    let life = Arc::clone(key.life());
-    let grant = session.authorize(Verify { key, mechanism })?;
-    let obligations = grant.obligations();
-    let work = SignatureFirst { work: session.backend().verify(grant)?, signature: signature.to_vec() };
-    operations.verify_signature = Some(Running::keyed(work, life, obligations));
+    let begun = session.begin(Verify { key, mechanism }, |grant| {
+        Ok(SignatureFirst { work: session.backend().verify(grant)?, signature: signature.to_vec() })
+    })?;
+    operations.verify_signature = Some(Running::keyed(begun));
     Ok(())
 }
 

@@ -58,9 +58,10 @@ pub fn wrap_key(
     out: Output<'_>,
 ) -> Result<()> {
     let session = m.session(s)?;
-    let grant = session.authorize(wrapping_of(&session, wrapping, mechanism, key)?)?;
-    let wrapped = session.backend().wrap(grant)?;
-    out.put(&wrapped).map(drop)
+    session.perform(wrapping_of(&session, wrapping, mechanism, key)?, |grant| {
+        let wrapped = session.backend().wrap(grant)?;
+        out.put(&wrapped).map(drop)
+    })
 }
 
 /// C_WrapKeyAuthenticated, and C_WrapKey where the module makes the IV. An IV is told only together with what
@@ -76,18 +77,19 @@ pub fn wrap_authenticated(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut params = parameter.place.read(parameter.shape, MessageStep::Whole, true)?;
-    let grant = session.authorize(wrapping_of(&session, wrapping, mechanism, key)?)?;
-    let inner = std::mem::take(&mut params.aad);
-    let aad = parameter.aad.unwrap_or(&inner);
-    let mut wrapped = session.backend().wrap_authenticated(grant, &mut params, aad)?;
-    if parameter.aad.is_none() {
-        wrapped.extend_from_slice(&params.tag);
-    }
-    parameter.place.apart(wrapped.len(), MessageStep::Whole)?;
-    if out.put(&wrapped)? == Filled::Done {
-        parameter.place.made(params, MessageStep::Whole);
-    }
-    Ok(())
+    session.perform(wrapping_of(&session, wrapping, mechanism, key)?, |grant| {
+        let inner = std::mem::take(&mut params.aad);
+        let aad = parameter.aad.unwrap_or(&inner);
+        let mut wrapped = session.backend().wrap_authenticated(grant, &mut params, aad)?;
+        if parameter.aad.is_none() {
+            wrapped.extend_from_slice(&params.tag);
+        }
+        parameter.place.apart(wrapped.len(), MessageStep::Whole)?;
+        if out.put(&wrapped)? == Filled::Done {
+            parameter.place.made(params, MessageStep::Whole);
+        }
+        Ok(())
+    })
 }
 
 /// C_UnwrapKey.
@@ -100,9 +102,10 @@ pub fn unwrap_key(
     raw: Vec<RawAttribute>,
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
-    let grant = session.authorize(unwrapping_of(&session, mechanism, unwrapping, wrapped, &raw)?)?;
-    let new = session.backend().unwrap(grant)?;
-    one(session.token().adopt(vec![new], unwrapped(s))?)
+    session.perform(unwrapping_of(&session, mechanism, unwrapping, wrapped, &raw)?, |grant| {
+        let new = session.backend().unwrap(grant)?;
+        one(session.token().adopt(vec![new], unwrapped(s))?)
+    })
 }
 
 /// C_UnwrapKeyAuthenticated.
@@ -117,10 +120,11 @@ pub fn unwrap_authenticated(
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
     let mut params = parameter.place.read(parameter.shape, MessageStep::Whole, false)?;
-    let grant = session.authorize(unwrapping_of(&session, mechanism, unwrapping, wrapped, &raw)?)?;
-    let aad = parameter.aad.unwrap_or_default();
-    let new = session.backend().unwrap_authenticated(grant, &mut params, aad)?;
-    one(session.token().adopt(vec![new], unwrapped(s))?)
+    session.perform(unwrapping_of(&session, mechanism, unwrapping, wrapped, &raw)?, |grant| {
+        let aad = parameter.aad.unwrap_or_default();
+        let new = session.backend().unwrap_authenticated(grant, &mut params, aad)?;
+        one(session.token().adopt(vec![new], unwrapped(s))?)
+    })
 }
 
 fn unwrapping_of(

@@ -13,6 +13,7 @@ pub mod names;
 pub mod params;
 pub mod raw;
 pub mod rv;
+mod summary;
 pub mod text;
 pub mod vendor;
 

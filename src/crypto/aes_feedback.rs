@@ -89,6 +89,8 @@ impl Ciphering for Stream {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crypto::engine::cipher::CipherKey;
+    use crate::crypto::table;
     use crate::crypto::tests::*;
 
     fn iv() -> Params {
@@ -108,6 +110,11 @@ mod tests {
     /// SP 800-38A, F.3.1, F.3.3 and F.3.5.
     #[test]
     fn cfb1_of_sp_800_38a_is_known() {
+        if !CipherKey::takes(Mode::Cfb1) {
+            let key = aes::import(&hex(AES_128)).unwrap();
+            assert!(AES_CFB1.prepare.unwrap()(&key).is_err() && table::find(CKM_AES_CFB1).is_none());
+            return;
+        }
         check(&AES_CFB1, AES_128, "68b3");
         check(&AES_CFB1, AES_192, "9359");
         check(&AES_CFB1, AES_256, "9029");
@@ -166,6 +173,7 @@ mod tests {
     #[test]
     fn start_with_wrong_parameters_or_another_modes_key_is_refused() {
         let rows = [&AES_CFB1, &AES_CFB8, &AES_CFB128, &AES_OFB];
+        let rows = rows.into_iter().filter(|row| table::find(row.ckm).is_some());
         let key = aes::import(&[1; 32]).unwrap();
         for row in rows {
             for params in [Params::None, Params::Iv(vec![]), Params::Iv(vec![0; 15]), Params::Iv(vec![0; 17])]

@@ -186,7 +186,7 @@ pub(in crate::crypto) mod tests {
 
     /// A private key and its public point for each curve: RFC 6979, A.2.5 to A.2.7, RFC 7027, A.1 to A.3, and
     /// the generator (SEC 2, 2.4.1).
-    pub(in crate::crypto) const KNOWN_KEYS: &[(Curve, &str, &str)] = &[
+    const KNOWN_KEYS: &[(Curve, &str, &str)] = &[
         (
             Curve::P256,
             "C9AFA9D845BA75166B5C215767B1D6934E50C3DB36E89B127B8A622B120F6721",
@@ -231,6 +231,12 @@ pub(in crate::crypto) mod tests {
     /// The order of P-256 (SP 800-186, 3.2.1.3).
     const ORDER: &str = "FFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551";
 
+    /// Those on curves that the engine has.
+    pub(in crate::crypto) fn known_keys() -> impl Iterator<Item = &'static (Curve, &'static str, &'static str)>
+    {
+        KNOWN_KEYS.iter().filter(|known| known.0.is_supported())
+    }
+
     /// Every curve that private keys may lie on.
     pub(in crate::crypto) fn curves() -> impl Iterator<Item = Curve> {
         Curve::ALL.into_iter().filter(|curve| curve.has_private_keys() && curve.is_supported())
@@ -242,7 +248,7 @@ pub(in crate::crypto) mod tests {
 
     #[test]
     fn public_from_private_of_a_known_key_is_known() {
-        for (curve, scalar, point) in KNOWN_KEYS.iter().filter(|known| known.0.is_supported()) {
+        for (curve, scalar, point) in known_keys() {
             let scalar = Secret::from_slice(&hex(scalar));
             assert_eq!(public_from_private(*curve, &scalar).unwrap(), hex(point), "{curve:?}");
         }
@@ -250,7 +256,7 @@ pub(in crate::crypto) mod tests {
 
     #[test]
     fn decode_point_takes_every_form() {
-        for (curve, _, point) in KNOWN_KEYS.iter().filter(|known| known.0.is_supported()) {
+        for (curve, _, point) in known_keys() {
             let point = hex(point);
             let parity = 2 + (point[point.len() - 1] & 1);
             let compressed = [&[parity], &point[1..=curve.len()]].concat();
@@ -264,7 +270,7 @@ pub(in crate::crypto) mod tests {
 
     #[test]
     fn decode_point_off_the_curve_is_refused() {
-        for (curve, _, point) in KNOWN_KEYS.iter().filter(|known| known.0.is_supported()) {
+        for (curve, _, point) in known_keys() {
             let mut wrong = hex(point);
             wrong[curve.len()] ^= 1;
             let hybrid = [&[6], &hex(point)[1..]].concat();
@@ -316,7 +322,7 @@ pub(in crate::crypto) mod tests {
         let public = public_from_private(p224, &Secret::from_slice(&scalar));
         assert_eq!(public.err(), Some(Error::CurveNotSupported));
         assert_eq!(generate_pair(&recipe(p224.ec_params())).err(), Some(Error::CurveNotSupported));
-        assert_eq!(curves().count(), KNOWN_KEYS.len());
+        assert_eq!(curves().count(), known_keys().count());
     }
 
     /// Draws from these bytes, one after the other, and answers the scalar and how many draws it took.

@@ -242,6 +242,9 @@ mod tests {
         use Curve::*;
         let keys = [P384, P521, BrainpoolP256r1, BrainpoolP384r1, BrainpoolP512r1].map(Some).into_iter();
         for (curve, (private, public, shared)) in keys.chain([None]).zip(KNOWN) {
+            if curve.is_some_and(|curve| !curve.is_supported()) {
+                continue;
+            }
             let key = match curve {
                 Some(curve) => ec::import_private(curve, &hex(private)),
                 None => montgomery::import_private(Montgomery::X25519, &hex(private)),

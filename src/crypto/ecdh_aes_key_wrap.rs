@@ -251,7 +251,7 @@ mod tests {
     fn keys(row: &Row) -> Vec<Material> {
         let mut keys = Vec::new();
         if row.key_types.contains(&CKK_EC) {
-            for (curve, scalar, _) in ec::tests::KNOWN_KEYS {
+            for (curve, scalar, _) in ec::tests::known_keys() {
                 keys.push(ec::import_private(*curve, &hex(scalar)).unwrap());
             }
         }

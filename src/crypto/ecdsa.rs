@@ -227,7 +227,7 @@ mod tests {
     use crate::crypto::{Curve, Material, public_of};
 
     fn contexts(curve: Curve) -> (Context, Context) {
-        let (_, scalar, _) = ec::tests::KNOWN_KEYS.iter().find(|(known, ..)| *known == curve).unwrap();
+        let (_, scalar, _) = ec::tests::known_keys().find(|(known, ..)| *known == curve).unwrap();
         let private = ec::import_private(curve, &hex(scalar)).unwrap();
         let public = public_of(&private).unwrap().unwrap();
         (context(&ECDSA, &private), context(&ECDSA, &public))
@@ -326,7 +326,7 @@ mod tests {
 
     #[test]
     fn verify_of_known_signatures_works() {
-        for (curve, row, signature) in KNOWN_SIGNATURES {
+        for (curve, row, signature) in KNOWN_SIGNATURES.iter().filter(|known| known.0.is_supported()) {
             let public = match curve {
                 Curve::P224 => {
                     let key = ec::import_public(*curve, &hex(ec::tests::P224_PUBLIC)).unwrap();

@@ -246,7 +246,7 @@ mod tests {
     use crate::crypto::tests::*;
 
     fn contexts(curve: Curve) -> (Context, Context) {
-        let (_, scalar, _) = ec::tests::KNOWN_KEYS.iter().find(|(known, ..)| *known == curve).unwrap();
+        let (_, scalar, _) = ec::tests::known_keys().find(|(known, ..)| *known == curve).unwrap();
         let private = ec::import_private(curve, &hex(scalar)).unwrap();
         let public = public_of(&private).unwrap().unwrap();
         (context(&DETERMINISTIC, &private), context(&DETERMINISTIC, &public))
@@ -317,7 +317,7 @@ mod tests {
         assert_eq!(sign_raw(&public, &Params::None).err(), Some(Error::KeyTypeInconsistent));
         let refused = sign_raw(&private, &Params::Iv(vec![])).err();
         assert_eq!(refused, Some(Error::MechanismParamInvalid));
-        for (curve, scalar, _) in ec::tests::KNOWN_KEYS {
+        for (curve, scalar, _) in ec::tests::known_keys() {
             let key = ec::import_private(*curve, &hex(scalar)).unwrap();
             assert_eq!(prepare(&key).is_ok(), CURVES.contains(curve), "{curve:?}");
         }

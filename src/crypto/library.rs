@@ -28,7 +28,8 @@ const EXCEPTIONS: &[(&str, &[Library])] = &[
         &[Crate("ecdsa"), Crate("p256"), Crate("p384"), Crate("p521"), Crate("k256"), Crate("sha2")],
     ),
     ("CKM_KEYWARD_PBES2", &[Own, Engine, Crate("pkcs5")]),
-    ("CKM_ECDH1_", &[Own, Engine]),
+    ("CKM_RSA_AES_KEY_WRAP", &[Own, Engine]),
+    ("CKM_ECDH", &[Own, Engine]),
     ("CKM_ML_DSA_KEY_PAIR_GEN", &[Engine]),
     ("CKM_ML_DSA", &[Engine, Crate("ml-dsa")]),
     ("CKM_HASH_ML_DSA", &[Engine, Crate("ml-dsa")]),
@@ -38,6 +39,9 @@ const EXCEPTIONS: &[(&str, &[Library])] = &[
     ("CKM_AES_XTS", &[Engine, Crate("xts-mode"), Crate("aes")]),
     ("CKM_AES_CTS", &[Engine, Crate("cts"), Crate("aes")]),
     ("CKM_SP800_108_", &[Own, Engine]),
+    ("CKM_SSL3_PRE_MASTER_KEY_GEN", &[Generator]),
+    ("CKM_TLS_PRE_MASTER_KEY_GEN", &[Generator]),
+    ("CKM_TLS", &[Own, Engine]),
 ];
 
 /// The libraries of a mechanism. Secret keys come from the generator; everything that is not named here is the engine's.

@@ -16,6 +16,7 @@ pub mod aes_gcm;
 pub mod aes_gmac;
 pub mod aes_key_wrap;
 pub mod aes_xts;
+pub mod attest;
 pub mod blake2b;
 mod block_mac;
 mod blocks;

@@ -128,7 +128,7 @@ mod tests {
 
     #[test]
     fn public_key_info_of_an_ec_key_has_its_curve_and_point() {
-        for (curve, scalar, point) in ec::tests::KNOWN_KEYS {
+        for (curve, scalar, point) in ec::tests::known_keys() {
             let private = ec::import_private(*curve, &hex(scalar)).unwrap();
             let info = public_key_info(&private).unwrap().unwrap();
             assert!(info.ends_with(&[&[0][..], &hex(point)].concat()));

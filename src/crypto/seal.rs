@@ -68,6 +68,16 @@ pub fn digest(bytes: &[u8]) -> [u8; CODE_LEN] {
     Sha256::digest(bytes).into()
 }
 
+/// SHA-256 of several parts, one behind the other. Where two lists of parts must not be alike, their lengths are fixed
+/// or stand in them.
+pub fn digest_of(parts: &[&[u8]]) -> [u8; CODE_LEN] {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part);
+    }
+    hash.finalize().into()
+}
+
 /// Cost of turning a PIN into a key (RFC 9106).
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub struct PinCost {

@@ -313,6 +313,7 @@ const fn place_of(ckm: CK_MECHANISM_TYPE) -> usize {
 mod tests {
     use super::*;
     use crate::ck::mechanism::MECHANISM_SET_CAPACITY;
+    use crate::ck::names;
     use crate::crypto::mechanism::Sizes;
 
     #[test]
@@ -337,6 +338,24 @@ mod tests {
             (0..PLACES).find(|step| INDEX[(home + step) % PLACES] == index).unwrap()
         };
         assert!(MECHANISMS.iter().all(|row| probes(row.ckm) <= 2));
+    }
+
+    /// docs/engines.md lists them; what is announced is every row but these.
+    #[test]
+    fn what_the_reference_engine_lacks_is_what_the_page_says() {
+        let page = include_str!("../../docs/engines.md");
+        let cells = page.lines().filter_map(|line| line.strip_prefix("| `CKM_")?.split_once("` | "));
+        let listed: Vec<_> = cells.filter(|(name, _)| !name.contains('`')).map(|(name, _)| name).collect();
+        let name = |ckm: &CK_MECHANISM_TYPE| names::mechanism_name(*ckm).replacen("CKM_", "", 1);
+        let lacking: Vec<_> = engine::reference::LACKING.iter().map(name).collect();
+        assert_eq!(listed, lacking);
+        let announced: Vec<_> = MECHANISMS.iter().map(|row| row.ckm).collect();
+        let mut all: Vec<_> = ROWS.iter().map(|row| row.ckm).collect();
+        assert!(engine::reference::LACKING.iter().all(|ckm| all.contains(ckm)));
+        all.retain(|ckm| !engine::LACKING.contains(ckm));
+        assert_eq!(announced, all);
+        let expected = if cfg!(feature = "aws-lc") { &[][..] } else { engine::reference::LACKING };
+        assert_eq!(engine::LACKING, expected);
     }
 
     #[test]

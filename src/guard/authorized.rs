@@ -3,6 +3,7 @@
 
 use super::held::{Held, Home};
 use super::op::{Copy, Derive, DigestKey, Op, Reveal, Wrap};
+use super::trace::Trace;
 use crate::ck::{Error, Result};
 use crate::crypto::Material;
 use crate::crypto::mechanism::{Context, Row};
@@ -18,7 +19,7 @@ use std::sync::Arc;
 /// ```compile_fail,E0624
 /// use keyward_pkcs11::guard::{Authorized, op::Digest};
 /// use keyward_pkcs11::ck::Mechanism;
-/// let forged = Authorized::new(Digest { mechanism: Mechanism::plain(0x250) }, None, Default::default());
+/// let forged = Authorized::new(Digest { mechanism: Mechanism::plain(0x250) }, None, Default::default(), Default::default());
 /// ```
 #[must_use]
 pub struct Authorized<O: Op> {
@@ -26,6 +27,7 @@ pub struct Authorized<O: Op> {
     row: Option<&'static Row>,
     obligations: Obligations,
     bound: Vec<(usize, Purpose)>,
+    trace: Trace,
 }
 
 /// What must hold while the operation runs; the session sees to it.
@@ -38,13 +40,23 @@ pub struct Obligations {
 }
 
 impl<O: Op> Authorized<O> {
-    pub(super) const fn new(op: O, row: Option<&'static Row>, obligations: Obligations) -> Self {
-        Self { op, row, obligations, bound: Vec::new() }
+    pub(super) const fn new(
+        op: O,
+        row: Option<&'static Row>,
+        obligations: Obligations,
+        trace: Trace,
+    ) -> Self {
+        Self { op, row, obligations, bound: Vec::new(), trace }
     }
 
     /// The same, with the purposes that it binds second keys to.
     pub(super) fn binding(self, bound: Vec<(usize, Purpose)>) -> Self {
         Self { bound, ..self }
+    }
+
+    /// What is to be recorded of the operation. Whoever runs it takes this and says how it ended.
+    pub fn take_trace(&mut self) -> Trace {
+        std::mem::take(&mut self.trace)
     }
 
     /// The operation.

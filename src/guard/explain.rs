@@ -9,7 +9,7 @@ use crate::policy::{Entry, Explanation};
 
 impl Guard {
     /// What [`Guard::authorize`] would answer, and why: a dry run.
-    pub fn explain(&self, who: &Caller, ask: &Ask<'_>) -> Explanation {
+    pub fn explain(&self, who: &Caller<'_>, ask: &Ask<'_>) -> Explanation {
         let mut told = Explanation::begin();
         told.check("login", || {
             for object in [ask.object, ask.target].into_iter().flatten().chain(ask.seconds) {

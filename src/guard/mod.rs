@@ -13,12 +13,15 @@ mod held;
 pub mod journal;
 pub mod op;
 mod order;
+mod trace;
 pub mod vault;
 
 pub use authorized::{Authorized, Obligations};
 pub use held::{Fresh, Held, Kept, Life};
 pub use journal::{Journal, Sink};
+pub use trace::Trace;
 
+use crate::audit::Trail;
 use crate::ck::MechanismSet;
 use crate::ck::date::UtcSeconds;
 use crate::policy::{Denial, Ruleset};
@@ -28,9 +31,13 @@ use std::sync::Arc;
 
 /// Who asks, and in which state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub struct Caller {
+pub struct Caller<'a> {
     /// Who is logged in to the token.
     pub role: Role,
+    /// The name of who that is, for the record.
+    pub name: &'a str,
+    /// The handle of the session that asks, for the record.
+    pub session: u64,
     /// Whether the session may write token objects.
     pub read_write: bool,
 }
@@ -62,6 +69,8 @@ impl Role {
 pub struct Guard {
     rules: Arc<Ruleset>,
     journal: Arc<Journal>,
+    /// The record; none where a store has no place for it.
+    trail: Option<Arc<Trail>>,
     clock: fn() -> UtcSeconds,
     /// Mechanisms that nobody may use on this token, key or no key.
     denied: MechanismSet,
@@ -69,9 +78,9 @@ pub struct Guard {
 
 impl Guard {
     /// A guard under these rules.
-    pub fn new(rules: Arc<Ruleset>, journal: Arc<Journal>) -> Self {
+    pub fn new(rules: Arc<Ruleset>, journal: Arc<Journal>, trail: Option<Arc<Trail>>) -> Self {
         let denied = rules.denied_mechanisms();
-        Self { rules, journal, clock: clock::utc_seconds, denied }
+        Self { rules, journal, trail, clock: clock::utc_seconds, denied }
     }
 
     /// The same guard with another clock: how tests walk through a key's life.
@@ -90,28 +99,39 @@ impl Guard {
         &self.journal
     }
 
+    /// The record.
+    pub const fn trail(&self) -> Option<&Arc<Trail>> {
+        self.trail.as_ref()
+    }
+
     /// Now, as the guard sees it.
     pub fn now(&self) -> UtcSeconds {
         (self.clock)()
     }
 
     /// The only way to use a key. The checks run in one order, written once in [`order`]; the first
-    /// refusal decides the return code, and leaves one line in the log.
+    /// refusal decides the return code, and leaves one line in the log and one record. What is allowed leaves its
+    /// record when it has ended, as far as the policy wants one ([`Trace`]).
     ///
     /// # Errors
     /// [`Denial`]: the reason, the rules and the words behind it.
-    pub fn authorize<O: Op>(&self, who: &Caller, op: O) -> Result<Authorized<O>, Denial> {
+    pub fn authorize<O: Op>(&self, who: &Caller<'_>, op: O) -> Result<Authorized<O>, Denial> {
         match order::judge(self, who, &op.ask()) {
-            Ok((row, obligations, bound)) => Ok(Authorized::new(op, row, obligations).binding(bound)),
+            Ok((row, obligations, bound)) => {
+                let trace =
+                    self.trace(who, &op.ask()).inspect_err(|denial| self.refused(who, &op.ask(), denial))?;
+                Ok(Authorized::new(op, row, obligations, trace).binding(bound))
+            }
             Err(denial) => {
-                self.refused(&op.ask(), &denial);
+                self.refused(who, &op.ask(), &denial);
                 Err(denial)
             }
         }
     }
 
     #[cold]
-    fn refused(&self, ask: &op::Ask<'_>, denial: &Denial) {
+    fn refused(&self, who: &Caller<'_>, ask: &op::Ask<'_>, denial: &Denial) {
+        self.record_refusal(who, ask, denial);
         let label = ask.object.map_or("", |object| object.facts().label.as_str());
         let uid = ask.object.map(|object| object.uid().to_string()).unwrap_or_default();
         self.journal.line(

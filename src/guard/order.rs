@@ -19,7 +19,7 @@ use cryptoki_sys::*;
 type Judged = Result<(Option<&'static Row>, Obligations, Vec<(usize, Purpose)>), Denial>;
 
 /// Judges one question.
-pub(super) fn judge(guard: &Guard, who: &Caller, ask: &Ask<'_>) -> Judged {
+pub(super) fn judge(guard: &Guard, who: &Caller<'_>, ask: &Ask<'_>) -> Judged {
     let mut obligations = Obligations::default();
     if let Some(object) = ask.object {
         visible(who, object)?;
@@ -53,7 +53,7 @@ pub(super) fn judge(guard: &Guard, who: &Caller, ask: &Ask<'_>) -> Judged {
 /// What the operation makes, changes, removes or shows.
 pub(super) fn may_effect(
     guard: &Guard,
-    who: &Caller,
+    who: &Caller<'_>,
     ask: &Ask<'_>,
     row: Option<&'static Row>,
 ) -> Result<(), Denial> {
@@ -82,7 +82,7 @@ fn held<'a>(ask: &'a Ask<'_>) -> Result<&'a Held, Denial> {
 }
 
 /// Private objects exist only for the user (PKCS#11 3.2, 5.6.1).
-pub(super) fn visible(who: &Caller, object: &Held) -> Result<(), Denial> {
+pub(super) fn visible(who: &Caller<'_>, object: &Held) -> Result<(), Denial> {
     if object.facts().private && who.role != Role::User {
         return Err(Denial::new(Reason::NotLoggedIn, "the object is private and the user is not logged in"));
     }
@@ -252,7 +252,7 @@ fn fits(facts: &KeyFacts, row: &Row, entry: Entry) -> Result<(), Denial> {
 /// A new object: the session may write it, the caller may have it, the policy would bear it.
 fn may_make(
     guard: &Guard,
-    who: &Caller,
+    who: &Caller<'_>,
     facts: &KeyFacts,
     row: Option<&'static Row>,
     entry: Option<Entry>,
@@ -278,7 +278,7 @@ fn may_make(
 }
 
 /// Whom others shall trust is not for everybody to say, who can open a session: a rule of this token (4.1.1).
-fn may_trust(who: &Caller, facts: &KeyFacts) -> Result<(), Denial> {
+fn may_trust(who: &Caller<'_>, facts: &KeyFacts) -> Result<(), Denial> {
     if facts.class == CKO_TRUST && who.role == Role::Public {
         return Err(Denial::new(Reason::NotLoggedIn, "trust in a certificate needs a login"));
     }
@@ -319,7 +319,7 @@ fn prolonged(reason: Reason) -> Denial {
     Denial { error: Error::ActionProhibited, ..denial }
 }
 
-fn writable(who: &Caller, facts: &KeyFacts) -> Result<(), Denial> {
+fn writable(who: &Caller<'_>, facts: &KeyFacts) -> Result<(), Denial> {
     if facts.token && !who.read_write {
         return Err(Denial::new(Reason::ReadOnlySession, "the session is read-only"));
     }
@@ -327,7 +327,7 @@ fn writable(who: &Caller, facts: &KeyFacts) -> Result<(), Denial> {
 }
 
 /// C_SetAttributeValue.
-fn may_change(guard: &Guard, who: &Caller, object: &Held, after: &Attributes) -> Result<(), Denial> {
+fn may_change(guard: &Guard, who: &Caller<'_>, object: &Held, after: &Attributes) -> Result<(), Denial> {
     writable(who, object.facts())?;
     if !object.facts().modifiable {
         return Err(Denial::new(Reason::NotModifiable, "CKA_MODIFIABLE is false"));
@@ -355,7 +355,7 @@ fn may_change(guard: &Guard, who: &Caller, object: &Held, after: &Attributes) ->
 }
 
 /// A step in the life of a key, by the transition table.
-fn may_pass(who: &Caller, object: &Held, to: State) -> Result<(), Denial> {
+fn may_pass(who: &Caller<'_>, object: &Held, to: State) -> Result<(), Denial> {
     writable(who, object.facts())?;
     if !crate::object::key::is_key_class(object.facts().class) {
         return Err(Denial::new(Reason::NotEvaluable, "the object is no key"));
@@ -369,7 +369,7 @@ fn may_pass(who: &Caller, object: &Held, to: State) -> Result<(), Denial> {
 }
 
 /// C_DestroyObject.
-fn may_remove(who: &Caller, object: &Held) -> Result<(), Denial> {
+fn may_remove(who: &Caller<'_>, object: &Held) -> Result<(), Denial> {
     writable(who, object.facts())?;
     may_trust(who, object.facts())?;
     if !object.facts().destroyable {

@@ -22,6 +22,7 @@ pub struct StoreKeys {
     material: Secret,
     serials: Secret,
     states: Secret,
+    trails: Secret,
 }
 
 impl StoreKeys {
@@ -34,7 +35,13 @@ impl StoreKeys {
             material: derive(b"material"),
             serials: derive(b"serials"),
             states: derive(b"states"),
+            trails: derive(b"trails"),
         }
+    }
+
+    /// What seals the keys of a token's audit trail.
+    pub fn trail(&self, serial: &str) -> Secret {
+        seal::derive(&self.trails, &[b"keyward trail ", serial.as_bytes()])
     }
 
     /// The serial number of the token that is made as the `number`th of this store: 16 hexadecimal

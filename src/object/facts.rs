@@ -2,6 +2,7 @@
 
 use crate::ck::date::UtcSeconds;
 use crate::ck::mechanism::TLS_SECRET_MECHANISMS;
+use crate::ck::names::{class_name, key_type_name};
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, CK_OBJECT_CLASS};
 use crate::crypto::{Curve, ParameterSet};
 use cryptoki_sys::CKO_SECRET_KEY;
@@ -120,6 +121,25 @@ pub struct KeyFacts {
 }
 
 impl KeyFacts {
+    /// What the object is, in a few words for the record.
+    pub fn summary(&self) -> String {
+        let mut text = class_name(self.class);
+        if let Some(key_type) = self.key_type {
+            text.push_str(&format!(" {} {} bits", key_type_name(key_type), self.bits));
+        }
+        for (is, word) in [
+            (self.token, "token"),
+            (self.private, "private"),
+            (self.sensitive, "sensitive"),
+            (self.extractable, "extractable"),
+        ] {
+            if is {
+                text.push_str(&format!(", {word}"));
+            }
+        }
+        text
+    }
+
     /// Whether the key is for the pseudo-random function of TLS alone. Then a MAC with it is a derivation under another
     /// name, and of labels that derive no key.
     #[inline]

@@ -21,6 +21,7 @@ pub(super) const MECHANISMS_DENY: &str = "mechanisms.deny";
 pub(super) const MECHANISMS_LEGACY: &str = "mechanisms.legacy_use";
 const KEYS_STRENGTH: &str = "keys.min_strength";
 const KEYS_EXPORT: &str = "keys.export";
+const KEYS_AUDIT: &str = "keys.audit";
 
 /// So many files may belong to one policy, and so large may each be, in bytes.
 const MOST_FILES: usize = 64;
@@ -219,6 +220,7 @@ impl Compiler<'_> {
             originator_seconds: period(&section.originator),
             recipient_seconds: period(&section.recipient),
             export: section.export.as_ref().map(|export| export.value),
+            audit: section.audit.as_ref().map(|audit| audit.value),
             rows: Rows::default(),
         }
     }
@@ -235,7 +237,8 @@ impl Compiler<'_> {
             && section.parameter_sets.is_none()
             && section.originator.is_none()
             && section.recipient.is_none()
-            && section.export.is_none();
+            && section.export.is_none()
+            && section.audit.is_none();
         if silent {
             let suggestion = "say what it restricts: mechanisms, deny, min_bits, export, ...".to_owned();
             self.refuse(section.place, "this rule restricts nothing", Some(suggestion));
@@ -346,6 +349,9 @@ fn settings(document: &Document) -> Vec<Rule> {
     if let Some(export) = &document.keys.export {
         add(KEYS_EXPORT, Rule { export: Some(export.value), ..Rule::default() });
     }
+    if let Some(audit) = &document.keys.audit {
+        add(KEYS_AUDIT, Rule { audit: Some(audit.value), ..Rule::default() });
+    }
     rules
 }
 
@@ -372,6 +378,12 @@ fn keys(documents: &[Document]) -> KeyDefaults {
         initial_state: all(documents, |keys| keys.initial_state.as_ref())
             .max()
             .unwrap_or(InitialState::Active),
+        audit: all(documents, |keys| keys.audit.as_ref()).max().unwrap_or(Audit::Changes),
+        // One file that requires it is enough.
+        audit_required: documents
+            .iter()
+            .filter_map(|document| document.audit_required.as_ref())
+            .any(|at| at.value),
         exceptions: Exceptions {
             suspended_process: excepted(|document| document.suspended_process.as_ref()),
             compromised_process: excepted(|document| document.compromised_process.as_ref()),

@@ -26,6 +26,8 @@ fn policy(out: &mut String, compiled: &Compiled) -> fmt::Result {
     writeln!(out, "keys sensitive {}", keys.sensitive.word())?;
     writeln!(out, "keys export {}", keys.export.word())?;
     writeln!(out, "keys initial_state {}", keys.initial_state.word())?;
+    writeln!(out, "keys audit {}", keys.audit.word())?;
+    writeln!(out, "audit required {}", keys.audit_required)?;
     writeln!(out, "suspended process {}", keys.exceptions.suspended_process)?;
     writeln!(out, "compromised process {}", keys.exceptions.compromised_process)?;
     for each in &compiled.rules {
@@ -61,7 +63,8 @@ fn rule(out: &mut String, rule: &Rule) -> fmt::Result {
     list(out, "parameter set", rule.parameter_sets.iter().flatten().map(|set| set.word().to_owned()))?;
     optional(out, "originator period", rule.originator_seconds.map(duration_text))?;
     optional(out, "recipient period", rule.recipient_seconds.map(duration_text))?;
-    optional(out, "export", rule.export.map(Word::word))
+    optional(out, "export", rule.export.map(Word::word))?;
+    optional(out, "audit", rule.audit.map(Word::word))
 }
 
 fn when(out: &mut String, when: &When) -> fmt::Result {

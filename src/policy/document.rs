@@ -4,7 +4,7 @@
 use super::diagnostic::{At, Place};
 use super::entry::Entry;
 use super::pattern::Numbers;
-use super::ruleset::{Export, InitialState, Sensitive, SinglePurpose};
+use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
 use crate::crypto::ParameterSet;
@@ -20,6 +20,8 @@ pub(super) struct Document {
     pub(super) keys: KeySection,
     pub(super) suspended_process: Option<At<bool>>,
     pub(super) compromised_process: Option<At<bool>>,
+    /// `[audit] required`
+    pub(super) audit_required: Option<At<bool>>,
     pub(super) rules: Vec<RuleSection>,
     pub(super) tests: Vec<TestSection>,
 }
@@ -48,6 +50,7 @@ pub(super) struct KeySection {
     pub(super) min_strength: Option<At<u64>>,
     pub(super) sensitive: Option<At<Sensitive>>,
     pub(super) export: Option<At<Export>>,
+    pub(super) audit: Option<At<Audit>>,
     pub(super) initial_state: Option<At<InitialState>>,
 }
 
@@ -69,6 +72,7 @@ pub(super) struct RuleSection {
     pub(super) originator: Option<At<u64>>,
     pub(super) recipient: Option<At<u64>>,
     pub(super) export: Option<At<Export>>,
+    pub(super) audit: Option<At<Audit>>,
     pub(super) source: Option<At<String>>,
     pub(super) section: Option<At<String>>,
 }

@@ -73,6 +73,11 @@ impl Side {
 }
 
 impl Entry {
+    /// The word for people and for records, as policies write it.
+    pub fn name(self) -> &'static str {
+        super::word::Word::word(self)
+    }
+
     /// The side of the purpose. Derivation from a static agreement key is both; it counts as originator,
     /// the stricter one (SP 800-57 Part 1 Rev. 5, 7.4).
     pub const fn side(self) -> Side {

@@ -73,7 +73,6 @@ fn every_key_of_the_language_that_is_not_enforced_is_refused() {
         "approvals",
         "callers",
         "hours",
-        "audit",
         "memory",
         "escrow",
         "template",

@@ -7,11 +7,28 @@
 use super::denial::{Denial, Reason};
 use super::entry::{candidate_purposes, conflict};
 use super::record::{Record, Weakness};
-use super::ruleset::{Compiled, Export, PurposeSet, Rule, Sensitive, SinglePurpose};
+use super::ruleset::{Compiled, Export, PurposeSet, Rule, Ruleset, Sensitive, SinglePurpose};
 use super::word::Word;
 use crate::ck::names::key_type_name;
 use crate::object::facts::{KeyFacts, Origin};
 use cryptoki_sys::CKO_PUBLIC_KEY;
+
+impl Ruleset {
+    /// Everything that the policy has against such an object, in the order of the checks; [`Self::judge_new`] answers the
+    /// first of it.
+    pub fn refusals(&self, facts: &KeyFacts) -> Vec<Denial> {
+        refusals(&self.compiled, facts)
+    }
+
+    /// The id of a rule, with the document and the section that it comes from where it names them.
+    pub fn cited(&self, id: &str) -> String {
+        let rule = self.compiled.rules.iter().find(|rule| &*rule.id == id);
+        match rule.and_then(|rule| rule.citation.as_deref()) {
+            Some(citation) => format!("{id} ({citation})"),
+            None => id.to_owned(),
+        }
+    }
+}
 
 /// Everything that the policy has against such an object, in the order of the checks.
 pub(super) fn refusals(compiled: &Compiled, facts: &KeyFacts) -> Vec<Denial> {

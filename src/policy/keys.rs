@@ -20,20 +20,11 @@ pub(super) const TOP: Keys = Keys {
         "keys",
         "suspended",
         "compromised",
+        "audit",
         "rule",
         "test",
     ],
-    later: &[
-        "unsafe_allow",
-        "audit",
-        "memory",
-        "callers",
-        "approvals",
-        "visible_to",
-        "hours",
-        "limits",
-        "draft",
-    ],
+    later: &["unsafe_allow", "memory", "callers", "approvals", "visible_to", "hours", "limits", "draft"],
 };
 pub(super) const TOKEN: Keys = Keys { section: "[token]", known: &["pin"], later: &["session", "objects"] };
 pub(super) const PIN: Keys =
@@ -42,11 +33,12 @@ pub(super) const MECHANISMS: Keys =
     Keys { section: "[mechanisms]", known: &["deny", "legacy_use"], later: &["parameters"] };
 pub(super) const KEYS: Keys = Keys {
     section: "[keys]",
-    known: &["single_purpose", "min_strength", "sensitive", "export", "initial_state"],
+    known: &["single_purpose", "min_strength", "sensitive", "export", "initial_state", "audit"],
     later: LATER,
 };
 pub(super) const SUSPENDED: Keys = Keys { section: "[suspended]", known: &["process"], later: &[] };
 pub(super) const COMPROMISED: Keys = Keys { section: "[compromised]", known: &["process"], later: &[] };
+pub(super) const AUDIT: Keys = Keys { section: "[audit]", known: &["required"], later: &["alarms"] };
 pub(super) const RULE: Keys = Keys {
     section: "[[rule]]",
     known: &[
@@ -63,6 +55,7 @@ pub(super) const RULE: Keys = Keys {
         "parameter_sets",
         "crypto_period",
         "export",
+        "audit",
         "source",
         "section",
     ],
@@ -134,7 +127,6 @@ const LATER: &[&str] = &[
     "callers",
     "visible_to",
     "hours",
-    "audit",
     "memory",
     "effective",
     "sunset",
@@ -144,5 +136,19 @@ const LATER: &[&str] = &[
 
 /// Every table, for the test of the documentation.
 #[cfg(test)]
-pub(super) const ALL: &[Keys] =
-    &[TOP, TOKEN, PIN, MECHANISMS, KEYS, SUSPENDED, COMPROMISED, RULE, PERIOD, WHEN, TEST, TEST_KEY, ASK];
+pub(super) const ALL: &[Keys] = &[
+    TOP,
+    TOKEN,
+    PIN,
+    MECHANISMS,
+    KEYS,
+    SUSPENDED,
+    COMPROMISED,
+    AUDIT,
+    RULE,
+    PERIOD,
+    WHEN,
+    TEST,
+    TEST_KEY,
+    ASK,
+];

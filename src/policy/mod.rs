@@ -40,7 +40,7 @@ pub use hypothesis::{Hypothesis, mechanism_named};
 pub use pattern::GROUPS;
 pub use record::KeyRules;
 pub use ruleset::{
-    Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose,
+    Audit, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose,
 };
 pub use trial::TestOutcome;
 

@@ -68,6 +68,9 @@ impl Reader<'_> {
         if let Some(section) = self.table(table, "compromised", &COMPROMISED) {
             document.compromised_process = self.flag(section, "process");
         }
+        if let Some(section) = self.table(table, "audit", &AUDIT) {
+            document.audit_required = self.flag(section, "required");
+        }
         document.rules = self.tables(table, "rule", &RULE, Reader::rule);
         document.tests = self.tables(table, "test", &TEST, Reader::test);
         document
@@ -103,6 +106,7 @@ impl Reader<'_> {
             min_strength: self.number(section, "min_strength", 0, 256),
             sensitive: self.word(section, "sensitive"),
             export: self.word(section, "export"),
+            audit: self.word(section, "audit"),
             initial_state: self.word(section, "initial_state"),
         }
     }
@@ -127,6 +131,7 @@ impl Reader<'_> {
             originator: period.and_then(|period| self.duration(period, "originator")),
             recipient: period.and_then(|period| self.duration(period, "recipient")),
             export: self.word(rule, "export"),
+            audit: self.word(rule, "audit"),
             source: self.text(rule, "source"),
             section: self.text(rule, "section"),
         }

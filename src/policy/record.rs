@@ -2,7 +2,7 @@
 //! with which `decide` answers.
 
 use super::pattern::matches;
-use super::ruleset::{Compiled, Export, PurposeSet, Rule, When};
+use super::ruleset::{Audit, Compiled, Export, PurposeSet, Rule, When};
 use super::strength;
 use crate::ck::text::hex;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, MechanismSet};
@@ -40,6 +40,8 @@ pub(super) struct Record {
     pub(super) purposes: PurposeSet,
     pub(super) weakness: Weakness,
     pub(super) export: Export,
+    /// The most that any rule wants recorded.
+    pub(super) audit: Audit,
     pub(super) originator_seconds: Option<u64>,
     pub(super) recipient_seconds: Option<u64>,
     /// Indexes into [`Compiled::rules`].
@@ -64,6 +66,11 @@ impl KeyRules {
     /// How the key may leave.
     pub fn export(&self) -> Export {
         self.base.export
+    }
+
+    /// What of the key is recorded: the most that any rule asks for, whatever the purpose.
+    pub fn audit(&self) -> Audit {
+        self.base.audit
     }
 
     /// Both windows, originator's first: those of the object, shortened by the crypto-periods of the rules.
@@ -112,6 +119,7 @@ impl Record {
             purposes: PurposeSet::ALL,
             weakness: Weakness::default(),
             export: Export::AsAsked,
+            audit: Audit::Denials,
             originator_seconds: None,
             recipient_seconds: None,
             applied: Box::default(),
@@ -129,6 +137,7 @@ impl Record {
         self.weakness.curve |= weakness.curve;
         self.weakness.parameter_set |= weakness.parameter_set;
         self.export = self.export.min(rule.export.unwrap_or(Export::AsAsked));
+        self.audit = self.audit.max(rule.audit.unwrap_or(Audit::Denials));
         self.originator_seconds = earlier(self.originator_seconds, rule.originator_seconds);
         self.recipient_seconds = earlier(self.recipient_seconds, rule.recipient_seconds);
     }

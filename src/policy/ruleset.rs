@@ -53,6 +53,17 @@ pub enum Export {
     AsAsked,
 }
 
+/// `audit`, the least that is recorded first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Audit {
+    /// What is refused, and changes of a key's life.
+    Denials,
+    /// Also whatever makes, moves, shows, changes or removes a key.
+    Changes,
+    /// Also every use.
+    All,
+}
+
 /// `[keys] initial_state`, loosest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum InitialState {
@@ -88,6 +99,10 @@ pub struct KeyDefaults {
     pub export: Export,
     /// The state that a new key has.
     pub initial_state: InitialState,
+    /// What is recorded of any key.
+    pub audit: Audit,
+    /// Whether what cannot be recorded is refused.
+    pub audit_required: bool,
     /// What suspended and compromised keys may still process.
     pub exceptions: Exceptions,
 }
@@ -134,6 +149,7 @@ pub(super) struct Rule {
     pub(super) originator_seconds: Option<u64>,
     pub(super) recipient_seconds: Option<u64>,
     pub(super) export: Option<Export>,
+    pub(super) audit: Option<Audit>,
     pub(super) rows: Rows,
 }
 

@@ -10,11 +10,12 @@
 //! for the next one; the end of the key's life ends the operation. Where a key wants a login for each use
 //! (`CKA_ALWAYS_AUTHENTICATE`), each message is a use.
 
+use super::Begun;
 use super::output::{Filled, Output};
 use crate::ck::message::{MessageParameter, MessageShape, MessageStep};
 use crate::ck::{Error, Result};
 use crate::crypto::mechanism::{Messaging, Signing, StartSignings, StartVerifyings, Verifying};
-use crate::guard::{Life, Obligations};
+use crate::guard::{Life, Trace};
 use std::sync::Arc;
 
 /// One message-based operation.
@@ -25,7 +26,9 @@ pub struct Messages<T> {
     /// Each message needs a login of its own.
     login_each: bool,
     login_due: bool,
-    life: Arc<Life>,
+    life: Option<Arc<Life>>,
+    /// What is recorded when the messages end.
+    trace: Trace,
 }
 
 /// What runs in a message-based operation.
@@ -54,10 +57,11 @@ pub struct Verifications {
 }
 
 impl<T: Work> Messages<T> {
-    /// An operation under the obligations of its grant.
-    pub const fn new(work: T, life: Arc<Life>, obligations: Obligations) -> Self {
+    /// An operation that was begun, under the obligations of its grant.
+    pub fn new(begun: Begun<T>) -> Self {
+        let Begun { work, life, obligations, trace } = begun;
         let login = obligations.context_login;
-        Self { work, open: false, login_each: login, login_due: login, life }
+        Self { work, open: false, login_each: login, login_due: login, life, trace }
     }
 
     /// Whether a context-specific login must come before the next message.
@@ -79,9 +83,9 @@ impl<T: Work> Messages<T> {
 
 /// The operation, if the key may still be used. The end of the key's life ends the operation.
 fn alive<T: Work>(slot: &mut Option<Messages<T>>) -> Result<&mut Messages<T>> {
-    if slot.as_ref().is_some_and(|messages| messages.life.is_stopped()) {
-        *slot = None;
-        return Err(Error::KeyFunctionNotPermitted);
+    let stopped = |messages: &mut Messages<T>| messages.life.as_ref().is_some_and(|life| life.is_stopped());
+    if let Some(messages) = slot.take_if(stopped) {
+        return messages.trace.of(Err(Error::KeyFunctionNotPermitted));
     }
     slot.as_mut().ok_or(Error::OperationNotInitialized)
 }
@@ -98,9 +102,10 @@ fn ready<T: Work>(slot: &mut Option<Messages<T>>) -> Result<&mut Messages<T>> {
     Ok(messages)
 }
 
-/// A whole message. `CKR_OPERATION_ACTIVE` within another one.
+/// A whole message of `len` bytes. `CKR_OPERATION_ACTIVE` within another one.
 pub fn whole<T: Work>(
     slot: &mut Option<Messages<T>>,
+    len: usize,
     step: impl FnOnce(&mut T) -> Result<Filled>,
 ) -> Result<()> {
     let messages = ready(slot)?;
@@ -108,6 +113,7 @@ pub fn whole<T: Work>(
         Ok(Filled::Asked) => Ok(()),
         Err(Error::BufferTooSmall) => Err(Error::BufferTooSmall),
         Ok(Filled::Done) => {
+            messages.trace.count(len);
             messages.ended();
             Ok(())
         }
@@ -133,9 +139,10 @@ pub fn begin<T: Work>(slot: &mut Option<Messages<T>>, step: impl FnOnce(&mut T) 
     }
 }
 
-/// A part of the message that was begun (`CKR_OPERATION_NOT_INITIALIZED` where none was); `last` ends it.
+/// A part of `len` bytes of the message that was begun (`CKR_OPERATION_NOT_INITIALIZED` where none was); `last` ends it.
 pub fn next<T: Work>(
     slot: &mut Option<Messages<T>>,
+    len: usize,
     last: bool,
     step: impl FnOnce(&mut T) -> Result<Filled>,
 ) -> Result<()> {
@@ -147,6 +154,7 @@ pub fn next<T: Work>(
         Ok(Filled::Asked) => Ok(()),
         Err(Error::BufferTooSmall) => Err(Error::BufferTooSmall),
         Ok(Filled::Done) => {
+            messages.trace.count(len);
             if last {
                 messages.ended();
             }
@@ -164,10 +172,7 @@ pub fn finish<T: Work>(slot: &mut Option<Messages<T>>) -> Result<()> {
     match slot {
         None => Err(Error::OperationNotInitialized),
         Some(messages) if messages.open => Err(Error::OperationActive),
-        Some(_) => {
-            *slot = None;
-            Ok(())
-        }
+        Some(_) => slot.take().map_or(Ok(()), |messages| messages.trace.of(Ok(()))),
     }
 }
 

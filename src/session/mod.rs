@@ -17,7 +17,7 @@ pub use saved::SavedDigest;
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle};
 use crate::guard::op::Op;
-use crate::guard::{Authorized, Held, Role};
+use crate::guard::{Authorized, Held, Life, Obligations, Role, Trace};
 use crate::object::key;
 use crate::policy::Denial;
 use crate::secret::Pin;
@@ -26,6 +26,16 @@ use crate::token::Token;
 use cryptoki_sys::*;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+
+/// An operation that was granted and begun.
+pub struct Begun<T> {
+    work: T,
+    /// Ends the operation when the key's life does; none without a key.
+    life: Option<Arc<Life>>,
+    obligations: Obligations,
+    /// What is recorded when it ends.
+    trace: Trace,
+}
 
 /// One session (PKCS#11 3.2, 5.6).
 pub struct Session {
@@ -92,9 +102,43 @@ impl Session {
 
     /// The same, for who can hear the whole reason.
     pub fn ask<O: Op>(&self, op: O) -> core::result::Result<Authorized<O>, Denial> {
-        self.token.authorize(self.read_write, op).inspect_err(|denial| {
+        self.token.authorize(self.handle, self.read_write, op).inspect_err(|denial| {
             self.device_error.store(denial.reason.code(), Ordering::Relaxed);
         })
+    }
+
+    /// Asks the law, and does what it granted. How that ended is recorded.
+    pub fn perform<O: Op, T>(&self, op: O, work: impl FnOnce(Authorized<O>) -> Result<T>) -> Result<T> {
+        self.run(self.authorize(op)?, work)
+    }
+
+    /// Does what was granted. How that ended is recorded.
+    pub fn run<O: Op, T>(
+        &self,
+        mut grant: Authorized<O>,
+        work: impl FnOnce(Authorized<O>) -> Result<T>,
+    ) -> Result<T> {
+        let trace = grant.take_trace();
+        trace.of(work(grant))
+    }
+
+    /// Asks the law, and begins what it granted: an operation that runs on, with what must hold while it does.
+    pub fn begin<O: Op, T>(&self, op: O, start: impl FnOnce(Authorized<O>) -> Result<T>) -> Result<Begun<T>> {
+        self.start(self.authorize(op)?, start)
+    }
+
+    /// Begins what was granted.
+    pub fn start<O: Op, T>(
+        &self,
+        mut grant: Authorized<O>,
+        start: impl FnOnce(Authorized<O>) -> Result<T>,
+    ) -> Result<Begun<T>> {
+        let life = grant.object().ok().map(|object| Arc::clone(object.life()));
+        let (obligations, trace) = (grant.obligations(), grant.take_trace());
+        match start(grant) {
+            Ok(work) => Ok(Begun { work, life, obligations, trace }),
+            Err(error) => trace.of(Err(error)),
+        }
     }
 
     /// The object of a handle. `CKR_OBJECT_HANDLE_INVALID` where there is none that can be seen.

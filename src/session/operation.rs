@@ -7,6 +7,7 @@
 //!
 //! What must hold while an operation runs is seen to here: a login still due, a key whose life ended.
 
+use super::Begun;
 use super::message::{Ciphers, Messages, Signatures, Verifications};
 use super::output::{Filled, Output};
 use super::saved::SavedDigest;
@@ -15,7 +16,7 @@ use crate::ck::{Error, ObjectHandle, Result};
 use crate::crypto::mechanism::{Ciphering, Digesting, Recovering, Signing, Verifying};
 use crate::crypto::seal;
 use crate::guard::op::DigestKey;
-use crate::guard::{Authorized, Life, Obligations};
+use crate::guard::{Authorized, Life, Trace};
 use crate::secret::Secret;
 use std::sync::Arc;
 
@@ -71,6 +72,8 @@ pub struct Running<T> {
     took_key: bool,
     /// A result that did not fit the caller's buffer.
     pending: Option<Pending>,
+    /// What is recorded when it ends.
+    trace: Trace,
 }
 
 /// A result that waits for a longer buffer.
@@ -90,15 +93,11 @@ enum Call {
 }
 
 impl<T> Running<T> {
-    /// An operation without a key.
-    pub const fn keyless(work: T) -> Self {
-        Self { work, parts: false, login_due: false, life: None, took_key: false, pending: None }
-    }
-
-    /// An operation with a key, under the obligations of its grant.
-    pub const fn keyed(work: T, life: Arc<Life>, obligations: Obligations) -> Self {
+    /// An operation that was begun, under the obligations of its grant.
+    pub fn keyed(begun: Begun<T>) -> Self {
+        let Begun { work, life, obligations, trace } = begun;
         let login_due = obligations.context_login;
-        Self { work, parts: false, login_due, life: Some(life), took_key: false, pending: None }
+        Self { work, parts: false, login_due, life, took_key: false, pending: None, trace }
     }
 
     fn may_go_on(&self) -> Result<()> {
@@ -175,9 +174,17 @@ pub fn update<T, R>(
     match outcome {
         Ok(_) => running.parts = true,
         Err(Error::BufferTooSmall) => {}
-        Err(_) => *slot = None,
+        Err(error) => end(slot, Err(error))?,
     }
     outcome
+}
+
+/// Ends the operation, and records how.
+fn end<T>(slot: &mut Option<Running<T>>, outcome: Result<()>) -> Result<()> {
+    match slot.take() {
+        Some(running) => running.trace.of(outcome),
+        None => outcome,
+    }
 }
 
 /// Ends the operation, unless the caller only asked for a length or brought a short buffer.
@@ -196,14 +203,8 @@ pub fn finish<T>(
     match outcome {
         Ok(Filled::Asked) => Ok(()),
         Err(Error::BufferTooSmall) => Err(Error::BufferTooSmall),
-        Ok(Filled::Done) => {
-            *slot = None;
-            Ok(())
-        }
-        Err(error) => {
-            *slot = None;
-            Err(error)
-        }
+        Ok(Filled::Done) => end(slot, Ok(())),
+        Err(error) => end(slot, Err(error)),
     }
 }
 
@@ -226,8 +227,8 @@ pub fn both<A, B>(
         Ok(Filled::Asked) => Ok(()),
         Err(Error::BufferTooSmall) => Err(Error::BufferTooSmall),
         Err(error) => {
-            (*cipher, *other) = (None, None);
-            Err(error)
+            let _ = end(cipher, Err(error));
+            end(other, Err(error))
         }
     }
 }
@@ -235,6 +236,7 @@ pub fn both<A, B>(
 impl Running<Box<dyn Digesting>> {
     /// C_DigestUpdate
     pub fn take(&mut self, part: &[u8]) -> Result<()> {
+        self.trace.count(part.len());
         self.work.update(part)
     }
 
@@ -255,14 +257,15 @@ impl Running<Box<dyn Digesting>> {
     }
 
     /// A digest that goes on where it was saved.
-    pub fn resumed(work: Box<dyn Digesting>, parts: bool) -> Self {
-        Self { parts, ..Self::keyless(work) }
+    pub fn resumed(begun: Begun<Box<dyn Digesting>>, parts: bool) -> Self {
+        Self { parts, ..Self::keyed(begun) }
     }
 
     /// C_Digest, C_DigestFinal
     pub fn give(&mut self, last: &[u8], out: Output<'_>) -> Result<Filled> {
         let len = self.work.len();
         out.fill(len, |room| {
+            self.trace.count(last.len());
             self.work.update(last)?;
             self.work.finish(room)?;
             Ok(len)
@@ -273,12 +276,16 @@ impl Running<Box<dyn Digesting>> {
 impl Running<Box<dyn Signing>> {
     /// C_SignUpdate
     pub fn take(&mut self, part: &[u8]) -> Result<()> {
+        self.trace.count(part.len());
         self.work.update(part)
     }
 
     /// C_Sign
     pub fn whole(&mut self, data: &[u8], out: Output<'_>) -> Result<Filled> {
-        out.fill(self.work.len(), |room| self.work.sign(data, room))
+        out.fill(self.work.len(), |room| {
+            self.trace.count(data.len());
+            self.work.sign(data, room)
+        })
     }
 
     /// C_SignFinal
@@ -290,11 +297,13 @@ impl Running<Box<dyn Signing>> {
 impl Running<Box<dyn Verifying>> {
     /// C_VerifyUpdate
     pub fn take(&mut self, part: &[u8]) -> Result<()> {
+        self.trace.count(part.len());
         self.work.update(part)
     }
 
     /// C_Verify
     pub fn whole(&mut self, data: &[u8], signature: &[u8]) -> Result<Filled> {
+        self.trace.count(data.len());
         self.work.verify(data, signature).map(|()| Filled::Done)
     }
 
@@ -307,11 +316,13 @@ impl Running<Box<dyn Verifying>> {
 impl Running<SignatureFirst> {
     /// C_VerifySignatureUpdate
     pub fn take(&mut self, part: &[u8]) -> Result<()> {
+        self.trace.count(part.len());
         self.work.work.update(part)
     }
 
     /// C_VerifySignature
     pub fn whole(&mut self, data: &[u8]) -> Result<Filled> {
+        self.trace.count(data.len());
         self.work.work.verify(data, &self.work.signature).map(|()| Filled::Done)
     }
 
@@ -324,7 +335,10 @@ impl Running<SignatureFirst> {
 impl Running<Box<dyn Recovering>> {
     /// C_SignRecover. The length is known before.
     pub fn sign(&mut self, data: &[u8], out: Output<'_>) -> Result<Filled> {
-        out.fill(self.work.len(), |room| self.work.run(data, room))
+        out.fill(self.work.len(), |room| {
+            self.trace.count(data.len());
+            self.work.run(data, room)
+        })
     }
 
     /// C_VerifyRecover. A signature that is not good is told before a buffer that is too short (5.15), so
@@ -334,6 +348,7 @@ impl Running<Box<dyn Recovering>> {
             return Ok(out.ask(self.work.len()));
         }
         let mut data = Secret::zeroed(self.work.len());
+        self.trace.count(signature.len());
         let len = self.work.run(signature, data.expose_mut())?;
         out.put(data.expose().get(..len).ok_or(Error::GeneralError)?)
     }
@@ -388,11 +403,13 @@ impl Running<Box<dyn Ciphering>> {
         match out.capacity() {
             Some(room) if !self.work.exact() && room < most => {
                 let mut ready = Secret::zeroed(most);
+                self.trace.count(input.len());
                 let len = work(&mut *self.work, ready.expose_mut())?;
                 let ready = Secret::from_slice(ready.expose().get(..len).ok_or(Error::GeneralError)?);
                 self.hand_out(Pending { call, input: seal::digest(input), ready }, out, then)
             }
             _ => out.fill(most, |room| {
+                self.trace.count(input.len());
                 let len = work(&mut *self.work, room)?;
                 then(room.get(..len).ok_or(Error::GeneralError)?)?;
                 Ok(len)

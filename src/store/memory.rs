@@ -25,6 +25,14 @@ pub struct MemoryStore {
 struct State {
     shelves: Vec<Shelf>,
     made: u64,
+    chains: BTreeMap<String, Chain>,
+}
+
+/// The audit chain of a token.
+#[derive(Clone, Default)]
+struct Chain {
+    anchors: BTreeMap<u64, Vec<u8>>,
+    end: Vec<u8>,
 }
 
 /// A token and its records, by uid, each with its place in the order of making.
@@ -136,6 +144,16 @@ impl Store for MemoryStore {
         Ok(self.state().changes(serial, |record| record.version > version))
     }
 
+    fn anchors(&self, serial: &str, from: u64, most: usize) -> Result<Vec<Vec<u8>>> {
+        let state = self.state();
+        let chain = state.chains.get(serial).into_iter();
+        Ok(chain
+            .flat_map(|chain| chain.anchors.range(from..))
+            .take(most)
+            .map(|(_, anchor)| anchor.clone())
+            .collect())
+    }
+
     fn transact(&self, work: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>) -> Result<()> {
         let _alone = self.writer.lock();
         let mut copy = State::clone(&self.state());
@@ -206,6 +224,20 @@ impl Transaction for State {
 
     fn count(&mut self, serial: &str) -> Result<u64> {
         Ok(self.changes(serial, |record| !record.deleted).len() as u64)
+    }
+
+    fn chain_end(&mut self, serial: &str) -> Result<Option<Vec<u8>>> {
+        Ok(self.chains.get(serial).map(|chain| chain.end.clone()))
+    }
+
+    fn put_anchor(&mut self, serial: &str, number: u64, anchor: &[u8], end: &[u8]) -> Result<()> {
+        check_version(number)?;
+        let chain = self.chains.entry(serial.to_owned()).or_default();
+        if chain.anchors.insert(number, anchor.to_vec()).is_some() {
+            return Err(StoreError::Aborted(crate::ck::Error::GeneralError));
+        }
+        chain.end = end.to_vec();
+        Ok(())
     }
 }
 

@@ -95,6 +95,8 @@ pub trait Store: Send + Sync {
     /// full disk stays [`StoreError::Full`]; a refusal of the caller's own is [`StoreError::Aborted`]. `work` may
     /// read through the store, but must not write through it: that would wait for itself.
     fn transact(&self, work: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>) -> Result<()>;
+    /// The anchors of a token's audit chain from number `from` on, in order, `most` of them at most.
+    fn anchors(&self, serial: &str, from: u64, most: usize) -> Result<Vec<Vec<u8>>>;
     /// Overwrites what deleted material left behind in the files (checkpoint and truncate the log).
     /// Deleted content itself is overwritten as it is deleted.
     fn scrub(&self) -> Result<()>;
@@ -118,6 +120,11 @@ pub trait Transaction {
     fn find(&mut self, serial: &str, query: &Query) -> Result<Vec<Uid>>;
     /// How many live records there are.
     fn count(&mut self, serial: &str) -> Result<u64>;
+    /// What stands at the end of a token's audit chain, as [`Self::put_anchor`] left it.
+    fn chain_end(&mut self, serial: &str) -> Result<Option<Vec<u8>>>;
+    /// Adds the anchor with the next number to the chain, and overwrites what stood at its end. Anchors outlive
+    /// [`Self::clear`], and are never changed: a number that is there is refused ([`StoreError::Aborted`]).
+    fn put_anchor(&mut self, serial: &str, number: u64, anchor: &[u8], end: &[u8]) -> Result<()>;
 }
 
 /// Versions are kept as signed 64-bit numbers and compared as such; one that does not fit is a mistake of the caller.

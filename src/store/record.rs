@@ -7,6 +7,14 @@ use crate::ck::CK_OBJECT_CLASS;
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Uid(pub [u8; 16]);
 
+impl Uid {
+    /// Reads what is displayed; `None` for anything else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let bytes = crate::ck::text::from_hex(&text.replace('-', ""))?;
+        bytes.try_into().ok().map(Self)
+    }
+}
+
 impl std::fmt::Display for Uid {
     /// As a UUID: 8-4-4-4-12 hexadecimal digits.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {

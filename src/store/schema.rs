@@ -15,13 +15,16 @@ use super::sqlite::files::Files;
 use super::{Result, StoreError};
 
 /// The format that this code writes.
-pub(super) const CURRENT: u32 = 1;
+pub(super) const CURRENT: u32 = 2;
 
 /// "keyw"
 const APPLICATION: i32 = 0x6b65_7977;
 
 /// `STEPS[n]` leads from format `n + 1` to format `n + 2`.
-pub(super) const STEPS: &[Step] = &[];
+pub(super) const STEPS: &[Step] = &[
+    // The audit chain.
+    |step| step.execute_batch(CHAIN),
+];
 
 /// One step of the upgrade.
 pub(super) type Step = fn(&Transaction<'_>) -> rusqlite::Result<()>;
@@ -80,10 +83,26 @@ CREATE INDEX record_public_key ON record (serial, ix_public_key)
     WHERE deleted = 0 AND ix_public_key IS NOT NULL;
 ";
 
+// Anchors are never changed. `chain` keeps what signs the next one, sealed; it is overwritten as the chain grows.
+const CHAIN: &str = "
+CREATE TABLE anchor (
+    serial TEXT NOT NULL,
+    number INTEGER NOT NULL,
+    anchor BLOB NOT NULL,
+    PRIMARY KEY (serial, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE chain (
+    serial TEXT NOT NULL PRIMARY KEY,
+    end BLOB NOT NULL
+) STRICT;
+";
+
 /// Makes the tables in an empty database.
 pub(super) fn create(connection: &mut Connection, id: &[u8; 16]) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     transaction.execute_batch(TABLES)?;
+    transaction.execute_batch(CHAIN)?;
     transaction.execute("INSERT INTO meta (name, value) VALUES ('store_id', ?1)", [id])?;
     transaction.pragma_update(None, "application_id", APPLICATION)?;
     transaction.pragma_update(None, "user_version", CURRENT)?;
@@ -185,17 +204,18 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (files, mut connection) = store(&directory);
         let steps: &[Step] = &[
+            |_| unreachable!("the store has taken this step"),
             |step| step.execute_batch("ALTER TABLE token ADD COLUMN first INTEGER"),
             |step| step.execute_batch("ALTER TABLE token ADD COLUMN second INTEGER"),
         ];
         upgrade(&mut connection, &files, steps).unwrap();
-        assert_eq!(version(&connection).unwrap(), 3);
+        assert_eq!(version(&connection).unwrap(), CURRENT + 2);
         connection.prepare("SELECT first, second FROM token").unwrap();
         upgrade(&mut connection, &files, steps).unwrap();
 
-        let backup = directory.path().join("keyward.db.v1.backup");
+        let backup = directory.path().join(format!("keyward.db.v{CURRENT}.backup"));
         let old = Connection::open(&backup).unwrap();
-        assert_eq!(format(&old, &backup).unwrap(), 1);
+        assert_eq!(format(&old, &backup).unwrap(), CURRENT);
         assert!(old.prepare("SELECT first FROM token").is_err());
         assert_eq!(store_id(&old).unwrap(), store_id(&connection).unwrap());
         let mode =
@@ -208,13 +228,31 @@ mod tests {
         let directory = tempfile::tempdir().unwrap();
         let (files, mut connection) = store(&directory);
         let steps: &[Step] = &[
+            |_| unreachable!("the store has taken this step"),
             |step| step.execute_batch("ALTER TABLE token ADD COLUMN first INTEGER"),
             |step| step.execute_batch("this is not SQL"),
         ];
         upgrade(&mut connection, &files, steps).unwrap_err();
-        assert_eq!(version(&connection).unwrap(), 1);
+        assert_eq!(version(&connection).unwrap(), CURRENT);
         assert!(connection.prepare("SELECT first FROM token").is_err());
-        assert!(directory.path().join("keyward.db.v1.backup").exists());
+        assert!(directory.path().join(format!("keyward.db.v{CURRENT}.backup")).exists());
+    }
+
+    #[test]
+    fn store_of_format_1_gains_the_audit_chain_and_keeps_what_it_had() {
+        let directory = tempfile::tempdir().unwrap();
+        let (files, mut connection) = store(&directory);
+        // Format 1 was this one without the chain.
+        connection.execute_batch("DROP TABLE anchor; DROP TABLE chain; PRAGMA user_version = 1;").unwrap();
+        connection
+            .execute("INSERT INTO token (serial, version, header, seal) VALUES ('s', 4, x'01', x'02')", [])
+            .unwrap();
+        upgrade(&mut connection, &files, STEPS).unwrap();
+        assert_eq!(version(&connection).unwrap(), CURRENT);
+        let kept: i64 = connection.query_row("SELECT version FROM token", [], |row| row.get(0)).unwrap();
+        assert_eq!(kept, 4);
+        connection.prepare("SELECT anchor FROM anchor").unwrap();
+        connection.prepare("SELECT end FROM chain").unwrap();
     }
 
     #[test]

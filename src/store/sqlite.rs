@@ -278,6 +278,10 @@ impl Store for SqliteStore {
         self.read(|snapshot| rows::changes(snapshot, serial, version))
     }
 
+    fn anchors(&self, serial: &str, from: u64, most: usize) -> Result<Vec<Vec<u8>>> {
+        self.read(|snapshot| rows::anchors(snapshot, serial, from, most))
+    }
+
     fn transact(&self, work: &mut dyn FnMut(&mut dyn Transaction) -> Result<()>) -> Result<()> {
         if self.read_only {
             return Err(StoreError::ReadOnly);
@@ -407,5 +411,15 @@ impl Transaction for Changes<'_> {
 
     fn count(&mut self, serial: &str) -> Result<u64> {
         self.ask(rows::count(self.connection, serial))
+    }
+
+    fn chain_end(&mut self, serial: &str) -> Result<Option<Vec<u8>>> {
+        self.ask(rows::chain_end(self.connection, serial))
+    }
+
+    fn put_anchor(&mut self, serial: &str, number: u64, anchor: &[u8], end: &[u8]) -> Result<()> {
+        super::check_version(number)?;
+        let added = self.ask(rows::put_anchor(self.connection, serial, number, anchor, end))?;
+        if added { Ok(()) } else { Err(StoreError::Aborted(crate::ck::Error::GeneralError)) }
     }
 }

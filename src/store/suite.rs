@@ -31,6 +31,7 @@ macro_rules! suite {
             generation_advances_with_a_commit_only
             generation_is_never_settled_between
             scrub_keeps_everything
+            anchors_are_added_in_order_and_never_changed
         );
     };
     ($make:expr; $($case:ident)*) => {
@@ -437,4 +438,31 @@ pub(crate) fn scrub_keeps_everything(store: &dyn Store) {
     store.scrub().unwrap();
     assert_eq!(numbers(store, &everything()), [1, 2]);
     assert_eq!(store.record(SERIAL, uid(1)).unwrap(), Some(record(1)));
+}
+
+pub(crate) fn anchors_are_added_in_order_and_never_changed(store: &dyn Store) {
+    put(store, &[]);
+    let add = |number: u64, anchor: &'static [u8], end: &'static [u8]| {
+        store.transact(&mut |tx| tx.put_anchor(SERIAL, number, anchor, end))
+    };
+    let end = || {
+        let mut end = None;
+        store
+            .transact(&mut |tx| {
+                end = tx.chain_end(SERIAL)?;
+                Ok(())
+            })
+            .unwrap();
+        end
+    };
+    assert_eq!(end(), None);
+    add(0, b"zero", b"a").unwrap();
+    add(1, b"one", b"b").unwrap();
+    assert!(matches!(add(1, b"other", b"c"), Err(StoreError::Aborted(_))));
+    store.transact(&mut |tx| tx.clear(SERIAL)).unwrap();
+    assert_eq!(end().as_deref(), Some(&b"b"[..]));
+    assert_eq!(store.anchors(SERIAL, 0, 9).unwrap(), [b"zero".to_vec(), b"one".to_vec()]);
+    assert_eq!(store.anchors(SERIAL, 1, 9).unwrap(), [b"one".to_vec()]);
+    assert_eq!(store.anchors(SERIAL, 0, 1).unwrap(), [b"zero".to_vec()]);
+    assert!(store.anchors("another", 0, 9).unwrap().is_empty());
 }

@@ -10,6 +10,11 @@ pub fn utc_seconds() -> u64 {
     u64::try_from(read(libc::CLOCK_REALTIME_COARSE).tv_sec).unwrap_or(0)
 }
 
+/// Nanoseconds since 1970-01-01 00:00 UTC, late by a few milliseconds at most. 0 where the clock stands before 1970.
+pub fn utc_nanos() -> u64 {
+    nanos(read(libc::CLOCK_REALTIME_COARSE))
+}
+
 /// Nanoseconds since some moment of this boot, as finely as the machine counts. Never goes back;
 /// stands still while the machine sleeps.
 pub fn monotonic_nanos() -> u64 {

@@ -32,6 +32,16 @@ pub fn process_id() -> u32 {
     std::process::id()
 }
 
+/// The name of this machine, where the system tells one of 64 bytes at most.
+pub fn host_name() -> String {
+    let mut name = [0_u8; 65];
+    let (start, room) = (name.as_mut_ptr(), name.len() - 1);
+    // SAFETY: writes at most `room` bytes to `name`, whose last byte stays zero.
+    let answer = unsafe { libc::gethostname(start.cast(), room) };
+    let text = name.split(|byte| *byte == 0).next().unwrap_or_default();
+    if answer == 0 { String::from_utf8_lossy(text).into_owned() } else { String::new() }
+}
+
 /// The program file that this process runs, where the system tells it (`/proc` may be missing in a
 /// chroot). Where the file was replaced since, Linux appends ` (deleted)`.
 pub fn executable() -> Option<PathBuf> {

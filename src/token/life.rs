@@ -2,6 +2,7 @@
 
 use super::Token;
 use super::objects::{Entry, Writer};
+use crate::audit::{Event, Kind};
 use crate::ck::date::{UtcSeconds, display_utc};
 use crate::ck::vendor::*;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle};
@@ -10,6 +11,7 @@ use crate::guard::{Authorized, Held, Role};
 use crate::object::facts::Usage;
 use crate::object::{Attributes, KeyFacts, Purpose, State, Value, key};
 use crate::policy::{Denial, Reason};
+use crate::store::Uid;
 use std::sync::Arc;
 
 /// Why a key's state is changed, as the record of its life keeps it.
@@ -246,8 +248,8 @@ impl Token {
         Ok(())
     }
 
-    /// Writes a new state with its dates and a line of history. Answers what the log says of it.
-    fn enter(&self, attributes: &mut Attributes, to: State, grounds: &Grounds) -> String {
+    /// Writes a new state with its dates and a line of history. Answers what is told of it.
+    fn enter(&self, attributes: &mut Attributes, to: State, grounds: &Grounds) -> LifeChange {
         let now = self.guard().now();
         let from = KeyFacts::of(attributes).state;
         attributes.set(CKA_KEYWARD_STATE, Value::Ulong(to as u64));
@@ -279,15 +281,36 @@ impl Token {
         let facts = KeyFacts::of(attributes);
         let uid = String::from_utf8_lossy(attributes.bytes(cryptoki_sys::CKA_UNIQUE_ID).unwrap_or_default());
         let event = line.split_once(' ').map_or(line.as_str(), |(_, event)| event).trim_end();
-        format!("{:?} {} {uid}: {event}", facts.label, crate::ck::names::class_name(facts.class))
-    }
-
-    /// One log line for each change of a life, once it is written.
-    fn log_changes(&self, changes: &[String]) {
-        for change in changes {
-            self.guard().journal().line("lifecycle", format_args!("{change}"));
+        LifeChange {
+            line: format!("{:?} {} {uid}: {event}", facts.label, crate::ck::names::class_name(facts.class)),
+            uid: Uid::parse(&uid),
+            label: facts.label,
+            to,
         }
     }
+
+    /// One log line and one record for each change of a life, once it is written.
+    fn log_changes(&self, changes: &[LifeChange]) {
+        for change in changes {
+            self.guard().journal().line("lifecycle", format_args!("{}", change.line));
+            let event = Event {
+                object: change.uid.map(|uid| uid.0).unwrap_or_default(),
+                label: change.label.clone(),
+                detail: change.line.clone(),
+                ..self.event(Kind::Change, change.to.word())
+            };
+            self.note(event);
+        }
+    }
+}
+
+/// One step in the life of one object, to be told of once it is written.
+struct LifeChange {
+    /// What the log says.
+    line: String,
+    uid: Option<Uid>,
+    label: String,
+    to: State,
 }
 
 /// Most bytes of history that an object keeps; the oldest lines go first.
@@ -413,7 +436,7 @@ mod tests {
         use crate::guard::Caller;
         use crate::guard::op::{Decrypt, Encrypt, Op, Sign, Verify};
         fn same<O: Op>(session: &Session, op: O) {
-            let caller = Caller { role: session.token().role(), read_write: true };
+            let caller = Caller { role: session.token().role(), name: "", session: 0, read_write: true };
             let told = session.token().guard().explain(&caller, &op.ask());
             let refused = told.steps.iter().any(|step| step.outcome == crate::policy::Outcome::Refused);
             assert_eq!(refused, told.refusal.is_some());

@@ -1,6 +1,7 @@
 //! Who may log in: PINs, their rules, failed attempts. What a login opens is the vault.
 
 use super::{Token, User};
+use crate::audit::Kind;
 use crate::ck::date::UtcSeconds;
 use crate::ck::{Error, Result};
 use crate::guard::Role;
@@ -159,9 +160,13 @@ impl Token {
             nobody if nobody.role == Role::Public => User::standard(Role::User),
             there => there,
         };
-        let vault = self.verify_pin(&who, old)?;
+        self.noted(Kind::Pin, "change-pin", &who, || self.try_change_pin(&who, old, new))
+    }
+
+    fn try_change_pin(&self, who: &User, old: &Pin, new: &Pin) -> Result<()> {
+        let vault = self.verify_pin(who, old)?;
         acceptable(new, self.guard.rules().pin())?;
-        let row = user_record(&vault, &who, new)?;
+        let row = user_record(&vault, who, new)?;
         let changed = self.change_users(&vault, |record| {
             let there = record.users.iter_mut().find(|other| other.name == row.name);
             Ok(there.map(|other| *other = row.clone()).is_some())
@@ -183,7 +188,7 @@ impl Token {
             record.users.push(row.clone());
             Ok(true)
         };
-        self.change_users(&login.vault, put).map(|_| ())
+        self.noted(Kind::Pin, "init-pin", &login.user, || self.change_users(&login.vault, put).map(|_| ()))
     }
 }
 

@@ -106,6 +106,7 @@ impl Token {
                 }
             }
         })?;
+        self.note_new(stored.iter().map(|(_, held, _)| held), birth.session);
         made.into_iter()
             .map(|made| match made {
                 Made::Stored(uid) => self.handle_of(uid),

@@ -12,6 +12,7 @@ mod life;
 mod login;
 mod making;
 mod objects;
+mod record;
 mod slots;
 mod state;
 mod users;
@@ -25,6 +26,7 @@ pub use making::{Birth, Parent};
 pub use slots::{Slot, Slots};
 pub use users::{NAME_MAX, NamedUser, User, UserName};
 
+use crate::audit::Kind;
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle, SlotId};
 use crate::crypto::seal::PinCost;
@@ -68,6 +70,8 @@ pub struct Token {
 /// Who is logged in, and what that opened.
 struct Login {
     user: User,
+    /// What the record calls the user.
+    name: String,
     vault: Arc<Vault>,
 }
 
@@ -93,7 +97,7 @@ impl Token {
             keys,
             guard,
             backend,
-            login: ArcSwap::from_pointee(Login { user: User::NOBODY, vault }),
+            login: ArcSwap::from_pointee(Login { user: User::NOBODY, name: User::NOBODY.row(), vault }),
             objects: Objects::default(),
             built_in: built_in::BuiltIn::default(),
             seen: AtomicU64::new(u64::MAX),
@@ -140,8 +144,14 @@ impl Token {
     /// this token comes through here, and comes back with the proof or with the reason.
     ///
     /// A purpose that this use binds is written, for every process, before the proof is handed out.
-    pub fn authorize<O: Op>(&self, read_write: bool, op: O) -> core::result::Result<Authorized<O>, Denial> {
-        let caller = Caller { role: self.role(), read_write };
+    pub fn authorize<O: Op>(
+        &self,
+        session: SessionHandle,
+        read_write: bool,
+        op: O,
+    ) -> core::result::Result<Authorized<O>, Denial> {
+        let login = self.login.load();
+        let caller = Caller { role: login.user.role, name: &login.name, session: session.0, read_write };
         let grant = self.guard.authorize(&caller, op)?;
         let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
         for (key, purpose) in bindings {
@@ -156,6 +166,11 @@ impl Token {
     /// `CKR_USER_ALREADY_LOGGED_IN`, `CKR_USER_ANOTHER_ALREADY_LOGGED_IN`, those of the PIN, and
     /// `CKR_DEVICE_ERROR` where the store was tampered with.
     pub fn login(&self, user: User, pin: &Pin) -> Result<()> {
+        let who = user.clone();
+        self.noted(Kind::Login, "login", &who, || self.try_login(user, pin))
+    }
+
+    fn try_login(&self, user: User, pin: &Pin) -> Result<()> {
         match &self.login.load().user {
             nobody if nobody.role == Role::Public => {}
             there if *there == user => return Err(Error::UserAlreadyLoggedIn),
@@ -163,7 +178,7 @@ impl Token {
         }
         let vault = self.verify_pin(&user, pin)?;
         self.audit_store(&vault)?;
-        self.login.store(Arc::new(Login { user, vault }));
+        self.login.store(Arc::new(Login { name: user.row(), user, vault }));
         self.refresh()?;
         // The SO may have removed the user since the PIN was checked.
         self.notice_removed_user(&self.record.load());
@@ -176,7 +191,7 @@ impl Token {
         if user.role != Role::User {
             return Err(Error::UserNotLoggedIn);
         }
-        self.verify_pin(&user, pin).map(|_| ())
+        self.noted(Kind::Login, "context-login", &user, || self.verify_pin(&user, pin).map(|_| ()))
     }
 
     /// Every record that the token's key vouches for is there, in its last version, and no other.
@@ -210,16 +225,21 @@ impl Token {
 
     /// C_Logout: private objects go, and with them every running use of them.
     pub fn logout(&self) -> Result<()> {
-        if self.role() == Role::Public {
+        let who = self.user();
+        if who.role == Role::Public {
             return Err(Error::UserNotLoggedIn);
         }
         self.close_login();
-        Ok(())
+        self.note_of(Kind::Logout, "logout", &who, Ok(()))
     }
 
     /// What C_Logout and the end of the last session do.
     pub fn close_login(&self) {
-        self.login.store(Arc::new(Login { user: User::NOBODY, vault: Arc::new(self.closed_vault()) }));
+        self.login.store(Arc::new(Login {
+            user: User::NOBODY,
+            name: User::NOBODY.row(),
+            vault: Arc::new(self.closed_vault()),
+        }));
         self.objects.drop_where(|entry| entry.held.facts().private);
     }
 

@@ -6,6 +6,7 @@ use super::events::Told;
 use super::information::Header;
 use super::login::{reseal, user_record};
 use super::{Configuration, Token, User};
+use crate::audit::{Kind, Trail};
 use crate::backend::Software;
 use crate::ck::{Error, Result, SlotId};
 use crate::crypto::random;
@@ -20,7 +21,7 @@ use crate::sys::lock::Mutex;
 use arc_swap::ArcSwap;
 use std::io::{Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// What stands in a slot.
@@ -39,6 +40,8 @@ pub enum Slot {
 pub struct Slots {
     pub(super) store: Arc<dyn Store>,
     keys: Arc<StoreKeys>,
+    /// The store's folder: the record of each token has a place in it.
+    folder: PathBuf,
     rules: Arc<Ruleset>,
     journal: Arc<Journal>,
     tokens: ArcSwap<Vec<Arc<Token>>>,
@@ -64,6 +67,7 @@ impl Slots {
         let slots = Self {
             store: Arc::new(store),
             keys: Arc::new(keys),
+            folder: configuration.store.clone(),
             rules,
             journal,
             tokens: ArcSwap::from_pointee(Vec::new()),
@@ -143,12 +147,16 @@ impl Slots {
     }
 
     fn token(&self, record: TokenRecord) -> Token {
+        let key = self.keys.trail(&record.serial);
+        let mut policy = [0; 8];
+        policy.copy_from_slice(self.rules.digest().first_chunk::<8>().unwrap_or(&[0; 8]));
+        let trail = Trail::new(&self.folder, &record.serial, key, Arc::clone(&self.store), policy);
         Token::new(
             record.clone(),
             slot_id(&record.serial),
             Arc::clone(&self.store),
             Arc::clone(&self.keys),
-            Guard::new(Arc::clone(&self.rules), Arc::clone(&self.journal)),
+            Guard::new(Arc::clone(&self.rules), Arc::clone(&self.journal), Some(Arc::new(trail))),
             Box::new(Software),
         )
     }
@@ -177,12 +185,22 @@ impl Slots {
                     }
                     tx.put_token(&record)
                 })?;
-                self.refresh()
+                self.refresh()?;
+                if let Slot::Token(token) = self.slot(id)? {
+                    let who = User::standard(Role::SecurityOfficer);
+                    token.note_of(Kind::Token, "initialize", &who, Ok(()))?;
+                }
+                Ok(())
             }
         }
     }
 
     fn initialize_again(&self, token: &Token, pin: &Pin, label: [u8; 32]) -> Result<()> {
+        let who = User::standard(Role::SecurityOfficer);
+        token.noted(Kind::Token, "initialize-again", &who, || self.try_initialize_again(token, pin, label))
+    }
+
+    fn try_initialize_again(&self, token: &Token, pin: &Pin, label: [u8; 32]) -> Result<()> {
         token.verify_pin(&User::standard(Role::SecurityOfficer), pin)?;
         // A new token key: what was sealed under the old one is gone for good, wherever a copy lies.
         let vault = Vault::closed(token.serial().to_owned(), Arc::clone(&self.keys)).with_new_key()?;

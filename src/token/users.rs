@@ -3,6 +3,7 @@
 
 use super::Token;
 use super::login::{Attempts, acceptable, reseal, user_record};
+use crate::audit::{Event, Kind};
 use crate::ck::{Error, Result};
 use crate::guard::Role;
 use crate::guard::vault::Vault;
@@ -138,7 +139,8 @@ impl Token {
         acceptable(pin, self.guard.rules().pin())?;
         let vault = self.officers_vault()?;
         let row = user_record(&vault, &User::named(role, name.clone()), pin)?;
-        self.change_users(&vault, |record| {
+        self.begin_user("add-user", name)?;
+        let outcome = self.change_users(&vault, |record| {
             if row_of(record, name).is_some() {
                 return Ok(false);
             }
@@ -147,7 +149,8 @@ impl Token {
             }
             record.users.push(row.clone());
             Ok(true)
-        })
+        });
+        self.note_user("add-user", name, outcome)
     }
 
     /// Gives a named user another PIN, and all attempts back. Answers false where there is none of the name.
@@ -160,10 +163,12 @@ impl Token {
         self.refresh()?;
         let Some((role, _)) = row_of(&self.record.load(), name) else { return Ok(false) };
         let row = user_record(&vault, &User::named(role, name.clone()), pin)?;
-        self.change_users(&vault, |record| {
+        self.begin_user("reset-user", name)?;
+        let outcome = self.change_users(&vault, |record| {
             let there = record.users.iter_mut().find(|other| other.name == row.name);
             Ok(there.map(|other| *other = row.clone()).is_some())
-        })
+        });
+        self.note_user("reset-user", name, outcome)
     }
 
     /// Lets a named user in no more; every process that has this user logged in notices at its next call.
@@ -173,11 +178,28 @@ impl Token {
     /// `CKR_USER_NOT_LOGGED_IN` but for the SO.
     pub fn remove_user(&self, name: &UserName) -> Result<bool> {
         let vault = self.officers_vault()?;
-        self.change_users(&vault, |record| {
+        self.begin_user("remove-user", name)?;
+        let outcome = self.change_users(&vault, |record| {
             let before = record.users.len();
             record.users.retain(|row| of_row(row).is_none_or(|(_, other)| other != *name));
             Ok(record.users.len() < before)
-        })
+        });
+        self.note_user("remove-user", name, outcome)
+    }
+
+    /// Where the policy requires the record, that a change of the users begins is on the disk first.
+    fn begin_user(&self, operation: &'static str, name: &UserName) -> Result<()> {
+        self.must_note(Event { label: name.as_str().to_owned(), ..self.event(Kind::User, operation) })
+    }
+
+    /// Records a change of the users; nothing where nothing was changed.
+    fn note_user(&self, operation: &'static str, name: &UserName, outcome: Result<bool>) -> Result<bool> {
+        if outcome != Ok(false) {
+            let result = outcome.as_ref().err().map_or(0, |error| error.code());
+            let label = name.as_str().to_owned();
+            self.note(Event { label, result, ..self.event(Kind::User, operation) });
+        }
+        outcome
     }
 
     fn officers_vault(&self) -> Result<std::sync::Arc<Vault>> {

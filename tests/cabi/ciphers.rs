@@ -42,6 +42,11 @@ alone! {
             (CKM_AES_CFB128, "3b3fd92eb72dad20333449f8e83cfb4ac8a64537a0b3a93fcde3cdad9f1ce58b"),
             (CKM_AES_OFB, "3b3fd92eb72dad20333449f8e83cfb4a7789508d16918f03f53c52dac54ed825"),
         ] {
+            if ckm == CKM_AES_CFB1 && REFERENCE_ENGINE {
+                let missing = session.encrypt_init(&Mechanism::iv(ckm, &iv), key);
+                assert_eq!(missing, Err(Rv(CKR_MECHANISM_INVALID)));
+                continue;
+            }
             let sealed = hex(sealed);
             round_trip(session, &Mechanism::iv(ckm, &iv), key, &plain[..sealed.len()], &sealed);
             for wrong in [Mechanism::plain(ckm), Mechanism::iv(ckm, &[0; 15]), Mechanism::iv(ckm, &[0; 17])] {
@@ -271,6 +276,11 @@ alone! {
         // With the padding of PKCS#7 it is RFC 3394 over what is padded.
         for iv in [vec![], vec![9; 8]] {
             let (padding, plain) = (mechanism_with(CKM_AES_KEY_WRAP_PKCS7, &iv), mechanism_with(CKM_AES_KEY_WRAP, &iv));
+            if !iv.is_empty() && REFERENCE_ENGINE {
+                assert_eq!(session.encrypt_init(&padding, key), Err(PARAM_INVALID));
+                assert_eq!(session.encrypt_init(&plain, key), Err(PARAM_INVALID));
+                continue;
+            }
             let padded = [&[5; 20][..], &[4; 4]].concat();
             let wrapped = session.encrypt(&padding, key, &[5; 20]).unwrap();
             assert_eq!(session.encrypt(&plain, key, &padded).unwrap(), wrapped);

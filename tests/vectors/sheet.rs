@@ -1,12 +1,12 @@
 //! The count of one family: how each vector of each file behaved, and whether that is what its file says.
 
 use super::client::{Rv, Session};
-use super::deviations::{DEVIATIONS, Deviation, Which};
+use super::deviations::{ALLOWANCES, DEVIATIONS, Deviation, Which};
 use super::page;
 use cryptoki_sys::*;
 use keyward_pkcs11::ck::names::mechanism_name;
 use keyward_pkcs11::crypto::table;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a file says of a vector.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -135,11 +135,23 @@ pub struct Sheet {
     notes: Notes,
     wrong: Vec<String>,
     place: usize,
+    /// The deviations that were needed.
+    needed: BTreeSet<usize>,
+    /// The allowances that were.
+    allowed: BTreeSet<usize>,
 }
 
 impl Sheet {
     pub fn new(section: &'static str) -> Self {
-        Self { section, rows: Vec::new(), notes: BTreeMap::new(), wrong: Vec::new(), place: 0 }
+        Self {
+            section,
+            rows: Vec::new(),
+            notes: BTreeMap::new(),
+            wrong: Vec::new(),
+            place: 0,
+            needed: BTreeSet::new(),
+            allowed: BTreeSet::new(),
+        }
     }
 
     /// The row of a file and a mechanism: what follows is counted there.
@@ -199,19 +211,24 @@ impl Sheet {
         self.note(format!("outside the interface: {why}"));
     }
 
-    /// An ECDSA signature that is shorter than twice the order of the curve: IEEE P1363 refuses it, PKCS#11 takes it
-    /// ("an octet string of even length which is at most two times nLen octets", 3.2, 6.3). `padded` tells whether the
-    /// same numbers in their full length are good, as they must be.
-    pub fn by_the_standard(&mut self, vector: &Vector, padded: Tried) {
-        self.counts().vectors += 1;
-        self.counts().outside += 1;
-        match padded {
-            Ok(_) => self.note(
-                "outside the interface: shorter than twice the order, which IEEE P1363 refuses and PKCS#11 takes; the \
-                 same numbers in full length are good"
-                    .to_owned(),
-            ),
-            Err(failure) => self.complain(vector, &format!("short and taken, but padded {failure:?}")),
+    /// A vector that its file calls invalid and the module takes, because PKCS#11 allows it: an ECDSA signature that is
+    /// shorter than twice the order of the curve. `padded` tells whether the same numbers in their full length are good,
+    /// as they must be.
+    pub fn allowed(&mut self, vector: &Vector, padded: Tried) {
+        let found = ALLOWANCES.iter().position(|allowance| {
+            self.section == allowance.section && vector.flags.iter().any(|flag| flag == allowance.flag)
+        });
+        match (found, padded) {
+            (Some(at), Ok(_)) => {
+                self.counts().vectors += 1;
+                self.counts().outside += 1;
+                self.allowed.insert(at);
+                self.note(format!("outside the interface: {}", ALLOWANCES[at].why));
+            }
+            (Some(_), Err(failure)) => {
+                self.complain(vector, &format!("short and taken, but padded {failure:?}"))
+            }
+            (None, _) => self.complain(vector, "and it was taken"),
         }
     }
 
@@ -253,10 +270,12 @@ impl Sheet {
             (_, Err(Failure::Synthetic)) => self.complain(vector, "a synthetic message"),
             (Said::Acceptable, Err(Failure::Refused { .. })) => {
                 self.counts().not_taken += 1;
-                self.note(format!("acceptable and refused: {}", vector.flags.join(", ")));
+                let flags: BTreeSet<&str> = vector.flags.iter().map(String::as_str).collect();
+                let flags: Vec<&str> = flags.into_iter().collect();
+                self.note(format!("acceptable and refused: {}", flags.join(", ")));
             }
             (Said::Valid, Err(Failure::Refused { step, code, reason })) => {
-                match deviation(self.file(), vector, code, reason) {
+                match self.deviation(vector, code, reason) {
                     Some(found) => {
                         self.counts().refused += 1;
                         self.note(format!(
@@ -271,6 +290,21 @@ impl Sheet {
         }
     }
 
+    /// The row that excuses a refusal.
+    fn deviation(&mut self, vector: &Vector, code: Rv, reason: CK_ULONG) -> Option<&'static Deviation> {
+        let (at, found) = DEVIATIONS.iter().enumerate().find(|(_, deviation)| {
+            let which = match deviation.which {
+                Which::Flag(flag) => vector.flags.iter().any(|each| each == flag),
+                Which::Told(told) => vector.told == told,
+            };
+            let place = self.section == deviation.section && self.file().starts_with(deviation.file);
+            let because = deviation.reason.is_none_or(|expected| expected == reason);
+            place && which && deviation.code == code.0 && because
+        })?;
+        self.needed.insert(at);
+        Some(found)
+    }
+
     /// Compares the counts with the document, or writes them into it, and fails where a vector deviated.
     pub fn finish(self) {
         let text = page::section(&self.rows, &self.notes);
@@ -279,21 +313,18 @@ impl Sheet {
             println!("DEVIATES {line}");
         }
         assert!(self.wrong.is_empty(), "{} of the vectors deviate", self.wrong.len());
+        for (at, deviation) in DEVIATIONS.iter().enumerate() {
+            let needed = deviation.section != self.section || self.needed.contains(&at);
+            assert!(needed, "no vector needs this deviation: {}", deviation.why);
+        }
+        for (at, allowance) in ALLOWANCES.iter().enumerate() {
+            let needed = allowance.section != self.section || self.allowed.contains(&at);
+            assert!(needed, "no vector needs this allowance: {}", allowance.why);
+        }
         page::settle(self.section, &text);
     }
 }
 
 fn in_words(reason: Option<CK_ULONG>) -> String {
     reason.map_or_else(String::new, |reason| format!(" (reason `{reason:#x}`)"))
-}
-
-fn deviation(file: &str, vector: &Vector, code: Rv, reason: CK_ULONG) -> Option<&'static Deviation> {
-    DEVIATIONS.iter().find(|deviation| {
-        let which = match deviation.which {
-            Which::Flag(flag) => vector.flags.iter().any(|each| each == flag),
-            Which::Told(told) => vector.told == told,
-        };
-        let because = deviation.reason.is_none_or(|expected| expected == reason);
-        file.starts_with(deviation.file) && which && deviation.code == code.0 && because
-    })
 }

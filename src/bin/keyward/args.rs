@@ -1,5 +1,6 @@
 //! What may be written behind `keyward`.
 
+use crate::audit::Audit;
 use clap::{Args, Parser, Subcommand};
 use keyward_pkcs11::admin::{Revocation, Selector, moment};
 use keyward_pkcs11::ck::text::from_hex;
@@ -35,6 +36,11 @@ pub(crate) enum Command {
     /// Checks policy files, prints the shipped ones, and explains decisions
     #[command(subcommand)]
     Policy(Policy),
+    /// Writes a page about a token's keys: what is there, due, weak, and against a policy
+    Report(Report),
+    /// Shows what was done with tokens and keys, checks that nobody changed it, and proves single records
+    #[command(subcommand)]
+    Audit(Box<Audit>),
     /// Says what is wrong with the store and what can be saved
     Doctor(Doctor),
 }
@@ -140,6 +146,19 @@ pub(crate) struct PinSource {
     /// Read the user's PIN from an open file descriptor, up to the end of a line
     #[arg(long = "pin-fd", value_name = "N")]
     pub(crate) fd: Option<u32>,
+}
+
+/// What a report is made of, and where it goes.
+#[derive(Args)]
+pub(crate) struct Report {
+    /// Hold the keys against this shipped policy too (`keyward policy show` lists them)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) preset: Option<String>,
+    /// Write the page to this file, which must not be there yet, instead of standard output
+    #[arg(long, short = 'o', value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) login: Login,
 }
 
 /// Which token, and its PIN.
@@ -350,7 +369,7 @@ fn hexadecimal(text: &str) -> Result<Bytes, String> {
     from_hex(text).filter(|bytes| !bytes.is_empty()).map(Bytes).ok_or_else(|| "not hexadecimal".to_owned())
 }
 
-fn date(text: &str) -> Result<u64, String> {
+pub(crate) fn date(text: &str) -> Result<u64, String> {
     moment(text).ok_or_else(|| "not of the form 2026-11-22 or 2026-11-22T10:00:00Z".to_owned())
 }
 

@@ -2,11 +2,13 @@
 #![forbid(unsafe_code)]
 
 mod args;
+mod audit;
 mod doctor;
 mod key;
 mod output;
 mod pin;
 mod policy;
+mod report;
 mod token;
 mod user;
 
@@ -77,6 +79,8 @@ fn main() -> ExitCode {
         Command::User(command) => user::run(&context, command),
         Command::Key(command) => key::run(&context, command),
         Command::Policy(command) => policy::run(&context, command),
+        Command::Report(command) => report::run(&context, &command),
+        Command::Audit(command) => audit::run(&context, *command),
         Command::Doctor(command) => doctor::run(&context, &command),
     };
     match outcome {

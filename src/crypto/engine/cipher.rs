@@ -10,6 +10,8 @@ contract! {
     where
         Running: RunningCipher = cipher::Cipher
     {
+        /// Whether the engine has AES in the mode.
+        fn takes(mode: Mode) -> bool;
         /// Makes ready an AES key of 16, 24 or 32 bytes.
         fn new(mode: Mode, direction: Direction, key: &[u8]) -> Answer<Self>;
         /// Makes ready a Triple DES key of 16 or 24 bytes; the modes are ECB and CBC.

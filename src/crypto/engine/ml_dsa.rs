@@ -9,6 +9,8 @@ contract! {
     trait LatticeKey for ml_dsa::DsaKey: Send, Sync {
         /// The key pair of a seed (FIPS 204, algorithm 6).
         fn from_seed(set: Set, seed: &[u8; SEED]) -> Answer<Self>;
+        /// Whether [`Self::private`] finds a wrong low part of t too.
+        fn checks_low_part() -> bool;
         /// A private key, checked.
         fn private(set: Set, key: &[u8]) -> Answer<Self>;
         /// A public key. Any bytes of the right length are one.

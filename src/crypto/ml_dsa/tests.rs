@@ -224,7 +224,8 @@ fn private_keys_that_do_not_fit_together_are_refused() {
             let mut wrong = Secret::from_slice(key.key.expose());
             wrong.expose_mut()[at] ^= 1;
             assert_eq!(import_private(set, Some(seed), Some(&wrong)).err(), invalid, "{at}");
-            assert_eq!(import_private(set, None, Some(&wrong)).err().is_none(), at == 40, "{at}");
+            let unseen = at == 40 || (at == key.key.len() - 1 && !DsaKey::checks_low_part());
+            assert_eq!(import_private(set, None, Some(&wrong)).err().is_none(), unseen, "{at}");
         }
         let other = Secret::from_slice(&[1; 32]);
         assert_eq!(import_private(set, Some(&other), Some(&key.key)).err(), invalid);

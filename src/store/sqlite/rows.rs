@@ -215,6 +215,41 @@ fn found_in_parts(
     Ok(found)
 }
 
+pub(super) fn anchors(connection: &Connection, serial: &str, from: u64, most: usize) -> Result<Vec<Vec<u8>>> {
+    connection
+        .prepare_cached(
+            "SELECT anchor FROM anchor WHERE serial = ?1 AND number >= ?2 ORDER BY number LIMIT ?3",
+        )?
+        .query_map(params![serial, stored(from), i64::try_from(most).unwrap_or(i64::MAX)], |row| row.get(0))?
+        .collect()
+}
+
+pub(super) fn chain_end(connection: &Connection, serial: &str) -> Result<Option<Vec<u8>>> {
+    connection
+        .prepare_cached("SELECT end FROM chain WHERE serial = ?1")?
+        .query_row([serial], |row| row.get(0))
+        .optional()
+}
+
+/// Whether the anchor was added: not where its number is taken.
+pub(super) fn put_anchor(
+    connection: &Connection,
+    serial: &str,
+    number: u64,
+    anchor: &[u8],
+    end: &[u8],
+) -> Result<bool> {
+    let added = connection
+        .prepare_cached("INSERT OR IGNORE INTO anchor (serial, number, anchor) VALUES (?1, ?2, ?3)")?
+        .execute(params![serial, stored(number), anchor])?;
+    connection
+        .prepare_cached(
+            "INSERT INTO chain (serial, end) VALUES (?1, ?2) ON CONFLICT (serial) DO UPDATE SET end = excluded.end",
+        )?
+        .execute(params![serial, end])?;
+    Ok(added == 1)
+}
+
 /// The statement of a search and its values. The condition that narrows most drives it; a unary plus keeps
 /// SQLite from choosing another index, because it has no statistics to choose well.
 fn search(serial: &str, query: &Query) -> (String, Vec<Value>) {

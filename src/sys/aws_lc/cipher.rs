@@ -90,6 +90,11 @@ impl Context {
 }
 
 impl CipherKey {
+    /// Whether AWS-LC has AES in the mode: in all of them.
+    pub const fn takes(_: Mode) -> bool {
+        true
+    }
+
     /// Computes the key schedule of an AES key of 16, 24 or 32 bytes.
     pub fn new(mode: Mode, direction: Direction, key: &[u8]) -> Answer<Self> {
         Self::keyed(description(mode, key.len())?, mode, BLOCK, direction, key)

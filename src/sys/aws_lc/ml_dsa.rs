@@ -52,6 +52,11 @@ impl DsaKey {
         Self::from_private_bytes(set, seed)
     }
 
+    /// Whether [`Self::private`] finds a wrong low part of t too.
+    pub const fn checks_low_part() -> bool {
+        true
+    }
+
     /// A private key, checked: its small numbers are small, and the public key that follows from them gives the
     /// rest of it (FIPS 204, algorithm 6, lines 5 to 10).
     pub fn private(set: Set, key: &[u8]) -> Answer<Self> {

@@ -20,6 +20,8 @@ pub mod ccm;
 pub mod chacha20;
 pub mod cipher;
 pub mod cmac;
+#[cfg(test)]
+pub mod compositions;
 pub mod derivation;
 pub mod dh;
 pub mod digest;

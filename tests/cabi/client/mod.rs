@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 pub const SO_PIN: &str = "so-pin-12345";
 pub const USER_PIN: &str = "user-pin-1234";
 
+/// Whether the module is built over the reference engine, which lacks what docs/engines.md says.
+pub const REFERENCE_ENGINE: bool = cfg!(not(feature = "aws-lc"));
+
 /// A return code that prints its name.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Rv(pub CK_RV);

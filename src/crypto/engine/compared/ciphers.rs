@@ -1,11 +1,13 @@
-//! AES in its modes, GCM, ChaCha20-Poly1305, CCM and key wrap.
+//! AES and Triple DES in their modes, GCM, ChaCha20 alone and with Poly1305, CCM, XTS and key wrap.
 
 use super::{Dice, pieces, rounds};
 use crate::crypto::engine::aead::{Algorithm, AuthenticatedKey, AuthenticatedStream, MAX_NONCE, TAG};
 use crate::crypto::engine::ccm::{CounterWithMacKey, NONCES};
-use crate::crypto::engine::cipher::{BLOCK, BlockCipherKey, Direction, Mode, RunningCipher};
+use crate::crypto::engine::chacha20::ChaCha20;
+use crate::crypto::engine::cipher::{BLOCK, BlockCipherKey, DES_BLOCK, Direction, Mode, RunningCipher};
 use crate::crypto::engine::key_wrap::WrappingKey;
-use crate::crypto::engine::reference;
+use crate::crypto::engine::xts::DataUnitKey;
+use crate::crypto::engine::{AwsLc, Reference, reference};
 use crate::sys::aws_lc;
 
 const LONGEST: usize = 3000;
@@ -16,20 +18,31 @@ const DIRECTIONS: [Direction; 2] = [Direction::Encrypt, Direction::Decrypt];
 fn run<K: BlockCipherKey>(
     (mode, direction): (Mode, Direction),
     key: &[u8],
-    ivs: &[[u8; BLOCK]; 2],
+    ivs: [&[u8]; 2],
     messages: [&[u8]; 2],
     dice: &mut Dice,
 ) -> [Vec<u8>; 2] {
     let key = K::new(mode, direction, key).unwrap();
-    let mut running = key.start(&ivs[0]).unwrap();
-    let unit = if mode == Mode::Ctr { 1 } else { BLOCK };
+    run_key(&key, mode, if mode.streams() { 1 } else { BLOCK }, ivs, messages, dice)
+}
+
+/// The same with a key that is there; messages are cut at multiples of `unit`.
+fn run_key<K: BlockCipherKey>(
+    key: &K,
+    mode: Mode,
+    unit: usize,
+    ivs: [&[u8]; 2],
+    messages: [&[u8]; 2],
+    dice: &mut Dice,
+) -> [Vec<u8>; 2] {
+    let mut running = key.start(ivs[0]).unwrap();
     let mut answer = [0, 1].map(|index| vec![0; messages[index].len()]);
     for index in 0..2 {
         if index == 1 {
             if mode == Mode::Ecb {
-                running = key.start(&ivs[1]).unwrap();
+                running = key.start(ivs[1]).unwrap();
             } else {
-                running.restart(&ivs[1]).unwrap();
+                running.restart(ivs[1]).unwrap();
             }
         }
         let cuts = dice.cuts(messages[index].len(), unit);
@@ -40,31 +53,59 @@ fn run<K: BlockCipherKey>(
             out = rest;
         }
     }
-    if unit == BLOCK {
+    if unit > 1 {
         assert!(running.update(&[0; BLOCK - 1], &mut [0; BLOCK - 1]).is_err());
+    }
+    if mode != Mode::Ecb {
+        assert!(key.start(&[0; BLOCK - 1]).is_err() && running.restart(&[0; BLOCK - 1]).is_err());
     }
     answer
 }
 
 #[test]
 fn modes_give_the_same_both_ways() {
-    for mode in [Mode::Ecb, Mode::Cbc, Mode::Ctr] {
+    for mode in [Mode::Ecb, Mode::Cbc, Mode::Ctr, Mode::Cfb8, Mode::Cfb128, Mode::Ofb] {
         rounds(&format!("AES {mode:?}"), 150, |dice| {
             let key_len = dice.pick(&KEYS);
             let key = dice.bytes(key_len);
-            let ivs = [dice.array(), dice.array()];
+            let ivs = [dice.bytes(BLOCK), dice.bytes(BLOCK)];
+            let ivs = [&ivs[0][..], &ivs[1]];
             let mut messages = [dice.message(LONGEST), dice.message(LONGEST)];
-            if mode != Mode::Ctr {
+            if !mode.streams() {
                 messages.iter_mut().for_each(|message| message.truncate(message.len() / BLOCK * BLOCK));
             }
             let [first, second] = [&messages[0][..], &messages[1]];
             for direction in DIRECTIONS {
                 let how = (mode, direction);
-                let one = run::<aws_lc::cipher::CipherKey>(how, &key, &ivs, [first, second], dice);
-                let other = run::<reference::cipher::CipherKey>(how, &key, &ivs, [first, second], dice);
+                let one = run::<aws_lc::cipher::CipherKey>(how, &key, ivs, [first, second], dice);
+                let other = run::<reference::cipher::CipherKey>(how, &key, ivs, [first, second], dice);
                 assert_eq!(one, other);
             }
         });
+    }
+}
+
+#[test]
+fn triple_des_gives_the_same_both_ways() {
+    rounds("Triple DES", 150, |dice| {
+        let key_len = dice.pick(&[16, 24]);
+        let (key, mode) = (dice.bytes(key_len), dice.pick(&[Mode::Ecb, Mode::Cbc]));
+        let ivs = [dice.bytes(DES_BLOCK), dice.bytes(DES_BLOCK)];
+        let ivs = [&ivs[0][..], &ivs[1]];
+        let mut messages = [dice.message(LONGEST), dice.message(LONGEST)];
+        messages.iter_mut().for_each(|message| message.truncate(message.len() / DES_BLOCK * DES_BLOCK));
+        let messages = [&messages[0][..], &messages[1]];
+        for direction in DIRECTIONS {
+            let one = aws_lc::cipher::CipherKey::triple_des(mode, direction, &key).unwrap();
+            let other = reference::cipher::CipherKey::triple_des(mode, direction, &key).unwrap();
+            let one = run_key(&one, mode, DES_BLOCK, ivs, messages, dice);
+            assert_eq!(run_key(&other, mode, DES_BLOCK, ivs, messages, dice), one);
+        }
+    });
+    for (mode, key_len) in [(Mode::Ctr, 24), (Mode::Cfb128, 16), (Mode::Ecb, 8), (Mode::Cbc, 32)] {
+        let key = vec![1; key_len];
+        assert!(aws_lc::cipher::CipherKey::triple_des(mode, Direction::Encrypt, &key).is_err());
+        assert!(reference::cipher::CipherKey::triple_des(mode, Direction::Encrypt, &key).is_err());
     }
 }
 
@@ -77,8 +118,8 @@ fn counter_carries_through_the_whole_block() {
         iv[..kept].copy_from_slice(&dice.bytes(kept));
         let message = dice.message(200);
         let how = (Mode::Ctr, Direction::Encrypt);
-        let one = run::<aws_lc::cipher::CipherKey>(how, &key, &[iv, iv], [&message, b""], dice);
-        let other = run::<reference::cipher::CipherKey>(how, &key, &[iv, iv], [&message, b""], dice);
+        let one = run::<aws_lc::cipher::CipherKey>(how, &key, [&iv, &iv], [&message, b""], dice);
+        let other = run::<reference::cipher::CipherKey>(how, &key, [&iv, &iv], [&message, b""], dice);
         assert_eq!(one, other);
     });
 }
@@ -180,6 +221,37 @@ fn gcm_with_nonces_and_tags_of_any_length_is_the_same() {
     });
 }
 
+/// GMAC is GCM over nothing but additional data, in pieces.
+fn gmac<K: AuthenticatedKey>(key: &K, nonce: &[u8], data: &[u8], dice: &mut Dice) -> [u8; TAG] {
+    let cuts = dice.cuts(data.len(), 1);
+    let start = |direction| {
+        let mut stream = key.start(direction, nonce).unwrap();
+        pieces(data, &cuts).into_iter().for_each(|piece| stream.aad(piece).unwrap());
+        stream
+    };
+    let mut tag = [0; TAG];
+    start(Direction::Encrypt).tag(&mut tag).unwrap();
+    let short = 4 + dice.below(13);
+    start(Direction::Decrypt).verify(&tag[..short]).unwrap();
+    let wrong = dice.tampered(&tag[..short]);
+    assert!(start(Direction::Decrypt).verify(&wrong).is_err());
+    tag
+}
+
+#[test]
+fn gmac_is_the_same() {
+    rounds("GMAC", 150, |dice| {
+        let key_len = dice.pick(&KEYS);
+        let key = dice.bytes(key_len);
+        let nonce_len = if dice.below(2) == 0 { 12 } else { 1 + dice.len(MAX_NONCE - 1) };
+        let (nonce, data) = (dice.bytes(nonce_len), dice.message(LONGEST));
+        let one = aws_lc::aead::AeadKey::new(Algorithm::AesGcm, &key).unwrap();
+        let other = reference::aead::AeadKey::new(Algorithm::AesGcm, &key).unwrap();
+        let tag = gmac(&one, &nonce, &data, dice);
+        assert_eq!(gmac(&other, &nonce, &data, dice), tag);
+    });
+}
+
 /// The third: the crate that seals the store.
 #[test]
 fn gcm_is_that_of_the_whole_crate() {
@@ -235,6 +307,45 @@ fn ccm_is_the_same() {
         assert_eq!(opened(&one, [&nonce, &aad, &out, &wrong]), None);
         assert_eq!(opened(&other, [&nonce, &aad, &out, &wrong]), None);
     });
+}
+
+fn stream<E: ChaCha20>(key: &[u8; 32], nonce: &[u8; 12], counter: u32, input: &[u8]) -> Option<Vec<u8>> {
+    let mut out = vec![0; input.len()];
+    E::apply(key, nonce, counter, input, &mut out).ok().map(|()| out)
+}
+
+#[test]
+fn chacha20_is_the_same_up_to_the_end_of_its_counter() {
+    rounds("ChaCha20", 150, |dice| {
+        let (key, nonce, input) = (dice.array(), dice.array(), dice.message(LONGEST));
+        let left = u32::try_from(dice.below(50)).unwrap();
+        let middle = u32::from_le_bytes(dice.array()) / 2;
+        let counter = dice.pick(&[0, 1, middle, u32::MAX - left]);
+        let one = stream::<AwsLc>(&key, &nonce, counter, &input);
+        assert_eq!(stream::<Reference>(&key, &nonce, counter, &input), one);
+        let blocks = input.len().div_ceil(64) as u64;
+        assert_eq!(one.is_some(), u64::from(counter) + blocks <= 1 << 32);
+    });
+}
+
+#[test]
+fn xts_is_the_same_both_ways() {
+    rounds("XTS", 150, |dice| {
+        let (key, tweak) = (dice.array(), dice.array());
+        let input = [&dice.bytes(BLOCK)[..], &dice.message(LONGEST)].concat();
+        let one = aws_lc::xts::XtsKey::new(&key).unwrap();
+        let other = reference::xts::XtsKey::new(&key).unwrap();
+        for direction in DIRECTIONS {
+            let (mut out, mut same) = (vec![0; input.len()], vec![0; input.len()]);
+            one.run(direction, &tweak, &input, &mut out).unwrap();
+            DataUnitKey::run(&other, direction, &tweak, &input, &mut same).unwrap();
+            assert_eq!(out, same);
+            let short = &input[..BLOCK - 1];
+            assert!(one.run(direction, &tweak, short, &mut [0; BLOCK - 1]).is_err());
+            assert!(other.run(direction, &tweak, short, &mut [0; BLOCK - 1]).is_err());
+        }
+    });
+    assert!(aws_lc::xts::XtsKey::new(&[7; 64]).is_err() && reference::xts::XtsKey::new(&[7; 64]).is_err());
 }
 
 fn wraps<A: WrappingKey, B: WrappingKey>(dice: &mut Dice) {

@@ -1,15 +1,25 @@
-//! ECDSA, ECDH and Ed25519.
+//! ECDSA, ECDH, Ed25519 and X25519.
 
 use super::{Dice, rounds};
 use crate::crypto::engine::ec::{CurveKey, Group};
 use crate::crypto::engine::ed25519::{Ed25519, Variant};
+use crate::crypto::engine::x25519::Montgomery;
 use crate::crypto::engine::{AwsLc, Reference, reference};
 use crate::sys::aws_lc;
 
-const GROUPS: [Group; 3] = [Group::P256, Group::P384, Group::P521];
+/// The curves that both have.
+const GROUPS: [Group; 7] = [
+    Group::P256,
+    Group::P384,
+    Group::P521,
+    Group::P224,
+    Group::Secp256k1,
+    Group::BrainpoolP256r1,
+    Group::BrainpoolP384r1,
+];
 
 /// A scalar that is surely below the order of its group, often far below.
-fn scalar(dice: &mut Dice, group: Group) -> Vec<u8> {
+pub(super) fn scalar(dice: &mut Dice, group: Group) -> Vec<u8> {
     let mut scalar = dice.bytes(group.len());
     let zeros = 1 + usize::from(group == Group::P521) + if dice.below(4) == 0 { dice.below(20) } else { 0 };
     scalar[..zeros].fill(0);
@@ -62,7 +72,7 @@ fn curve<A: CurveKey, B: CurveKey>(group: Group, dice: &mut Dice) {
 #[test]
 fn curves_sign_verify_and_agree_both_ways() {
     for group in GROUPS {
-        rounds(&format!("{group:?}"), 12, |dice| {
+        rounds(&format!("{group:?}"), 6, |dice| {
             curve::<aws_lc::ec::EcKey, reference::ec::EcKey>(group, dice);
             curve::<reference::ec::EcKey, aws_lc::ec::EcKey>(group, dice);
         });
@@ -154,4 +164,37 @@ fn both_know_the_same_points_of_edwards25519() {
     for small in crate::sys::primitives::ed25519::SMALL_ORDER {
         assert!(!check(&small));
     }
+}
+
+fn montgomery<A: Montgomery, B: Montgomery>(dice: &mut Dice) {
+    let (own, theirs) = (dice.array(), dice.array());
+    let (mut public, mut same, mut peer) = ([0; 32], [0; 32], [0; 32]);
+    A::public_from_private(&own, &mut public);
+    B::public_from_private(&own, &mut same);
+    B::public_from_private(&theirs, &mut peer);
+    assert_eq!(public, same);
+    let (mut one, mut other, mut third) = ([0; 32], [0; 32], [0; 32]);
+    A::agree(&own, &peer, &mut one).unwrap();
+    B::agree(&own, &peer, &mut other).unwrap();
+    B::agree(&theirs, &public, &mut third).unwrap();
+    assert!(one == other && one == third);
+    // Any bytes are somebody's public key, but for points of small order.
+    let any = dice.array();
+    assert_eq!(A::agree(&own, &any, &mut one), B::agree(&own, &any, &mut other));
+    assert_eq!(one, other);
+    for small in [[0; 32], {
+        let mut one = [0; 32];
+        one[0] = 1;
+        one
+    }] {
+        assert!(A::agree(&own, &small, &mut one).is_err() && B::agree(&own, &small, &mut one).is_err());
+    }
+}
+
+#[test]
+fn x25519_agrees_both_ways() {
+    rounds("X25519", 50, |dice| {
+        montgomery::<AwsLc, Reference>(dice);
+        montgomery::<Reference, AwsLc>(dice);
+    });
 }

@@ -1,14 +1,18 @@
 //! Two implementations compared: for each algorithm that both engines have, one makes and the other checks, with random
-//! keys, sizes and cuts, in both directions.
+//! keys, sizes and cuts, in both directions. What the module puts together itself is held against whole functions of a
+//! library (`compositions`), and what a crate of its own computes against the engine (`crates`).
 //!
 //! The random choices follow from a seed, so a failure can be had again: it prints the seed, and
 //! `COMPARED_SEED=NUMBER` in the environment runs with that one. Without it the seed is always the same.
 
 mod ciphers;
 mod codes;
+mod compositions;
+mod crates;
 mod curves;
-mod encapsulation;
+mod derivation;
 mod finite_fields;
+mod lattices;
 mod rsa;
 
 use rand_chacha::ChaCha20Rng;

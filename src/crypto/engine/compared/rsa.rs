@@ -180,3 +180,45 @@ fn what_each_encrypts_the_other_decrypts() {
         encrypts::<Pure, Fast>(numbers, dice);
     });
 }
+
+/// Our unpadding of PKCS#1 v1.5 with implicit rejection beside that of the crate, which follows the same draft: with right
+/// blocks, and with wrong ones of every kind, for which both make the same message.
+#[test]
+fn unpadding_of_ours_is_that_of_the_crate() {
+    use crate::crypto::engine::mac::HmacKey;
+    use crate::crypto::rsa_unpad;
+    use ::rsa::{BoxedUint, Pkcs1v15Encrypt, PrivateKey};
+    for numbers in keys() {
+        let [n, e, d, p, q, ..] = &numbers.0[..] else { panic!("eight numbers") };
+        let [n, e, d_number, p, q] = [n, e, d, p, q].map(|bytes| BoxedUint::from_be_slice_vartime(bytes));
+        let whole = PrivateKey::from_components(n, e, d_number, vec![p, q]).unwrap();
+        let (fast, size): (Fast, _) = (numbers.private().unwrap(), numbers.0[0].len());
+        let mut exponent = vec![0; size - d.len()];
+        exponent.extend_from_slice(d);
+        let mut digest = [0; 32];
+        Hash::Sha256.digest(&exponent, &mut digest).unwrap();
+        let rejection = HmacKey::new(Hash::Sha256, &digest).unwrap();
+        rounds("unpadding", 60, |dice| {
+            let mut block = dice.bytes(size);
+            block.iter_mut().filter(|byte| **byte == 0).for_each(|byte| *byte = 1);
+            block[..2].copy_from_slice(&[0, 2]);
+            match dice.below(6) {
+                // No zero, or one too early; a wrong beginning; a right block with a message of any length.
+                0 => {}
+                1 => block[2 + dice.below(8)] = 0,
+                2 => block[1] = 1 + u8::from(dice.below(2) == 0) * 2,
+                _ => {
+                    let at = 10 + dice.below(size - 10);
+                    block[at] = 0;
+                }
+            }
+            let (mut ciphertext, mut back) = (vec![0; size], vec![0; size]);
+            fast.recover_unpadded(&block, &mut ciphertext).unwrap();
+            fast.decrypt_raw(&ciphertext, &mut back).unwrap();
+            assert_eq!(back, block);
+            let mut out = vec![0; size - rsa_unpad::OVERHEAD];
+            let len = rsa_unpad::unpad(&rejection, &ciphertext, &block, &mut out).unwrap();
+            assert_eq!(whole.decrypt(Pkcs1v15Encrypt, &ciphertext).unwrap(), out[..len]);
+        });
+    }
+}

@@ -119,6 +119,11 @@ impl DsaKey {
         Ok(Self { key, set })
     }
 
+    /// Whether [`Self::private`] finds a wrong low part of t too: only where it is far off.
+    pub const fn checks_low_part() -> bool {
+        false
+    }
+
     /// A private key, checked: its small numbers are small, the public key that follows from them is that of its
     /// digest, and what it signs that key verifies.
     pub fn private(set: Set, key: &[u8]) -> Answer<Self> {

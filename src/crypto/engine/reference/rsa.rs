@@ -33,7 +33,12 @@ impl RsaKey {
         require(bits.is_multiple_of(128) && (1024..=8192).contains(&bits))?;
         require(exponent % 2 == 1 && exponent > 1)?;
         let bits = usize::try_from(bits).map_err(refused)?;
-        let key = PrivateKey::new_with_exp(&mut Random, bits, BoxedUint::from(exponent)).map_err(refused)?;
+        let exponent = BoxedUint::from(exponent);
+        let made = PrivateKey::new_with_exp(&mut Random, bits, exponent.clone()).map_err(refused)?;
+        let [p, q] = made.primes() else { return Err(Failure::MISUSE) };
+        // The crate makes a private exponent below (p - 1)(q - 1); FIPS 186-5 wants the one below their least common
+        // multiple, which this function of it computes.
+        let key = PrivateKey::from_p_q(p.as_ref().clone(), q.as_ref().clone(), exponent).map_err(refused)?;
         Ok(Self(Halves::Private(Box::new(key))))
     }
 

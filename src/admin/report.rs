@@ -1,0 +1,211 @@
+//! What a report says of a token's keys: what is there, what is due, what is weak, and what a policy has against it.
+//! Nothing is used, bound or written.
+
+use super::{Key, Result, Trouble, Visit};
+use crate::ck::date::{UtcSeconds, display_utc};
+use crate::object::{KeyFacts, Origin, State};
+use crate::policy::{Ruleset, lifecycle, strength};
+
+/// Seconds of a day.
+const DAY: u64 = 24 * 60 * 60;
+
+/// So long before its end a window is worth a word, in seconds.
+pub const SOON: u64 = 30 * DAY;
+
+/// Fewest bits of security that no remark is made about: SP 800-57 Part 1 Rev. 5, 5.6.3, table 4, from 2031 on.
+const ENOUGH: u32 = 128;
+
+/// How urgent a remark is.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Weight {
+    /// Worth knowing.
+    Note,
+    /// To be done in the next weeks.
+    Soon,
+    /// Wrong now.
+    Now,
+}
+
+impl Weight {
+    /// The word for people and for the style of a page.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Note => "note",
+            Self::Soon => "soon",
+            Self::Now => "now",
+        }
+    }
+}
+
+/// Something to be said of a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Remark {
+    /// How urgent it is.
+    pub weight: Weight,
+    /// What is so.
+    pub text: String,
+}
+
+/// What a policy has against a key.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Finding {
+    /// What it says.
+    pub text: String,
+    /// The rules behind it, with the clauses that they come from.
+    pub rules: Vec<String>,
+}
+
+/// A key, and what is to be said of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Entry {
+    /// The key.
+    pub key: Key,
+    /// Bits of security (SP 800-57 Part 1 Rev. 5, table 2); none where the table does not tell.
+    pub strength: Option<u32>,
+    /// What is due, weak or unused.
+    pub remarks: Vec<Remark>,
+    /// What the policy that was asked about has against it.
+    pub findings: Vec<Finding>,
+}
+
+/// A token and all that is to be said of it.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Report {
+    /// Label of the token.
+    pub label: String,
+    /// Its serial number.
+    pub serial: String,
+    /// When the report was made.
+    pub at: UtcSeconds,
+    /// The policy in force.
+    pub policy: String,
+    /// The policy that the findings are of.
+    pub against: Option<String>,
+    /// The keys that live, and what destroyed keys left.
+    pub entries: Vec<Entry>,
+}
+
+impl Visit<'_> {
+    /// Everything that is to be said of the keys that the login may see; `preset` names the shipped policy that they are
+    /// held against.
+    ///
+    /// # Errors
+    /// [`Trouble::Named`] for a policy that is not shipped; those of the store.
+    pub fn report(&self, preset: Option<&str>) -> Result<Report> {
+        let session = self.session()?;
+        let token = session.token();
+        let at = token.guard().now();
+        let against = preset.map(preset_named).transpose()?;
+        let mut keys = self.keys()?;
+        keys.extend(self.tombstones()?);
+        let information = token.information().map_err(super::failed("reading the token"))?;
+        Ok(Report {
+            label: crate::ck::text::unpadded(&information.label),
+            serial: token.serial().to_owned(),
+            at,
+            policy: token.guard().rules().name().to_owned(),
+            against: against.as_ref().map(|rules| rules.name().to_owned()),
+            entries: keys.into_iter().map(|key| Entry::of(key, against.as_ref(), at)).collect(),
+        })
+    }
+}
+
+fn preset_named(name: &str) -> Result<Ruleset> {
+    let source = Ruleset::shipped(name).ok_or_else(|| {
+        let names: Vec<_> = Ruleset::shipped_names().collect();
+        Trouble::Named(format!("no policy called {name:?} is shipped; there are: {}", names.join(", ")))
+    })?;
+    Ruleset::load(name, source, &|path| Err(format!("{path}: nothing can be read here")))
+        .map_err(|_| Trouble::Named(format!("the shipped policy {name:?} cannot be read")))
+}
+
+impl Entry {
+    fn of(key: Key, against: Option<&Ruleset>, now: UtcSeconds) -> Self {
+        let facts = &key.facts;
+        let strength = facts.key_type.and_then(|kind| strength::strength_bits(kind, facts.bits));
+        let there = key.handle.is_some();
+        let remarks = if there { remarks(&key, strength, now) } else { Vec::new() };
+        let findings = against.filter(|_| there).map_or_else(Vec::new, |rules| findings(&key, rules, now));
+        Self { key, strength, remarks, findings }
+    }
+
+    /// The most urgent of its remarks.
+    pub fn weight(&self) -> Option<Weight> {
+        self.remarks.iter().map(|remark| remark.weight).max()
+    }
+}
+
+fn remarks(key: &Key, strength: Option<u32>, now: UtcSeconds) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    let mut say = |weight, text: String| remarks.push(Remark { weight, text });
+    let (protect, process) = key.windows;
+    match (key.state, protect.to) {
+        (State::Active, Some(end)) if end <= now => {
+            say(Weight::Now, format!("protects nothing since {}: to be replaced", display_utc(end)));
+        }
+        (State::Active, Some(end)) if end <= now.saturating_add(SOON) => {
+            let days = (end - now) / DAY;
+            say(Weight::Soon, format!("protects until {}, {days} days from now", display_utc(end)));
+        }
+        (State::PreActive, _) => say(Weight::Note, "is not active yet".to_owned()),
+        (State::Suspended, _) => say(Weight::Soon, "is suspended: to be reinstated or given up".to_owned()),
+        (State::Compromised, _) => {
+            say(
+                Weight::Now,
+                "is compromised and still there: to be destroyed when nothing needs it".to_owned(),
+            );
+        }
+        _ => {}
+    }
+    if let Some(end) = process.to
+        && matches!(key.state, State::Active | State::Deactivated)
+        && end <= now.saturating_add(SOON)
+    {
+        let text = format!("processes until {}: what it protected must move by then", display_utc(end));
+        say(if end <= now { Weight::Now } else { Weight::Soon }, text);
+    }
+    match strength {
+        Some(bits) if bits < 112 => {
+            say(Weight::Now, format!("has {bits} bits of security, fewer than 112 (SP 800-131A Rev. 2)"));
+        }
+        Some(bits) if bits < ENOUGH => {
+            let text =
+                format!("has {bits} bits of security: not after 2030 (SP 800-57 Part 1 Rev. 5, table 4)");
+            say(Weight::Note, text);
+        }
+        None => say(Weight::Note, "has a strength that SP 800-57 does not tell".to_owned()),
+        Some(_) => {}
+    }
+    if key.facts.purpose.is_none() && key.state == State::Active {
+        say(Weight::Note, "was never used: no use has fixed its purpose".to_owned());
+    }
+    if key.facts.extractable && !key.facts.sensitive && key.class_word() != "public" {
+        say(Weight::Now, "can be read in the clear by whoever logs in".to_owned());
+    }
+    remarks
+}
+
+/// What the policy has against the key: that it is there at all, as if it were made today, and that its time is over.
+fn findings(key: &Key, rules: &Ruleset, now: UtcSeconds) -> Vec<Finding> {
+    let as_new = KeyFacts { origin: Origin::Generated, ..key.facts.clone() };
+    let mut findings: Vec<Finding> = rules
+        .refusals(&as_new)
+        .into_iter()
+        .map(|denial| Finding {
+            rules: denial.rules.iter().map(|id| rules.cited(id)).collect(),
+            text: match denial.why {
+                Some(why) => format!("{} ({why})", denial.detail),
+                None => denial.detail,
+            },
+        })
+        .collect();
+    let record = rules.record_for(&key.facts);
+    let (protect, process) = record.windows(&key.facts);
+    let applied = || record.applied().map(|id| rules.cited(id)).collect();
+    let state = lifecycle::effective_state(key.facts.state, protect, process, now);
+    if state == State::Active && protect.to.is_some_and(|end| end <= now) {
+        let end = protect.to.map(display_utc).unwrap_or_default();
+        findings.push(Finding { text: format!("its originator period ended {end}"), rules: applied() });
+    }
+    findings
+}
