@@ -16,6 +16,7 @@ if [ ! -e "$engines/pkcs11.so" ]; then
     exit
 fi
 
+echo "client: OpenSSL $(openssl version | cut -d ' ' -f 2) with engine_pkcs11 $(dpkg-query -W -f '${Version}' libengine-pkcs11-openssl 2>/dev/null || true)"
 cat >openssl.cnf <<END
 openssl_conf = start
 [start]

@@ -11,6 +11,7 @@ cd "$(dirname "$0")"
 . ../common/module.sh
 use_module "${1:-keyward}"
 here=$PWD
+echo "client: OpenSC $(dpkg-query -W -f '${Version}' opensc 2>/dev/null | sed 's/-.*//')"
 cd "$SCRATCH"
 
 . "$here/tokens.sh"

@@ -1,0 +1,43 @@
+# Runs the commands of a page in docs/clients as they stand there. To be sourced after steps.sh and module.sh.
+#
+#   page NAME     each block of docs/clients/NAME.md fenced as ```sh is one step, named by the heading above it;
+#                 one fenced as ```sh refused: WORDS must fail and say WORDS (an extended regular expression)
+#
+# Blocks run in the order of the page, each in a shell of its own in the folder $SCRATCH: what one leaves for the
+# next is in files and in the token. They find MODULE, KEYWARD, TOKEN and the PINs in the environment, which
+# docs/clients/README.md asks a reader to set.
+
+# Splits the page: block-1, block-2, ... hold the commands, `blocks` holds "NUMBER@WORDS@HEADING" for each.
+split_page() { # PAGE FOLDER
+    mkdir -p "$2"
+    awk -v folder="$2" '
+        /^#+ / && !inside { heading = $0; sub(/^#+ */, "", heading); part = 0 }
+        /^```/ && inside { inside = 0; close(file); next }
+        inside { if (file != "") print > file; next }
+        /^```/ {
+            inside = 1; file = ""
+            if ($0 == "```sh" || $0 ~ /^```sh refused: /) {
+                number++; part++
+                words = $0; sub(/^```sh *(refused: )?/, "", words)
+                file = folder "/block-" number
+                printf "" > file
+                print number "@" words "@" heading (part > 1 ? ", " part : "") > (folder "/blocks")
+            }
+        }' "$1"
+}
+
+run_block() { bash -euo pipefail "$1"; }
+
+page() { # NAME
+    local folder=$SCRATCH/page-$1 number words heading
+    export MODULE KEYWARD TOKEN
+    split_page "$checkout/docs/clients/$1.md" "$folder"
+    echo "docs/clients/$1.md"
+    while IFS=@ read -r -u 3 number words heading; do
+        if [ -n "$words" ]; then
+            step "page: $heading" refuse "$words" run_block "$folder/block-$number"
+        else
+            step "page: $heading" run_block "$folder/block-$number"
+        fi
+    done 3<"$folder/blocks"
+}

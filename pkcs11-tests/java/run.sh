@@ -1,0 +1,63 @@
+#!/usr/bin/env bash
+# Java's SunPKCS11: keytool and jarsigner as a user calls them, and a program that calls every service that it offers.
+set -euo pipefail
+cd "$(dirname "$0")"
+here=$PWD
+. ../common/steps.sh
+. ../common/module.sh
+. ../common/page.sh
+use_module keyward
+cd "$SCRATCH"
+
+for program in java keytool jarsigner jar; do
+    if ! command -v $program >/dev/null; then
+        skip "everything" "no $program: install openjdk-17-jdk-headless"
+        summary java
+        exit
+    fi
+done
+echo "client: OpenJDK $(java -version 2>&1 | sed -n '1s/.*"\(.*\)".*/\1/p')"
+
+step "make a token" make_token
+page java
+echo "what Java made, checked by openssl"
+for name in rsa ec; do step "$name: its certificate" openssl verify -CAfile $name.crt $name.crt; done
+step "the request" openssl req -verify -noout -in ec.csr
+jar_by_openssl() {
+    mkdir -p unpacked
+    (cd unpacked && jar xf ../signed.jar)
+    openssl cms -verify -inform DER -in unpacked/META-INF/RSA.RSA -content unpacked/META-INF/RSA.SF -CAfile rsa.crt -purpose any -out /dev/null
+}
+step "the signed jar" jar_by_openssl
+tampered_jar() {
+    cp signed.jar tampered.jar
+    echo other >jar/hello
+    jar uf tampered.jar -C jar hello
+    refuse "digest error|SecurityException|invalid" jarsigner -verify tampered.jar
+}
+step "a tampered jar is refused" tampered_jar
+
+compatibility() {
+    printf 'name = program\nlibrary = %s\nslotListIndex = 0\nattributes = compatibility\n' "$MODULE" >compatibility.cfg
+    refuse CKR_TEMPLATE_INCONSISTENT keytool -keystore NONE -storetype PKCS11 -storepass:file java.pin -providerClass sun.security.pkcs11.SunPKCS11 \
+        -providerArg compatibility.cfg -genkeypair -alias open -keyalg EC -groupname secp256r1 -dname CN=open
+}
+step "extractable signing keys (attributes = compatibility) are refused" compatibility
+
+echo "Clients.java"
+keytool -genkeypair -keystore other.p12 -storetype PKCS12 -storepass changeit -alias other -keyalg RSA -keysize 2048 -dname CN=other 2>/dev/null
+timeout 300 java "$here/Clients.java" java.cfg java.pin >results 2>errors </dev/null || true
+while IFS=$'\t' read -r verdict name words; do
+    case $verdict in
+        ok | refused) step "$name" true ;;
+        skip) skip "$name" "this Java fails before it calls the module" ;;
+        FAIL) step "$name" eval 'echo "$words"; false' ;;
+    esac
+done <results
+ended() {
+    cat errors
+    tail -n 1 results | grep -qx end
+}
+step "the program came to its end" ended
+
+summary java
