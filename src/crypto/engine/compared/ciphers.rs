@@ -317,7 +317,11 @@ fn stream<E: ChaCha20>(key: &[u8; 32], nonce: &[u8; 12], counter: u32, input: &[
 #[test]
 fn chacha20_is_the_same_up_to_the_end_of_its_counter() {
     rounds("ChaCha20", 150, |dice| {
-        let (key, nonce, input) = (dice.array(), dice.array(), dice.message(LONGEST));
+        let (key, mut nonce, input) = (dice.array(), dice.array(), dice.message(LONGEST));
+        // The last block of the counter with 64 bits, which the original cipher has.
+        if dice.below(4) == 0 {
+            nonce[..4].fill(0xFF);
+        }
         let left = u32::try_from(dice.below(50)).unwrap();
         let middle = u32::from_le_bytes(dice.array()) / 2;
         let counter = dice.pick(&[0, 1, middle, u32::MAX - left]);
