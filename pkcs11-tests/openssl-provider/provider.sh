@@ -189,19 +189,14 @@ withdrawn() {
     refuse "alert|error" ask openssl -CAfile ec.crt
 }
 step "a compromised key stops a running server" withdrawn
-# The provider's default is to work with a session copy of the key, made by C_CopyObject: what the copy is used for binds the copy
-# alone, so that the key itself may still be used for something else.
+# With the provider's own setting. The module copies no key whose purpose no use has fixed.
 copied_key_decrypts() {
     sed '/cache-keys/d' openssl.cnf >copies.cnf
     generate copied RSA -pkeyopt rsa_keygen_bits:2048
     OPENSSL_CONF=copies.cnf openssl dgst -sha256 -sign "$(uri copied)" -out signature message
     openssl pkeyutl -encrypt -pubin -inkey copied.pub.pem -in secret -out sealed
-    OPENSSL_CONF=copies.cnf openssl pkeyutl -decrypt -inkey "$(uri copied)" -in sealed -out opened
+    refuse "[Ee]rror" env OPENSSL_CONF=copies.cnf openssl pkeyutl -decrypt -inkey "$(uri copied)" -in sealed -out opened
 }
-if (copied_key_decrypts) >copied.log 2>&1 && cmp -s secret opened; then
-    skip "a key whose copy has signed does not decrypt" "KNOWN FAULT: the first use of a copy binds the copy, not the key it was made from"
-else
-    step "a key whose copy has signed does not decrypt" grep -qi error copied.log
-fi
+step "a key that has signed does not decrypt, whatever the provider copies" copied_key_decrypts
 
 summary openssl-provider

@@ -42,8 +42,7 @@ const fn row(ckm: CK_MECHANISM_TYPE, shape: Shape, prepare: Prepare, derive: Der
 const MAX_LEN_DERIVED: usize = hmac::MAX_KEY_LEN as usize;
 
 /// # Errors
-/// `CKR_MECHANISM_PARAM_INVALID` for data that are no whole blocks, `CKR_DATA_LEN_RANGE` for data too short for the key,
-/// `CKR_TEMPLATE_INCOMPLETE` for a key whose type has several lengths, of which the template names none.
+/// `CKR_MECHANISM_PARAM_INVALID` for data that are no whole blocks or too short for the key, `CKR_TEMPLATE_INCOMPLETE` for a key whose type has several lengths, of which the template names none.
 fn derive(context: &Context, iv: &[u8; BLOCK], data: &[u8], recipe: &Recipe) -> Result<Secret> {
     if data.is_empty() || !data.len().is_multiple_of(BLOCK) {
         return Err(Error::MechanismParamInvalid);
@@ -53,7 +52,7 @@ fn derive(context: &Context, iv: &[u8; BLOCK], data: &[u8], recipe: &Recipe) -> 
         return Err(Error::KeySizeRange);
     }
     if len > data.len() {
-        return Err(Error::DataLenRange);
+        return Err(Error::MechanismParamInvalid);
     }
     let keys: Arc<Schedules> = prepared(context)?;
     let mut cipher = Blocks::new(keys.of(Direction::Encrypt), Direction::Encrypt, false, iv)?;
@@ -120,8 +119,8 @@ mod tests {
         for len in [0, 1, 15, 17] {
             assert_eq!(derive(len, &of(CKK_AES, Some(16))), Some(Error::MechanismParamInvalid), "{len}");
         }
-        assert_eq!(derive(16, &of(CKK_AES, Some(24))), Some(Error::DataLenRange));
-        assert_eq!(derive(16, &of(CKK_CHACHA20, None)), Some(Error::DataLenRange));
+        assert_eq!(derive(16, &of(CKK_AES, Some(24))), Some(Error::MechanismParamInvalid));
+        assert_eq!(derive(16, &of(CKK_CHACHA20, None)), Some(Error::MechanismParamInvalid));
         assert_eq!(derive(16, &of(CKK_AES, None)), Some(Error::TemplateIncomplete));
         assert_eq!(derive(16, &of(CKK_GENERIC_SECRET, Some(0))), Some(Error::KeySizeRange));
         assert_eq!(derive(MAX_LEN_DERIVED + BLOCK, &of(CKK_GENERIC_SECRET, None)), Some(Error::KeySizeRange));

@@ -314,6 +314,14 @@ fn may_copy(guard: &Guard, object: &Held, new: &[KeyFacts]) -> Result<(), Denial
     if object.facts().private && new.iter().any(|facts| !facts.private) {
         return Err(Denial::new(Reason::TemplateConflict, "a copy of a private object stays private"));
     }
+    // Each copy is bound by its own first use: one could sign and the other decrypt.
+    let open = object.facts().purpose.is_none() && object.facts().class != CKO_PUBLIC_KEY;
+    if open && object.rules().first_use_binds() && policy::candidate_purposes(object.facts()).len() > 1 {
+        return Err(Denial::new(
+            Reason::NotCopyable,
+            "no use has fixed the purpose of the key yet: its copies could serve several",
+        ));
+    }
     new.iter().try_for_each(|after| stays_over(guard, object.facts(), after))
 }
 

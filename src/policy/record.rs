@@ -102,6 +102,11 @@ impl KeyRules {
         self.later.iter().rev().find(|(from, _)| *from <= now).map_or(&self.first, |(_, phase)| phase)
     }
 
+    /// Whether the first use of a key binds it to a purpose.
+    pub const fn first_use_binds(&self) -> bool {
+        self.binds
+    }
+
     /// What of the key is recorded: the most that any rule asks for at a moment, whatever the purpose.
     pub fn audit(&self, now: impl FnOnce() -> UtcSeconds) -> Audit {
         let phase = if self.later.is_empty() { &self.first } else { self.phase(now()) };

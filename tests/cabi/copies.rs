@@ -121,3 +121,25 @@ alone! {
         assert_eq!(session.copy(last, &Template::new().flag(CKA_COPYABLE, true)), READ_ONLY);
     }
 }
+
+alone! {
+    fn a_key_without_a_purpose_yet_is_not_copied_where_it_could_serve_several() {
+        let world = World::new();
+        let session = world.user();
+        let uses = Template::new().uses(&[CKA_SIGN, CKA_DECRYPT]);
+        let (_, key) = session.rsa(Template::new().uses(&[CKA_VERIFY, CKA_ENCRYPT]), uses).unwrap();
+        // Not even with one use: another copy could have the other.
+        for template in [Template::new(), Template::new().flag(CKA_DECRYPT, false)] {
+            assert_eq!(session.copy(key, &template), Err(Rv(CKR_ACTION_PROHIBITED)));
+        }
+        assert_eq!(session.reason(), 0x704);
+        session.sign(&Mechanism::plain(CKM_SHA256_RSA_PKCS), key, b"message").unwrap();
+        let copy = session.copy(key, &Template::new()).unwrap();
+        session.sign(&Mechanism::plain(CKM_SHA256_RSA_PKCS), copy, b"message").unwrap();
+        let decrypts = session.decrypt_init(&Mechanism::plain(CKM_RSA_PKCS), copy);
+        assert_eq!(decrypts, Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
+        // A key that can serve one purpose only has nothing to hide.
+        let (_, signs) = session.p256(Template::new().uses(&[CKA_VERIFY]), Template::new().uses(&[CKA_SIGN])).unwrap();
+        session.copy(signs, &Template::new()).unwrap();
+    }
+}
