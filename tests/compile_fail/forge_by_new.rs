@@ -4,5 +4,5 @@ use keyward_pkcs11::guard::Authorized;
 use keyward_pkcs11::guard::op::Digest;
 
 fn main() {
-    let _ = Authorized::new(Digest { mechanism: Mechanism::plain(0x250) }, None, Default::default());
+    let _ = Authorized::new(Digest { mechanism: Mechanism::plain(0x250) }, None, Default::default(), Default::default());
 }
