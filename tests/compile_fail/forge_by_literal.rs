@@ -5,5 +5,11 @@ use keyward_pkcs11::guard::op::Digest;
 
 fn main() {
     let op = Digest { mechanism: Mechanism::plain(0x250) };
-    let _ = Authorized { op, row: None, obligations: Default::default(), bound: Vec::new(), trace: Default::default() };
+    let _ = Authorized {
+        op,
+        row: None,
+        obligations: Default::default(),
+        bound: Vec::new(),
+        trace: Default::default(),
+    };
 }
