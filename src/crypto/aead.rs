@@ -96,6 +96,10 @@ impl Message {
 }
 
 /// Parts of a message that is encrypted: run through at once, or kept until all are there.
+#[cfg_attr(
+    not(feature = "aws-lc"),
+    expect(clippy::large_enum_variant, reason = "the state of a running message, of which there is one")
+)]
 pub(super) enum Parts {
     Stream(AeadStream),
     Kept(Collected),

@@ -159,10 +159,14 @@ alone! {
             }
             let refused = |template: &Template| session.create(template).unwrap_err().0;
             // What says what the public key is.
-            let mut wrong = value.clone();
-            let last = wrong.len() - 1;
-            wrong[last] ^= 1;
-            for wrong in [&wrong, &value[1..], &[1]] {
+            let changed = |at: usize| {
+                let mut wrong = value.clone();
+                wrong[at] ^= 1;
+                wrong
+            };
+            // The low part of t, at the end of an ML-DSA key, is not checked by the reference engine (docs/engines.md).
+            let end = if REFERENCE_ENGINE && set.kind == CKK_ML_DSA { 0 } else { value.len() - 1 };
+            for wrong in [&changed(0), &changed(end), &value[1..], &[1]] {
                 let template = template().bytes(CKA_VALUE, wrong);
                 assert_eq!(refused(&template), CKR_ATTRIBUTE_VALUE_INVALID);
             }
