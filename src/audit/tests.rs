@@ -41,9 +41,13 @@ impl World {
         Folder::of(self.folder.path(), SERIAL)
     }
 
+    /// The longest first: names of one moment have no order.
     fn segments(&self) -> Vec<(String, Vec<u8>)> {
         let names = self.folder().names().into_iter();
-        names.map(|name| (name.clone(), self.folder().read(&name).unwrap().unwrap())).collect()
+        let read = names.map(|name| (name.clone(), self.folder().read(&name).unwrap().unwrap()));
+        let mut segments: Vec<_> = read.collect();
+        segments.sort_by_key(|(_, bytes)| std::cmp::Reverse(bytes.len()));
+        segments
     }
 
     fn judged(&self) -> Report {
