@@ -129,6 +129,14 @@ impl Guard {
         self.law.load().unusable.clone()
     }
 
+    /// What is recorded of every key at least, and whether nothing may be done without its record. Asked at each operation:
+    /// a look at the rules, which takes no part of their ownership.
+    fn audit_of_all(&self) -> (policy::Audit, bool) {
+        let law = self.law.load();
+        let keys = law.rules.keys();
+        (keys.audit, keys.audit_required)
+    }
+
     /// So many seconds without a call end a login.
     pub fn idle_logout_seconds(&self) -> Option<u64> {
         self.law.load().rules.token().idle_logout_seconds

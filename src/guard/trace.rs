@@ -70,7 +70,7 @@ impl Guard {
         let Some(trail) = &self.trail else { return Ok(Trace::NONE) };
         let changes = changes_something(ask);
         // What holds for every key is the least.
-        let every = self.rules().keys().audit;
+        let (every, required) = self.audit_of_all();
         let wanted = ask.object.map_or(every, |object| every.max(object.rules().audit(|| self.now())));
         if wanted < if changes { Audit::Changes } else { Audit::All } {
             return Ok(Trace::NONE);
@@ -78,7 +78,7 @@ impl Guard {
         let rules = ask.object.map(|object| object.rules().applied(self.now()).map(str::to_owned).collect());
         let event = Event { rules: rules.unwrap_or_default(), ..self.event(who, ask, Kind::Decision) };
         let lasting = changes && lasts(ask);
-        if self.rules().keys().audit_required {
+        if required {
             let begun = Event { detail: "begun".to_owned(), ..event.clone() };
             trail.record(begun, lasting).map_err(|_| {
                 Denial::new(
