@@ -197,11 +197,14 @@ impl Token {
         if self.guard.closed().is_some() && user.role != Role::SecurityOfficer {
             return Err(Error::DeviceError);
         }
-        self.login.store(Arc::new(Login { name: user.row(), user, vault }));
+        let row = user.row();
+        self.login.store(Arc::new(Login { name: row.clone(), user, vault }));
         self.refresh()?;
-        // The SO may have removed the user since the PIN was checked.
-        self.notice_removed_user(&self.record.load());
-        if self.role() == Role::Public { Err(Error::PinIncorrect) } else { Ok(()) }
+        // The SO may have removed the user since the PIN was checked. That nobody is logged in any more says nothing of
+        // it: another thread's C_Logout may have come between.
+        let record = self.record.load();
+        self.notice_removed_user(&record);
+        if record.users.iter().any(|user| user.name == row) { Ok(()) } else { Err(Error::PinIncorrect) }
     }
 
     /// Checks the PIN of who is logged in again, for a key that wants it before each use.
