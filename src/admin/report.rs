@@ -222,11 +222,11 @@ fn recorded(key: &Key, rules: &Ruleset, told: &Told, now: UtcSeconds) -> Vec<Rem
     // Keys that open what was protected must outlive an accident; keys that sign are made anew (SP 800-57 Part 1 Rev. 5,
     // Appendix B.3).
     let opens = matches!(key.facts.purpose, Some(Purpose::Encrypt | Purpose::Wrap | Purpose::Derive));
-    if opens && key.class_word() != "public" && told.left_wrapped(key.uid).is_none() {
+    if opens && key.class_word() != "public" && !told.is_backed_up(key.uid, key.facts.initial_date) {
         say(if key.facts.extractable {
-            "was never backed up: no wrapped copy has left".to_owned()
+            "was never backed up: no wrapped copy has left, and the store was not copied since it was made".to_owned()
         } else {
-            "was never backed up, and cannot leave: only a copy of the whole store brings it back".to_owned()
+            "was never backed up: the store was not copied since it was made (`keyward backup`)".to_owned()
         });
     }
     remarks

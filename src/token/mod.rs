@@ -3,6 +3,7 @@
 #![forbid(unsafe_code)]
 
 mod alarms;
+mod backup;
 mod built_in;
 pub mod config;
 mod events;
@@ -19,6 +20,7 @@ mod slots;
 mod state;
 mod users;
 
+pub use backup::{put_back, take_away};
 pub use config::{Configuration, ConfigurationError};
 pub use examine::Damage;
 pub use information::TokenInformation;

@@ -88,6 +88,11 @@ impl Slots {
         &self.rules
     }
 
+    /// The store's folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Every slot: the tokens in the order of their making, then the free one.
     pub fn all(&self) -> Result<Vec<(SlotId, Slot)>> {
         self.refresh()?;

@@ -31,6 +31,8 @@ pub struct Told {
     last_use: BTreeMap<Uid, u64>,
     /// The keys that left wrapped, and when last.
     left_wrapped: BTreeMap<Uid, u64>,
+    /// When the store was copied last.
+    last_copy: u64,
 }
 
 /// Something that happened, once or more often.
@@ -116,6 +118,9 @@ impl Told {
                     note_last(&mut self.left_wrapped, event.other, at);
                 }
             }
+            (Kind::Backup, Ending::Done) if event.operation == "backup" && event.detail != "begun" => {
+                self.last_copy = self.last_copy.max(event.at);
+            }
             _ => {}
         }
     }
@@ -125,9 +130,9 @@ impl Told {
         self.last_use.get(&key).map(|at| at / NANOS)
     }
 
-    /// When a wrapped copy of a key left last, in seconds since 1970 UTC.
-    pub fn left_wrapped(&self, key: Uid) -> Option<u64> {
-        self.left_wrapped.get(&key).map(|at| at / NANOS)
+    /// Whether a key that was made at a moment, in seconds since 1970 UTC, has left wrapped, or with a copy of the store.
+    pub fn is_backed_up(&self, key: Uid, made: u64) -> bool {
+        self.left_wrapped.contains_key(&key) || self.last_copy / NANOS > made
     }
 }
 
@@ -199,14 +204,18 @@ mod tests {
             Event { other: [2; 16], bytes: 40, ..event(Kind::Decision, "wrap", 50) },
             Event { other: [3; 16], ..event(Kind::Decision, "wrap", 50) },
             event(Kind::Alarm, "uses", 70),
+            event(Kind::Backup, "backup", 80),
+            event(Kind::Backup, "restore", 90),
         ] {
             told.take(&record, &mut denials);
         }
         let mut counts: Vec<_> = denials.values().map(|each| (each.count, each.first, each.last)).collect();
         counts.sort_unstable();
         assert_eq!(counts, [(1, 15, 15), (5, 10, 30)]);
-        assert_eq!((told.records, told.alarms.len()), (8, 1));
+        assert_eq!((told.records, told.alarms.len()), (10, 1));
         assert_eq!(told.last_use(Uid([1; 16])), Some(50), "wrapping is a use");
-        assert_eq!((told.left_wrapped(Uid([2; 16])), told.left_wrapped(Uid([3; 16]))), (Some(50), None));
+        assert!(told.is_backed_up(Uid([2; 16]), 85), "it left wrapped");
+        assert!(!told.is_backed_up(Uid([3; 16]), 85), "only its length was asked for");
+        assert!(told.is_backed_up(Uid([3; 16]), 79) && !told.is_backed_up(Uid([3; 16]), 80));
     }
 }
