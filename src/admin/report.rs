@@ -224,7 +224,8 @@ fn recorded(key: &Key, rules: &Ruleset, told: &Told, now: UtcSeconds) -> Vec<Rem
     let opens = matches!(key.facts.purpose, Some(Purpose::Encrypt | Purpose::Wrap | Purpose::Derive));
     if opens && key.class_word() != "public" && !told.is_backed_up(key.uid, key.facts.initial_date) {
         say(if key.facts.extractable {
-            "was never backed up: no wrapped copy has left, and the store was not copied since it was made".to_owned()
+            "was never backed up: no wrapped copy has left, and the store was not copied since it was made"
+                .to_owned()
         } else {
             "was never backed up: the store was not copied since it was made (`keyward backup`)".to_owned()
         });

@@ -450,6 +450,12 @@ fn keys(documents: &[Document]) -> KeyDefaults {
             .max()
             .unwrap_or(InitialState::Active),
         audit: all(documents, |keys| keys.audit.as_ref()).max().unwrap_or(Audit::Changes),
+        audit_sync: documents
+            .iter()
+            .filter_map(|document| document.audit_sync.as_ref())
+            .map(|at| at.value)
+            .max()
+            .unwrap_or(Sync::Changes),
         // One file that requires it is enough.
         audit_required: documents
             .iter()

@@ -9,7 +9,7 @@ use super::flag::Flag;
 use super::hours::Hours;
 use super::parameters::{ParameterRule, Parameters};
 use super::pattern::Numbers;
-use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose, WrapWith};
+use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose, Sync, WrapWith};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
 use crate::crypto::ParameterSet;
@@ -33,6 +33,8 @@ pub(super) struct Document {
     pub(super) compromised_process: Option<At<bool>>,
     /// `[audit] required`
     pub(super) audit_required: Option<At<bool>>,
+    /// `[audit] sync`
+    pub(super) audit_sync: Option<At<Sync>>,
     pub(super) rules: Vec<RuleSection>,
     pub(super) alarms: Vec<AlarmSection>,
     pub(super) tests: Vec<TestSection>,

@@ -42,7 +42,7 @@ pub(super) const KEYS: Keys = Keys {
 };
 pub(super) const SUSPENDED: Keys = Keys { section: "[suspended]", known: &["process"], later: &[] };
 pub(super) const COMPROMISED: Keys = Keys { section: "[compromised]", known: &["process"], later: &[] };
-pub(super) const AUDIT: Keys = Keys { section: "[audit]", known: &["required"], later: &[] };
+pub(super) const AUDIT: Keys = Keys { section: "[audit]", known: &["required", "sync"], later: &[] };
 pub(super) const ALARM: Keys = Keys {
     section: "[[alarm]]",
     known: &["id", "on", "over", "within", "when", "hours", "then", "why", "source", "section"],

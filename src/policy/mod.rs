@@ -49,7 +49,7 @@ pub use parameters::{Measured, Named, Parameter, Parameters};
 pub use pattern::GROUPS;
 pub use record::KeyRules;
 pub use ruleset::{
-    Audit, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose,
+    Audit, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose, Sync,
     TokenRules,
 };
 pub use trial::TestOutcome;

@@ -89,6 +89,7 @@ impl Reader<'_> {
         document.draft = self.flag(table, "draft");
         if let Some(section) = self.table(table, "audit", &AUDIT) {
             document.audit_required = self.flag(section, "required");
+            document.audit_sync = self.word(section, "sync");
         }
         document.rules = self.tables(table, "rule", &RULE, Reader::rule);
         document.alarms = self.tables(table, "alarm", &ALARM, Reader::alarm);

@@ -70,6 +70,15 @@ pub enum Audit {
     All,
 }
 
+/// `[audit] sync`, the least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Sync {
+    /// Records of what changes something that lasts are on the disk before the caller hears of the end.
+    Changes,
+    /// Every record is.
+    All,
+}
+
 /// `[keys] initial_state`, loosest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum InitialState {
@@ -120,6 +129,8 @@ pub struct KeyDefaults {
     pub audit: Audit,
     /// Whether what cannot be recorded is refused.
     pub audit_required: bool,
+    /// Which records are on the disk before the caller hears of the end.
+    pub audit_sync: Sync,
     /// What suspended and compromised keys may still process.
     pub exceptions: Exceptions,
 }

@@ -1,7 +1,7 @@
 //! The words of the language and what they stand for: one table a kind. A new word is a new row.
 
 use super::entry::Entry;
-use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose};
+use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose, Sync};
 use super::strength::NamedCurve;
 use crate::ck::{CK_KEY_TYPE, CK_OBJECT_CLASS};
 use crate::crypto::{ParameterSet, ml_dsa, ml_kem, slh_dsa};
@@ -48,6 +48,11 @@ impl Word for Class {
         ("public", Self(CKO_PUBLIC_KEY)),
         ("secret", Self(CKO_SECRET_KEY)),
     ];
+}
+
+impl Word for Sync {
+    const WHAT: &'static str = "value of `sync`";
+    const WORDS: &'static [(&'static str, Self)] = &[("changes", Self::Changes), ("all", Self::All)];
 }
 
 impl Word for KeyType {
