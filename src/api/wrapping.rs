@@ -58,9 +58,13 @@ pub fn wrap_key(
     out: Output<'_>,
 ) -> Result<()> {
     let session = m.session(s)?;
-    session.perform(wrapping_of(&session, wrapping, mechanism, key)?, |grant| {
+    session.perform_sized(wrapping_of(&session, wrapping, mechanism, key)?, |grant, bytes| {
         let wrapped = session.backend().wrap(grant)?;
-        out.put(&wrapped).map(drop)
+        // Nothing has left where only the length was asked for.
+        if out.put(&wrapped)? == Filled::Done {
+            *bytes = wrapped.len();
+        }
+        Ok(())
     })
 }
 
@@ -77,7 +81,7 @@ pub fn wrap_authenticated(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut params = parameter.place.read(parameter.shape, MessageStep::Whole, true)?;
-    session.perform(wrapping_of(&session, wrapping, mechanism, key)?, |grant| {
+    session.perform_sized(wrapping_of(&session, wrapping, mechanism, key)?, |grant, bytes| {
         let inner = std::mem::take(&mut params.aad);
         let aad = parameter.aad.unwrap_or(&inner);
         let mut wrapped = session.backend().wrap_authenticated(grant, &mut params, aad)?;
@@ -86,6 +90,7 @@ pub fn wrap_authenticated(
         }
         parameter.place.apart(wrapped.len(), MessageStep::Whole)?;
         if out.put(&wrapped)? == Filled::Done {
+            *bytes = wrapped.len();
             parameter.place.made(params, MessageStep::Whole);
         }
         Ok(())
@@ -102,7 +107,8 @@ pub fn unwrap_key(
     raw: Vec<RawAttribute>,
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
-    session.perform(unwrapping_of(&session, mechanism, unwrapping, wrapped, &raw)?, |grant| {
+    session.perform_sized(unwrapping_of(&session, mechanism, unwrapping, wrapped, &raw)?, |grant, bytes| {
+        *bytes = wrapped.len();
         let new = session.backend().unwrap(grant)?;
         one(session.token().adopt(vec![new], unwrapped(s))?)
     })
@@ -120,7 +126,8 @@ pub fn unwrap_authenticated(
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
     let mut params = parameter.place.read(parameter.shape, MessageStep::Whole, false)?;
-    session.perform(unwrapping_of(&session, mechanism, unwrapping, wrapped, &raw)?, |grant| {
+    session.perform_sized(unwrapping_of(&session, mechanism, unwrapping, wrapped, &raw)?, |grant, bytes| {
+        *bytes = wrapped.len();
         let aad = parameter.aad.unwrap_or_default();
         let new = session.backend().unwrap_authenticated(grant, &mut params, aad)?;
         one(session.token().adopt(vec![new], unwrapped(s))?)

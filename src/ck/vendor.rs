@@ -47,6 +47,8 @@ vendor_attributes! {
     CKA_KEYWARD_PAIR = 0x0F,
     /// Whether parts of a secret key may be known, so that no part of it is made a key, a `CK_BBOOL`.
     CKA_KEYWARD_INDIVISIBLE = 0x10,
+    /// Who has used the key, where an alarm asks for new callers: lines of uid and program, UTF-8.
+    CKA_KEYWARD_CALLERS = 0x20,
 }
 
 macro_rules! vendor_mechanisms {
@@ -73,4 +75,4 @@ vendor_mechanisms! {
 }
 
 /// `ulMinorVersion` of the vendor tables; grows when a number is added.
-pub const VENDOR_TABLE_VERSION: u32 = 3;
+pub const VENDOR_TABLE_VERSION: u32 = 4;

@@ -5,6 +5,7 @@
 //! with the vault and the witness because only so can a key's material be private to all three.
 #![forbid(unsafe_code)]
 
+mod alarm;
 mod authorized;
 pub mod caller;
 pub(crate) mod codec;
@@ -14,9 +15,11 @@ mod held;
 pub mod journal;
 pub mod op;
 mod order;
+pub mod signals;
 mod trace;
 pub mod vault;
 
+pub use alarm::Answer;
 pub use authorized::{Authorized, Obligations};
 pub use held::{Fresh, Held, Kept, Life};
 pub use journal::{Journal, Sink};
@@ -30,6 +33,7 @@ use crate::policy::{self, Denial, Reason, Request, Ruleset};
 use crate::sys::clock;
 use arc_swap::ArcSwap;
 use op::Op;
+use signals::Signals;
 use std::sync::Arc;
 
 /// Who asks, and in which state.
@@ -74,6 +78,7 @@ pub struct Guard {
     journal: Arc<Journal>,
     /// The record; none where a store has no place for it.
     trail: Option<Arc<Trail>>,
+    watch: alarm::Watch,
     clock: fn() -> UtcSeconds,
 }
 
@@ -96,7 +101,14 @@ impl Law {
 impl Guard {
     /// A guard under these rules.
     pub fn new(rules: Arc<Ruleset>, journal: Arc<Journal>, trail: Option<Arc<Trail>>) -> Self {
-        Self { law: ArcSwap::from_pointee(Law::of(rules)), journal, trail, clock: clock::utc_seconds }
+        let watch = alarm::Watch::new(Arc::new(Signals::in_memory()), "");
+        Self { law: ArcSwap::from_pointee(Law::of(rules)), journal, trail, watch, clock: clock::utc_seconds }
+    }
+
+    /// The same guard, that counts what its alarms watch together with all processes that use the token.
+    #[must_use]
+    pub fn counting_in(self, signals: Arc<Signals>, serial: &str) -> Self {
+        Self { watch: alarm::Watch::new(signals, serial), ..self }
     }
 
     /// The same guard with another clock: how tests walk through a key's life.
@@ -177,7 +189,9 @@ impl Guard {
     /// # Errors
     /// [`Denial`]: the reason, the rules and the words behind it.
     pub fn authorize<O: Op>(&self, who: &Caller<'_>, op: O) -> Result<Authorized<O>, Denial> {
-        match order::judge(self, who, &op.ask()) {
+        let judged =
+            order::judge(self, who, &op.ask()).and_then(|judged| self.watch(who, &op.ask()).map(|()| judged));
+        match judged {
             Ok((row, obligations, bound)) => {
                 let trace =
                     self.trace(who, &op.ask()).inspect_err(|denial| self.refused(who, &op.ask(), denial))?;
@@ -208,6 +222,7 @@ impl Guard {
     #[cold]
     fn refused(&self, who: &Caller<'_>, ask: &op::Ask<'_>, denial: &Denial) {
         self.record_refusal(who, ask, denial);
+        self.watch_refusal(who, ask);
         let label = ask.object.map_or("", |object| object.facts().label.as_str());
         let uid = ask.object.map(|object| object.uid().to_string()).unwrap_or_default();
         self.journal.line(

@@ -126,6 +126,7 @@ const MEANINGS: &[(CK_ATTRIBUTE_TYPE, Meaning)] = &[
     (CKA_KEYWARD_ORIGIN, Computed("token/making.rs", "CKA_KEYWARD_ORIGIN")),
     (CKA_KEYWARD_HISTORY, Computed("token/life.rs", "CKA_KEYWARD_HISTORY")),
     (CKA_KEYWARD_PAIR, Computed("token/making.rs", "CKA_KEYWARD_PAIR")),
+    (CKA_KEYWARD_CALLERS, Enforced("guard/alarm.rs", "CKA_KEYWARD_CALLERS")),
     (CKA_KEYWARD_INDIVISIBLE, Enforced("guard/derivation.rs", "base.indivisible")),
 ];
 

@@ -40,6 +40,10 @@ pub struct KeyRules {
     pub(super) later: Box<[(UtcSeconds, Phase)]>,
     /// The first use fixes the purpose.
     pub(super) binds: bool,
+    /// Indexes into [`Compiled::alarms`]: those that watch the key.
+    pub(super) alarms: Box<[usize]>,
+    /// Whether any of them counts more than refusals, and whether any counts all uses.
+    pub(super) watched: (bool, bool),
 }
 
 /// What the rules say of one object between two dates.

@@ -4,6 +4,7 @@
 //! match it, so their order cannot matter. Settings of `[mechanisms]` and `[keys]` are rules that match
 //! every key, with dotted ids.
 
+use super::alarm::Alarm;
 use super::callers::Callers;
 use super::denial::Denial;
 use super::diagnostic::{Diagnostic, Source};
@@ -146,6 +147,8 @@ pub(super) struct Compiled {
     pub(super) keys: KeyDefaults,
     /// Sorted by id.
     pub(super) rules: Vec<Rule>,
+    /// Sorted by id.
+    pub(super) alarms: Vec<Alarm>,
     pub(super) tests: Vec<Trial>,
     pub(super) lints: Vec<Lint>,
 }
@@ -372,7 +375,15 @@ impl Ruleset {
             SinglePurpose::Off => super::entry::conflict(facts).is_some(),
             SinglePurpose::BindOnFirstUse | SinglePurpose::Strict => true,
         };
-        KeyRules { first: Phase::of(compiled, facts, 0), later, binds, compiled: Arc::clone(compiled) }
+        let (alarms, watched) = super::alarm::of_key(compiled, facts);
+        KeyRules {
+            first: Phase::of(compiled, facts, 0),
+            later,
+            binds,
+            alarms,
+            watched,
+            compiled: Arc::clone(compiled),
+        }
     }
 
     /// Judges an object that is about to be made, or to become what the facts say.

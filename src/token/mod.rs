@@ -2,6 +2,8 @@
 //! make, change and remove them, and the one place that asks the guard.
 #![forbid(unsafe_code)]
 
+mod alarms;
+mod backup;
 mod built_in;
 pub mod config;
 mod events;
@@ -18,6 +20,7 @@ mod slots;
 mod state;
 mod users;
 
+pub use backup::{put_back, take_away};
 pub use config::{Configuration, ConfigurationError};
 pub use examine::Damage;
 pub use information::TokenInformation;
@@ -163,7 +166,9 @@ impl Token {
     ) -> core::result::Result<Authorized<O>, Denial> {
         let login = self.login.load();
         let caller = Caller { role: login.user.role, name: &login.name, session: session.0, read_write };
-        let grant = self.guard.authorize(&caller, op)?;
+        let answer = self.guard.authorize(&caller, op);
+        self.answer_alarms();
+        let grant = answer?;
         let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
         for (key, purpose) in bindings {
             self.bind(&key, purpose)?;
