@@ -11,7 +11,7 @@
 #ifndef KEYWARD_H
 #define KEYWARD_H
 
-#define KEYWARD_VENDOR_TABLE_VERSION 3UL
+#define KEYWARD_VENDOR_TABLE_VERSION 4UL
 
 /* Attributes: CKA_VENDOR_DEFINED | "KW" | number. */
 
@@ -47,6 +47,12 @@
 #define CKA_KEYWARD_PAIR                       0xCB57000FUL
 /* CK_BBOOL: whether parts of a secret key may be known, so that no part of it is made a key. */
 #define CKA_KEYWARD_INDIVISIBLE                0xCB570010UL
+/* ulong: which generation of a key that is rotated this one is; 1 is the first (KMIP Rotate Generation). */
+#define CKA_KEYWARD_GENERATION                 0xCB570020UL
+/* UTF-8: CKA_UNIQUE_ID of the object that replaced this one (KMIP Link, Replacement Object). */
+#define CKA_KEYWARD_REPLACEMENT                0xCB570021UL
+/* UTF-8: CKA_UNIQUE_ID of the object that this one replaced (KMIP Link, Replaced Object). */
+#define CKA_KEYWARD_REPLACED                   0xCB570022UL
 
 /* Mechanisms: CKM_VENDOR_DEFINED | "KW" | number. */
 

@@ -47,6 +47,12 @@ vendor_attributes! {
     CKA_KEYWARD_PAIR = 0x0F,
     /// Whether parts of a secret key may be known, so that no part of it is made a key, a `CK_BBOOL`.
     CKA_KEYWARD_INDIVISIBLE = 0x10,
+    /// Which generation of a key that is rotated this one is, a `CK_ULONG`; 1 is the first (KMIP Rotate Generation).
+    CKA_KEYWARD_GENERATION = 0x20,
+    /// `CKA_UNIQUE_ID` of the object that replaced this one (KMIP Link, Replacement Object).
+    CKA_KEYWARD_REPLACEMENT = 0x21,
+    /// `CKA_UNIQUE_ID` of the object that this one replaced (KMIP Link, Replaced Object).
+    CKA_KEYWARD_REPLACED = 0x22,
 }
 
 macro_rules! vendor_mechanisms {
@@ -73,4 +79,4 @@ vendor_mechanisms! {
 }
 
 /// `ulMinorVersion` of the vendor tables; grows when a number is added.
-pub const VENDOR_TABLE_VERSION: u32 = 3;
+pub const VENDOR_TABLE_VERSION: u32 = 4;

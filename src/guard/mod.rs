@@ -14,6 +14,7 @@ mod held;
 pub mod journal;
 pub mod op;
 mod order;
+mod succession;
 mod trace;
 pub mod vault;
 

@@ -11,6 +11,7 @@ mod output;
 mod pin;
 mod policy;
 mod report;
+mod rotation;
 mod token;
 mod user;
 
