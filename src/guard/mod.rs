@@ -16,6 +16,7 @@ pub mod journal;
 pub mod op;
 mod order;
 pub mod signals;
+mod succession;
 mod trace;
 pub mod vault;
 

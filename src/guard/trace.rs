@@ -166,6 +166,7 @@ fn detail(ask: &Ask<'_>) -> String {
 fn operation(ask: &Ask<'_>) -> &'static str {
     match (&ask.makes, ask.entry) {
         (Makes::Transition(to), _) => to.word(),
+        (Makes::Successor, _) => "rotate",
         (_, Some(entry)) => entry.name(),
         (_, None) => "digest",
     }

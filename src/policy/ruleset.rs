@@ -15,6 +15,7 @@ use super::lint::Lint;
 use super::parameters::ParameterRule;
 use super::pattern::Numbers;
 use super::record::{KeyRules, Phase, Rows};
+use super::rotation::Rotation;
 use super::strength::NamedCurve;
 use super::trial::Trial;
 use super::{compile, shipped};
@@ -195,6 +196,9 @@ pub(super) struct Rule {
     /// From this moment on the keys protect nothing more.
     pub(super) sunset: Option<UtcSeconds>,
     pub(super) audit: Option<Audit>,
+    pub(super) rotation: Rotation,
+    /// Searches pass over keys that protect nothing.
+    pub(super) hide_inactive: bool,
     pub(super) rows: Rows,
 }
 

@@ -267,7 +267,7 @@ pub(super) const UNITS: &[(char, u64)] =
     &[('s', 1), ('m', 60), ('h', 60 * 60), ('d', 86_400), ('w', 7 * 86_400), ('y', 365 * 86_400)];
 
 /// Seconds of a duration such as `300d`: one whole number above zero and one unit.
-pub(super) fn duration(text: &str) -> Option<u64> {
+pub fn duration(text: &str) -> Option<u64> {
     let unit = text.chars().last()?;
     let (_, seconds) = UNITS.iter().find(|(each, _)| *each == unit)?;
     let digits = text.strip_suffix(unit)?;
