@@ -60,3 +60,4 @@ mod slot_events;
 mod threads;
 mod token;
 mod verify_signature;
+mod walk;
