@@ -2,6 +2,7 @@
 # p11-kit: its commands, its proxy in front of the module, and the module in a process of its own behind p11-kit-client.so.
 set -euo pipefail
 cd "$(dirname "$0")"
+here=$PWD
 # p11-kit reads no user's configuration when root runs it. In a namespace of its own root is another user, to itself alone.
 if [ "$(id -u)" -eq 0 ] && unshare --user --map-user=1000 true 2>/dev/null; then
     exec unshare --user --map-user=1000 ./run.sh "$@"
@@ -27,6 +28,7 @@ if [ -n "$reason" ]; then
 fi
 echo "client: p11-kit $(dpkg-query -W -f '${Version}' p11-kit 2>/dev/null || echo unknown)"
 
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}
 export XDG_CONFIG_HOME=$SCRATCH/config XDG_RUNTIME_DIR=$SCRATCH/runtime HOME=$SCRATCH
 mkdir -p "$XDG_CONFIG_HOME/pkcs11/modules"
 mkdir -m 700 "$XDG_RUNTIME_DIR"
@@ -165,5 +167,7 @@ stopped() {
     as_user --list-objects
 }
 step "without the server there are no keys; the module itself still has them" stopped
+
+. "$here/own-tests.sh"
 
 summary p11-kit
