@@ -2,17 +2,11 @@
 # p11-kit: its commands, its proxy in front of the module, and the module in a process of its own behind p11-kit-client.so.
 set -euo pipefail
 cd "$(dirname "$0")"
-here=$PWD
 # p11-kit reads no user's configuration when root runs it. In a namespace of its own root is another user, to itself alone.
 if [ "$(id -u)" -eq 0 ] && unshare --user --map-user=1000 true 2>/dev/null; then
     exec unshare --user --map-user=1000 ./run.sh "$@"
 fi
-. ../common/steps.sh
-. ../common/module.sh
-. ../common/page.sh
-. ../common/servers.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 
 proxy=$(first_file /usr/lib/*/p11-kit-proxy.so) || proxy=
 client=$(first_file /usr/lib/*/pkcs11/p11-kit-client.so) || client=

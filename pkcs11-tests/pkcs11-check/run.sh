@@ -8,11 +8,7 @@
 # failure. What the suite itself skips or expects to fail counts as skipped.
 set -euo pipefail
 cd "$(dirname "$0")"
-here=$PWD
-. ../common/steps.sh
-. ../common/module.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 version=0.2.3
 
 new_enough() { "$1" -c 'import sys, venv, ensurepip; sys.exit(sys.version_info < (3, 12))' 2>/dev/null; }
