@@ -8,7 +8,7 @@ use crate::ck::vendor::*;
 use crate::ck::{CK_ATTRIBUTE_TYPE, ObjectHandle};
 use crate::guard::Held;
 use crate::object::{Attributes, KeyFacts, State, Value, Window, key};
-use crate::policy::{lifecycle, strength};
+use crate::policy::{Causes, Rotation, lifecycle, strength};
 use crate::store::Uid;
 use cryptoki_sys::*;
 
@@ -40,6 +40,12 @@ pub struct Key {
     pub windows: (Window, Window),
     /// The rules of the policy that apply.
     pub rules: Vec<String>,
+    /// How the policy wants it rotated.
+    pub rotation: Rotation,
+    /// The rules behind what comes to it.
+    pub causes: Causes,
+    /// `CKA_UNIQUE_ID` of the object that replaced it.
+    pub replacement: Option<String>,
 }
 
 impl std::fmt::Display for Selector {
@@ -69,6 +75,10 @@ fn one(cka: CK_ATTRIBUTE_TYPE, bytes: Vec<u8>) -> Attributes {
     template
 }
 
+fn replacement(attributes: &Attributes) -> Option<String> {
+    attributes.bytes(CKA_KEYWARD_REPLACEMENT).map(|uid| String::from_utf8_lossy(uid).into_owned())
+}
+
 impl Key {
     fn living(handle: ObjectHandle, held: &Held, now: UtcSeconds) -> Self {
         let facts = held.facts().clone();
@@ -80,6 +90,9 @@ impl Key {
             state: lifecycle::effective_state(facts.state, windows.0, windows.1, now),
             windows,
             rules: held.rules().applied(now).map(str::to_owned).collect(),
+            rotation: held.rules().rotation(now),
+            causes: held.rules().causes(&facts, now),
+            replacement: replacement(held.attributes()),
             facts,
         }
     }
@@ -87,7 +100,18 @@ impl Key {
     fn buried(uid: Uid, attributes: Attributes) -> Self {
         let facts = KeyFacts::of(&attributes);
         let windows = (facts.protect, facts.process);
-        Self { handle: None, uid, attributes, state: facts.state, windows, rules: Vec::new(), facts }
+        Self {
+            handle: None,
+            uid,
+            state: facts.state,
+            windows,
+            rules: Vec::new(),
+            rotation: Rotation::default(),
+            causes: Causes::default(),
+            replacement: replacement(&attributes),
+            attributes,
+            facts,
+        }
     }
 
     /// `private`, `public` or `secret`.
@@ -135,7 +159,7 @@ impl Key {
     }
 
     /// What tells its pair from others: the public key, or else itself.
-    fn identity(&self) -> Vec<u8> {
+    pub(super) fn identity(&self) -> Vec<u8> {
         key::public_identity(&self.attributes).map_or_else(|| self.uid.0.to_vec(), <[u8]>::to_vec)
     }
 
@@ -170,7 +194,7 @@ impl Visit<'_> {
     pub fn count(&self) -> Result<usize> {
         self.session()?
             .token()
-            .find(&Attributes::default())
+            .find_all(&Attributes::default())
             .map(|found| found.len())
             .map_err(failed("reading the token"))
     }
@@ -191,7 +215,7 @@ impl Visit<'_> {
     fn found(&self, template: &Attributes) -> Result<Vec<Key>> {
         let session = self.session()?;
         let now = session.token().guard().now();
-        let handles = session.token().find(template).map_err(failed("searching"))?;
+        let handles = session.token().find_all(template).map_err(failed("searching"))?;
         let held = |handle| session.key(handle).ok().map(|held| Key::living(handle, &held, now));
         Ok(handles.into_iter().filter_map(held).collect())
     }

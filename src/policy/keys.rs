@@ -37,12 +37,21 @@ pub(super) const MECHANISMS: Keys =
     Keys { section: "[mechanisms]", known: &["deny", "legacy_use"], later: &["parameters"] };
 pub(super) const KEYS: Keys = Keys {
     section: "[keys]",
-    known: &["single_purpose", "min_strength", "sensitive", "export", "initial_state", "audit"],
+    known: &[
+        "single_purpose",
+        "min_strength",
+        "sensitive",
+        "export",
+        "initial_state",
+        "audit",
+        "rotate",
+        "hide_inactive",
+    ],
     later: KEYS_LATER,
 };
 pub(super) const SUSPENDED: Keys = Keys { section: "[suspended]", known: &["process"], later: &[] };
 pub(super) const COMPROMISED: Keys = Keys { section: "[compromised]", known: &["process"], later: &[] };
-pub(super) const AUDIT: Keys = Keys { section: "[audit]", known: &["required"], later: &[] };
+pub(super) const AUDIT: Keys = Keys { section: "[audit]", known: &["required", "sync"], later: &[] };
 pub(super) const ALARM: Keys = Keys {
     section: "[[alarm]]",
     known: &["id", "on", "over", "within", "when", "hours", "then", "why", "source", "section"],
@@ -71,6 +80,8 @@ pub(super) const RULE: Keys = Keys {
         "visible_to",
         "hours",
         "audit",
+        "rotate",
+        "hide_inactive",
         "source",
         "section",
         "effective",
@@ -81,6 +92,11 @@ pub(super) const RULE: Keys = Keys {
 };
 pub(super) const PERIOD: Keys =
     Keys { section: "`crypto_period`", known: &["originator", "recipient"], later: &[] };
+pub(super) const ROTATE: Keys = Keys {
+    section: "`rotate`",
+    known: &["every", "overlap", "handover", "destroy", "automatic"],
+    later: &[],
+};
 pub(super) const WHEN: Keys = Keys {
     section: "`when`",
     known: &[
@@ -163,12 +179,11 @@ pub(super) const ASK_PARAMETERS: Keys =
     Keys { section: "`parameters`", known: &["hash", "mgf", "salt", "tag", "iv", "kdf"], later: &[] };
 
 /// What a rule of the language may set beyond what is enforced today.
-const LATER: &[&str] = &["rotate", "limits", "escrow", "approvals", "memory", "unsafe_allow"];
+const LATER: &[&str] = &["limits", "escrow", "approvals", "memory", "unsafe_allow"];
 
 /// What `[keys]` may set beyond what is enforced today.
 const KEYS_LATER: &[&str] = &[
     "parameters",
-    "rotate",
     "limits",
     "wrap_with",
     "escrow",
@@ -197,6 +212,7 @@ pub(super) const ALL: &[Keys] = &[
     ALARM,
     RULE,
     PERIOD,
+    ROTATE,
     WHEN,
     BITS,
     PARAMETERS,

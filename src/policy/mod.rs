@@ -31,6 +31,7 @@ mod parameters;
 mod pattern;
 mod read;
 mod record;
+mod rotation;
 mod ruleset;
 mod shipped;
 pub mod strength;
@@ -48,11 +49,13 @@ pub use hypothesis::{Hypothesis, mechanism_named};
 pub use parameters::{Measured, Named, Parameter, Parameters};
 pub use pattern::GROUPS;
 pub use record::KeyRules;
+pub use rotation::{Causes, Rotation};
 pub use ruleset::{
-    Audit, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose,
+    Audit, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose, Sync,
     TokenRules,
 };
 pub use trial::TestOutcome;
+pub use word::duration;
 
 #[cfg(test)]
 mod examples;

@@ -34,7 +34,8 @@ impl Slots {
             let _ = std::fs::remove_dir_all(to);
         }
         written?;
-        let detail = format!("{} the store's key, to {}", if with_key { "with" } else { "without" }, to.display());
+        let detail =
+            format!("{} the store's key, to {}", if with_key { "with" } else { "without" }, to.display());
         let done = telling("backup", &detail);
         tokens.iter().for_each(|token| token.note(done(token)));
         Ok(tokens.len())
