@@ -73,6 +73,39 @@ stops_when_compromised() { # NAME PORT
     cat error.log
 }
 
+# As the page shows it. The policy lets the old key sign for a day, so that nobody meets a server without a key.
+cat >web.toml <<'TOML'
+policy  = 1
+name    = "web"
+extends = ["default"]
+
+[[rule]]
+id   = "web-keys"
+when = { label = "web-*" }
+why  = "Keys of web servers are rotated with a day for the new certificate"
+rotate = { every = "300d", overlap = "7d", handover = "1d" }
+TOML
+rotates() { # NAME PORT: under load; then the new key's certificate, and a reload
+    local loading before
+    chmod 600 so
+    "$KEYWARD" policy install web.toml --token "$TOKEN" --so-pin-file so
+    handshake "$1" "$2"
+    load "$1" "$2" >load.log &
+    loading=$!
+    "$KEYWARD" key rotate "web-$1" --token "$TOKEN" --pin-file pin
+    wait "$loading" || { cat load.log error.log; return 1; }
+    handshake "$1" "$2"
+    before=$(plain x509 -in "$1.crt" -noout -pubkey | sha256sum)
+    openssl req -new -x509 -sha256 -days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost -engine pkcs11 -keyform engine \
+        -key "$(key "$1")" -out new.crt
+    test "$(plain x509 -in new.crt -noout -pubkey | sha256sum)" != "$before"
+    mv new.crt "$1.crt"
+    lives_through reload
+    # The old workers may still answer for a moment, with the old certificate.
+    for _ in $(seq 50); do if handshake "$1" "$2"; then return; fi; sleep 0.1; done
+    return 1
+}
+
 port=$(free_port) other=$(free_port)
 if command -v nginx >/dev/null; then
     echo "client: nginx $(nginx -v 2>&1 | sed 's/.*nginx.//') with engine_pkcs11 $(dpkg-query -W -f '${Version}' libengine-pkcs11-openssl)"
@@ -101,6 +134,8 @@ END2
     step "nginx: reload" lives_through reload
     step "nginx: a worker is killed" lives_through kill_a_worker
     step "nginx: 40 handshakes after that" load rsa "$port"
+    step "nginx: its key is rotated while it serves" rotates ec "$other"
+    step "nginx: 40 handshakes with the new key" load ec "$other"
     step "nginx: the key is compromised, the running server stops signing" stops_when_compromised ec "$other"
     end_master
 else
