@@ -11,7 +11,7 @@
 #ifndef KEYWARD_H
 #define KEYWARD_H
 
-#define KEYWARD_VENDOR_TABLE_VERSION 3UL
+#define KEYWARD_VENDOR_TABLE_VERSION 4UL
 
 /* Attributes: CKA_VENDOR_DEFINED | "KW" | number. */
 
@@ -47,6 +47,10 @@
 #define CKA_KEYWARD_PAIR                       0xCB57000FUL
 /* CK_BBOOL: whether parts of a secret key may be known, so that no part of it is made a key. */
 #define CKA_KEYWARD_INDIVISIBLE                0xCB570010UL
+/* UTF-8: the limits of the policy on the key and what was counted of each, one line each; empty without limits. */
+#define CKA_KEYWARD_LIMITS                     0xCB570020UL
+/* ulong: how many uses the limits on uses leave; CK_UNAVAILABLE_INFORMATION where none is limited. */
+#define CKA_KEYWARD_USES_LEFT                  0xCB570021UL
 
 /* Mechanisms: CKM_VENDOR_DEFINED | "KW" | number. */
 

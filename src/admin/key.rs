@@ -8,7 +8,7 @@ use crate::ck::vendor::*;
 use crate::ck::{CK_ATTRIBUTE_TYPE, ObjectHandle};
 use crate::guard::Held;
 use crate::object::{Attributes, KeyFacts, State, Value, Window, key};
-use crate::policy::{lifecycle, strength};
+use crate::policy::{Spent, lifecycle, strength};
 use crate::store::Uid;
 use cryptoki_sys::*;
 
@@ -40,6 +40,8 @@ pub struct Key {
     pub windows: (Window, Window),
     /// The rules of the policy that apply.
     pub rules: Vec<String>,
+    /// Its limits, and what was counted of each.
+    pub limits: Vec<Spent>,
 }
 
 impl std::fmt::Display for Selector {
@@ -70,7 +72,7 @@ fn one(cka: CK_ATTRIBUTE_TYPE, bytes: Vec<u8>) -> Attributes {
 }
 
 impl Key {
-    fn living(handle: ObjectHandle, held: &Held, now: UtcSeconds) -> Self {
+    fn living(handle: ObjectHandle, held: &Held, limits: Vec<Spent>, now: UtcSeconds) -> Self {
         let facts = held.facts().clone();
         let windows = held.rules().windows(&facts, now);
         Self {
@@ -80,6 +82,7 @@ impl Key {
             state: lifecycle::effective_state(facts.state, windows.0, windows.1, now),
             windows,
             rules: held.rules().applied(now).map(str::to_owned).collect(),
+            limits,
             facts,
         }
     }
@@ -87,7 +90,16 @@ impl Key {
     fn buried(uid: Uid, attributes: Attributes) -> Self {
         let facts = KeyFacts::of(&attributes);
         let windows = (facts.protect, facts.process);
-        Self { handle: None, uid, attributes, state: facts.state, windows, rules: Vec::new(), facts }
+        Self {
+            handle: None,
+            uid,
+            attributes,
+            state: facts.state,
+            windows,
+            rules: Vec::new(),
+            limits: Vec::new(),
+            facts,
+        }
     }
 
     /// `private`, `public` or `secret`.
@@ -192,7 +204,12 @@ impl Visit<'_> {
         let session = self.session()?;
         let now = session.token().guard().now();
         let handles = session.token().find(template).map_err(failed("searching"))?;
-        let held = |handle| session.key(handle).ok().map(|held| Key::living(handle, &held, now));
+        let held = |handle| {
+            let held = session.key(handle).ok()?;
+            // A count that cannot be read is told by who wants to use the key, and by `keyward doctor`.
+            let limits = session.token().limits(&held).unwrap_or_default();
+            Some(Key::living(handle, &held, limits, now))
+        };
         Ok(handles.into_iter().filter_map(held).collect())
     }
 

@@ -7,6 +7,7 @@ use crate::ck::message::{MessageParameter, MessageShape, MessageStep};
 use crate::ck::raw::RawAttribute;
 use crate::ck::{Error, Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::crypto::table;
+use crate::guard::Charge;
 use crate::guard::op::{Unwrap, Wrap};
 use crate::object::Origin;
 use crate::session::{Filled, Output, Session};
@@ -59,9 +60,20 @@ pub fn wrap_key(
 ) -> Result<()> {
     let session = m.session(s)?;
     session.perform(wrapping_of(&session, wrapping, mechanism, key)?, |grant| {
+        let charge = session.charge(grant.op(), false);
         let wrapped = session.backend().wrap(grant)?;
-        out.put(&wrapped).map(drop)
+        handed_out(charge, &wrapped, out).map(drop)
     })
+}
+
+/// Hands out a wrapped key, whose bytes count. A length query and a short buffer are no use of the wrapping key.
+fn handed_out(mut charge: Charge, wrapped: &[u8], out: Output<'_>) -> Result<Filled> {
+    if out.capacity().is_some_and(|room| room >= wrapped.len()) {
+        charge.bytes(wrapped.len())?;
+    } else {
+        charge.undo();
+    }
+    out.put(wrapped)
 }
 
 /// C_WrapKeyAuthenticated, and C_WrapKey where the module makes the IV. An IV is told only together with what
@@ -78,6 +90,7 @@ pub fn wrap_authenticated(
     let session = m.session(s)?;
     let mut params = parameter.place.read(parameter.shape, MessageStep::Whole, true)?;
     session.perform(wrapping_of(&session, wrapping, mechanism, key)?, |grant| {
+        let charge = session.charge(grant.op(), false);
         let inner = std::mem::take(&mut params.aad);
         let aad = parameter.aad.unwrap_or(&inner);
         let mut wrapped = session.backend().wrap_authenticated(grant, &mut params, aad)?;
@@ -85,7 +98,7 @@ pub fn wrap_authenticated(
             wrapped.extend_from_slice(&params.tag);
         }
         parameter.place.apart(wrapped.len(), MessageStep::Whole)?;
-        if out.put(&wrapped)? == Filled::Done {
+        if handed_out(charge, &wrapped, out)? == Filled::Done {
             parameter.place.made(params, MessageStep::Whole);
         }
         Ok(())

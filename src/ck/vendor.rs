@@ -47,6 +47,10 @@ vendor_attributes! {
     CKA_KEYWARD_PAIR = 0x0F,
     /// Whether parts of a secret key may be known, so that no part of it is made a key, a `CK_BBOOL`.
     CKA_KEYWARD_INDIVISIBLE = 0x10,
+    /// The limits of the policy on the key and what was counted of each, one line each, UTF-8; empty without limits.
+    CKA_KEYWARD_LIMITS = 0x20,
+    /// How many uses the limits on uses leave, a `CK_ULONG`; `CK_UNAVAILABLE_INFORMATION` where none is limited.
+    CKA_KEYWARD_USES_LEFT = 0x21,
 }
 
 macro_rules! vendor_mechanisms {
@@ -73,4 +77,4 @@ vendor_mechanisms! {
 }
 
 /// `ulMinorVersion` of the vendor tables; grows when a number is added.
-pub const VENDOR_TABLE_VERSION: u32 = 3;
+pub const VENDOR_TABLE_VERSION: u32 = 4;

@@ -6,7 +6,9 @@
 #![forbid(unsafe_code)]
 
 mod authorized;
+mod budget;
 pub mod caller;
+mod charge;
 pub(crate) mod codec;
 mod derivation;
 mod explain;
@@ -18,6 +20,8 @@ mod trace;
 pub mod vault;
 
 pub use authorized::{Authorized, Obligations};
+pub use budget::{Block, Books, Budget};
+pub use charge::Charge;
 pub use held::{Fresh, Held, Kept, Life};
 pub use journal::{Journal, Sink};
 pub use order::offers;
@@ -171,13 +175,21 @@ impl Guard {
     }
 
     /// The only way to use a key. The checks run in one order, written once in [`order`]; the first
-    /// refusal decides the return code, and leaves one line in the log and one record. What is allowed leaves its
+    /// refusal decides the return code, and leaves one line in the log and one record. What is allowed is counted last of
+    /// all, where a limit asks for it ([`charge`]): what is refused costs no part of a budget. What is allowed leaves its
     /// record when it has ended, as far as the policy wants one ([`Trace`]).
     ///
     /// # Errors
     /// [`Denial`]: the reason, the rules and the words behind it.
-    pub fn authorize<O: Op>(&self, who: &Caller<'_>, op: O) -> Result<Authorized<O>, Denial> {
-        match order::judge(self, who, &op.ask()) {
+    pub fn authorize<O: Op>(
+        &self,
+        who: &Caller<'_>,
+        books: &dyn Books,
+        op: O,
+    ) -> Result<Authorized<O>, Denial> {
+        let judged = order::judge(self, who, &op.ask());
+        let counted = judged.and_then(|judged| charge::count(self, books, &op.ask()).map(|()| judged));
+        match counted {
             Ok((row, obligations, bound)) => {
                 let trace =
                     self.trace(who, &op.ask()).inspect_err(|denial| self.refused(who, &op.ask(), denial))?;
@@ -206,7 +218,7 @@ impl Guard {
     }
 
     #[cold]
-    fn refused(&self, who: &Caller<'_>, ask: &op::Ask<'_>, denial: &Denial) {
+    pub(crate) fn refused(&self, who: &Caller<'_>, ask: &op::Ask<'_>, denial: &Denial) {
         self.record_refusal(who, ask, denial);
         let label = ask.object.map_or("", |object| object.facts().label.as_str());
         let uid = ask.object.map(|object| object.uid().to_string()).unwrap_or_default();

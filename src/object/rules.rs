@@ -166,6 +166,8 @@ const KEY: &[Rule] = &[
     rule(CKA_KEYWARD_ORIGIN, &[2, 4, 6]),
     rule(CKA_KEYWARD_HISTORY, &[2, 4, 6]),
     rule(CKA_KEYWARD_PAIR, &[2, 4, 6]),
+    rule(CKA_KEYWARD_LIMITS, &[2, 4, 6]),
+    rule(CKA_KEYWARD_USES_LEFT, &[2, 4, 6]),
 ];
 
 /// Public keys (4.9).

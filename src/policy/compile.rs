@@ -22,6 +22,7 @@ pub(super) const MECHANISMS_LEGACY: &str = "mechanisms.legacy_use";
 const KEYS_STRENGTH: &str = "keys.min_strength";
 const KEYS_EXPORT: &str = "keys.export";
 const KEYS_AUDIT: &str = "keys.audit";
+const KEYS_LIMITS: &str = "keys.limits";
 
 /// So many files may belong to one policy, and so large may each be, in bytes.
 const MOST_FILES: usize = 64;
@@ -235,6 +236,7 @@ impl Compiler<'_> {
                 .map(|list| list.value.iter().map(|each| each.value).collect()),
             originator_seconds: period(&section.originator),
             recipient_seconds: period(&section.recipient),
+            limits: section.limits.clone(),
             export: section.export.as_ref().map(|export| export.value),
             parameters: section.parameters.as_ref().map(|at| at.value.clone()).unwrap_or_default(),
             wrap_with: section.wrap_with.as_ref().map(|at| at.value.clone()),
@@ -264,6 +266,7 @@ impl Compiler<'_> {
             && section.parameter_sets.is_none()
             && section.originator.is_none()
             && section.recipient.is_none()
+            && section.limits.is_empty()
             && section.export.is_none()
             && section.parameters.is_none()
             && section.wrap_with.is_none()
@@ -402,6 +405,9 @@ fn settings(document: &Document) -> Vec<Rule> {
     }
     if let Some(audit) = &document.keys.audit {
         add(KEYS_AUDIT, Rule { audit: Some(audit.value), ..Rule::default() });
+    }
+    if !document.keys.limits.is_empty() {
+        add(KEYS_LIMITS, Rule { limits: document.keys.limits.clone(), ..Rule::default() });
     }
     rules
 }

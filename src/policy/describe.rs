@@ -76,6 +76,7 @@ fn rule(out: &mut String, rule: &Rule) -> fmt::Result {
     list(out, "parameter set", rule.parameter_sets.iter().flatten().map(|set| set.word().to_owned()))?;
     optional(out, "originator period", rule.originator_seconds.map(duration_text))?;
     optional(out, "recipient period", rule.recipient_seconds.map(duration_text))?;
+    list(out, "limit", rule.limits.iter().map(ToString::to_string))?;
     optional(out, "export", rule.export.map(Word::word))?;
     optional(out, "audit", rule.audit.map(Word::word))?;
     parameters(out, &rule.parameters)?;

@@ -6,6 +6,7 @@ use super::diagnostic::{At, Place};
 use super::entry::Entry;
 use super::flag::Flag;
 use super::hours::Hours;
+use super::limits::Limit;
 use super::parameters::{ParameterRule, Parameters};
 use super::pattern::Numbers;
 use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose, WrapWith};
@@ -62,6 +63,7 @@ pub(super) struct KeySection {
     pub(super) export: Option<At<Export>>,
     pub(super) audit: Option<At<Audit>>,
     pub(super) initial_state: Option<At<InitialState>>,
+    pub(super) limits: Vec<Limit>,
 }
 
 /// `[[rule]]`
@@ -81,6 +83,7 @@ pub(super) struct RuleSection {
     pub(super) parameter_sets: Option<At<Vec<At<ParameterSet>>>>,
     pub(super) originator: Option<At<u64>>,
     pub(super) recipient: Option<At<u64>>,
+    pub(super) limits: Vec<Limit>,
     pub(super) export: Option<At<Export>>,
     pub(super) parameters: Option<At<ParameterRule>>,
     pub(super) wrap_with: Option<At<WrapWith>>,

@@ -36,7 +36,7 @@ pub(super) const MECHANISMS: Keys =
     Keys { section: "[mechanisms]", known: &["deny", "legacy_use"], later: &["parameters"] };
 pub(super) const KEYS: Keys = Keys {
     section: "[keys]",
-    known: &["single_purpose", "min_strength", "sensitive", "export", "initial_state", "audit"],
+    known: &["single_purpose", "min_strength", "sensitive", "export", "initial_state", "audit", "limits"],
     later: KEYS_LATER,
 };
 pub(super) const SUSPENDED: Keys = Keys { section: "[suspended]", known: &["process"], later: &[] };
@@ -57,6 +57,7 @@ pub(super) const RULE: Keys = Keys {
         "curves",
         "parameter_sets",
         "crypto_period",
+        "limits",
         "export",
         "parameters",
         "wrap_with",
@@ -75,6 +76,8 @@ pub(super) const RULE: Keys = Keys {
 };
 pub(super) const PERIOD: Keys =
     Keys { section: "`crypto_period`", known: &["originator", "recipient"], later: &[] };
+pub(super) const LIMITS: Keys =
+    Keys { section: "`limits`", known: &["uses", "bytes", "keys_wrapped", "rate", "of"], later: &[] };
 pub(super) const WHEN: Keys = Keys {
     section: "`when`",
     known: &[
@@ -157,13 +160,12 @@ pub(super) const ASK_PARAMETERS: Keys =
     Keys { section: "`parameters`", known: &["hash", "mgf", "salt", "tag", "iv", "kdf"], later: &[] };
 
 /// What a rule of the language may set beyond what is enforced today.
-const LATER: &[&str] = &["rotate", "limits", "escrow", "approvals", "memory", "unsafe_allow"];
+const LATER: &[&str] = &["rotate", "escrow", "approvals", "memory", "unsafe_allow"];
 
 /// What `[keys]` may set beyond what is enforced today.
 const KEYS_LATER: &[&str] = &[
     "parameters",
     "rotate",
-    "limits",
     "wrap_with",
     "escrow",
     "template",
@@ -190,6 +192,7 @@ pub(super) const ALL: &[Keys] = &[
     AUDIT,
     RULE,
     PERIOD,
+    LIMITS,
     WHEN,
     BITS,
     PARAMETERS,

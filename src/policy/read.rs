@@ -1,6 +1,8 @@
 //! TOML -> [`Document`]. Every mistake in a file is collected, each with its place; an unknown key or
 //! word is a mistake, never ignored, and so is a key of the language that this version does not enforce.
 
+mod limits;
+
 use super::callers::{Callers, Identity};
 use super::diagnostic::{At, Diagnostic, Place, Source, suggest};
 use super::document::*;
@@ -125,6 +127,7 @@ impl Reader<'_> {
             export: self.word(section, "export"),
             audit: self.word(section, "audit"),
             initial_state: self.word(section, "initial_state"),
+            limits: self.limits(section),
         }
     }
 
@@ -147,6 +150,7 @@ impl Reader<'_> {
             parameter_sets: self.words(rule, "parameter_sets"),
             originator: period.and_then(|period| self.duration(period, "originator")),
             recipient: period.and_then(|period| self.duration(period, "recipient")),
+            limits: self.limits(rule),
             export: self.word(rule, "export"),
             parameters: self.value(rule, "parameters", Reader::parameters),
             wrap_with: self.value(rule, "wrap_with", Reader::wrap_with),

@@ -10,6 +10,7 @@ use super::diagnostic::{Diagnostic, Source};
 use super::flag::Flag;
 use super::hours::Hours;
 use super::lifecycle::Exceptions;
+use super::limits::Limit;
 use super::lint::Lint;
 use super::parameters::ParameterRule;
 use super::pattern::Numbers;
@@ -168,6 +169,7 @@ pub(super) struct Rule {
     pub(super) parameter_sets: Option<Vec<ParameterSet>>,
     pub(super) originator_seconds: Option<u64>,
     pub(super) recipient_seconds: Option<u64>,
+    pub(super) limits: Vec<Limit>,
     pub(super) export: Option<Export>,
     pub(super) parameters: ParameterRule,
     pub(super) wrap_with: Option<WrapWith>,
@@ -372,7 +374,8 @@ impl Ruleset {
             SinglePurpose::Off => super::entry::conflict(facts).is_some(),
             SinglePurpose::BindOnFirstUse | SinglePurpose::Strict => true,
         };
-        KeyRules { first: Phase::of(compiled, facts, 0), later, binds, compiled: Arc::clone(compiled) }
+        let first = Phase::of(compiled, facts, 0);
+        KeyRules { first, later, binds, limited: false, compiled: Arc::clone(compiled) }.find_limits()
     }
 
     /// Judges an object that is about to be made, or to become what the facts say.

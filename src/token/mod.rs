@@ -2,6 +2,7 @@
 //! make, change and remove them, and the one place that asks the guard.
 #![forbid(unsafe_code)]
 
+mod budget;
 mod built_in;
 pub mod config;
 mod events;
@@ -65,6 +66,7 @@ pub struct Token {
     /// What the rules in force were made of.
     seen_policy: Mutex<law::Seen>,
     built_in: built_in::BuiltIn,
+    budgets: budget::Budgets,
     /// The token's row as last read: C_GetTokenInfo never touches the disk.
     record: ArcSwap<TokenRecord>,
     /// The store's generation at which the cache was true.
@@ -110,6 +112,7 @@ impl Token {
             last_call: AtomicU64::new(0),
             seen_policy: Mutex::new(law::Seen::Nothing),
             built_in: built_in::BuiltIn::default(),
+            budgets: budget::Budgets::default(),
             seen: AtomicU64::new(u64::MAX),
             seen_version: Mutex::new(record.version),
             binding: Mutex::new(()),
@@ -163,7 +166,7 @@ impl Token {
     ) -> core::result::Result<Authorized<O>, Denial> {
         let login = self.login.load();
         let caller = Caller { role: login.user.role, name: &login.name, session: session.0, read_write };
-        let grant = self.guard.authorize(&caller, op)?;
+        let grant = self.guard.authorize(&caller, self, op)?;
         let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
         for (key, purpose) in bindings {
             self.bind(&key, purpose)?;
@@ -294,6 +297,7 @@ impl Token {
             self.close_login();
             self.objects.drop_where(|_| true);
             self.forget_policy();
+            self.forget_budgets();
             return true;
         }
         false

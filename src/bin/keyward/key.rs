@@ -10,6 +10,7 @@ use keyward_pkcs11::ck::names::{attribute_name, mechanism_name};
 use keyward_pkcs11::ck::text::hex;
 use keyward_pkcs11::ck::vendor::*;
 use keyward_pkcs11::object::{State, Value, Window};
+use keyward_pkcs11::policy::Spent;
 use keyward_pkcs11::token::Grounds;
 
 pub(crate) fn run(context: &Context, command: KeyCommand) -> Outcome {
@@ -184,6 +185,9 @@ fn shown(key: &Key) -> String {
     row("origin", key.facts.origin.word().to_owned());
     row("protects", protects(key, display_utc));
     row("processes", processes(key, display_utc));
+    for limit in &key.limits {
+        row("limit", limit.to_string());
+    }
     row("policy rules", if key.rules.is_empty() { "none".into() } else { key.rules.join(", ") });
     for (name, cka) in DATES {
         if let Some(at) = key.date(cka) {
@@ -243,6 +247,16 @@ fn plain(cka: u64, value: &Value) -> String {
     }
 }
 
+fn limit(spent: &Spent) -> Json {
+    Json::Object(vec![
+        ("rule", Json::text(&spent.rule)),
+        ("unit", Json::text(spent.unit.word())),
+        ("most", Json::Number(spent.most)),
+        ("used", Json::Number(spent.used)),
+        ("of", Json::texts(&spent.of)),
+    ])
+}
+
 fn json(key: &Key) -> Json {
     let edge = |at: Option<u64>| Json::maybe(at.map(display_utc));
     let span = |window: Window| Json::Object(vec![("from", edge(window.from)), ("to", edge(window.to))]);
@@ -264,6 +278,7 @@ fn json(key: &Key) -> Json {
         ("protects", span(key.windows.0)),
         ("processes", span(key.windows.1)),
         ("rules", Json::texts(&key.rules)),
+        ("limits", Json::List(key.limits.iter().map(limit).collect())),
         ("dates", Json::Object(dates)),
         ("revocation_reason", Json::maybe(reason(key))),
         ("revocation_message", Json::text(key.text(CKA_KEYWARD_REVOCATION_MESSAGE))),
