@@ -47,10 +47,12 @@
 #define CKA_KEYWARD_PAIR                       0xCB57000FUL
 /* CK_BBOOL: whether parts of a secret key may be known, so that no part of it is made a key. */
 #define CKA_KEYWARD_INDIVISIBLE                0xCB570010UL
+/* UTF-8: who has used the key, where an alarm asks for new callers: lines of uid and program. */
+#define CKA_KEYWARD_CALLERS                    0xCB570020UL
 /* UTF-8: the limits of the policy on the key and what was counted of each, one line each; empty without limits. */
-#define CKA_KEYWARD_LIMITS                     0xCB570020UL
+#define CKA_KEYWARD_LIMITS                     0xCB570030UL
 /* ulong: how many uses the limits on uses leave; CK_UNAVAILABLE_INFORMATION where none is limited. */
-#define CKA_KEYWARD_USES_LEFT                  0xCB570021UL
+#define CKA_KEYWARD_USES_LEFT                  0xCB570031UL
 
 /* Mechanisms: CKM_VENDOR_DEFINED | "KW" | number. */
 
@@ -103,5 +105,68 @@
 #define KEYWARD_REVOCATION_SUPERSEDED              5UL
 #define KEYWARD_REVOCATION_CESSATION_OF_OPERATION  6UL
 #define KEYWARD_REVOCATION_PRIVILEGE_WITHDRAWN     7UL
+
+/*
+ * Why something was refused: CK_SESSION_INFO.ulDeviceError after the refusal, until the next one. Each is explained in
+ * docs/policy.md with the CKR_ that comes with it.
+ */
+#define KEYWARD_REASON_STATE_SUSPENDED         0x101UL
+#define KEYWARD_REASON_STATE_DEACTIVATED       0x102UL
+#define KEYWARD_REASON_STATE_COMPROMISED       0x103UL
+#define KEYWARD_REASON_STATE_PRE_ACTIVE        0x104UL
+#define KEYWARD_REASON_STATE_DESTROYED         0x105UL
+#define KEYWARD_REASON_STATE_TRANSITION        0x106UL
+#define KEYWARD_REASON_PURPOSE                 0x201UL
+#define KEYWARD_REASON_PURPOSE_CONFLICT        0x202UL
+#define KEYWARD_REASON_USAGE_ATTRIBUTE         0x203UL
+#define KEYWARD_REASON_MECHANISM               0x301UL
+#define KEYWARD_REASON_ALLOWED_MECHANISMS      0x302UL
+#define KEYWARD_REASON_MECHANISM_UNKNOWN       0x303UL
+#define KEYWARD_REASON_MECHANISM_KEY_TYPE      0x304UL
+#define KEYWARD_REASON_WRAPPING_KEY_TYPE       0x305UL
+#define KEYWARD_REASON_UNWRAPPING_KEY_TYPE     0x306UL
+#define KEYWARD_REASON_PARAMETERS              0x307UL
+#define KEYWARD_REASON_KEY_SIZE                0x401UL
+#define KEYWARD_REASON_STRENGTH                0x402UL
+#define KEYWARD_REASON_CURVE                   0x403UL
+#define KEYWARD_REASON_NEW_CURVE               0x404UL
+#define KEYWARD_REASON_WRAPPING_KEY_SIZE       0x405UL
+#define KEYWARD_REASON_UNWRAPPING_KEY_SIZE     0x406UL
+#define KEYWARD_REASON_PARAMETER_SET           0x407UL
+#define KEYWARD_REASON_NEW_PARAMETER_SET       0x408UL
+#define KEYWARD_REASON_FRAGMENT                0x409UL
+#define KEYWARD_REASON_ORIGINATOR_WINDOW_AHEAD 0x501UL
+#define KEYWARD_REASON_ORIGINATOR_WINDOW_OVER  0x502UL
+#define KEYWARD_REASON_RECIPIENT_WINDOW_AHEAD  0x503UL
+#define KEYWARD_REASON_RECIPIENT_WINDOW_OVER   0x504UL
+#define KEYWARD_REASON_CLOCK_BACKWARDS         0x505UL
+#define KEYWARD_REASON_HOURS                   0x506UL
+#define KEYWARD_REASON_EXPORT                  0x601UL
+#define KEYWARD_REASON_REVEAL                  0x602UL
+#define KEYWARD_REASON_UNEXTRACTABLE           0x603UL
+#define KEYWARD_REASON_SENSITIVE               0x604UL
+#define KEYWARD_REASON_WRAP_WITH_TRUSTED       0x605UL
+#define KEYWARD_REASON_WRAP_NOT_WRAPPABLE      0x606UL
+#define KEYWARD_REASON_WRAP_KEY_TOO_WEAK       0x607UL
+#define KEYWARD_REASON_WRAP_TEMPLATE           0x608UL
+#define KEYWARD_REASON_DATA_OF_KEY             0x609UL
+#define KEYWARD_REASON_WRAP_WITH               0x60AUL
+#define KEYWARD_REASON_TEMPLATE_CONFLICT       0x701UL
+#define KEYWARD_REASON_ATTRIBUTE_READ_ONLY     0x702UL
+#define KEYWARD_REASON_NOT_MODIFIABLE          0x703UL
+#define KEYWARD_REASON_NOT_COPYABLE            0x704UL
+#define KEYWARD_REASON_NOT_DESTROYABLE         0x705UL
+#define KEYWARD_REASON_NOT_LOGGED_IN           0x801UL
+#define KEYWARD_REASON_CONTEXT_LOGIN           0x802UL
+#define KEYWARD_REASON_READ_ONLY_SESSION       0x803UL
+#define KEYWARD_REASON_CALLER                  0x804UL
+#define KEYWARD_REASON_ALARM                   0x805UL
+#define KEYWARD_REASON_PIN_TOO_SHORT           0x901UL
+#define KEYWARD_REASON_PIN_TOO_LONG            0x902UL
+#define KEYWARD_REASON_PIN_INVALID             0x903UL
+#define KEYWARD_REASON_PIN_LOCKED              0x904UL
+#define KEYWARD_REASON_AUDIT_UNAVAILABLE       0xA01UL
+#define KEYWARD_REASON_NOT_EVALUABLE           0xA02UL
+#define KEYWARD_REASON_POLICY_UNUSABLE         0xA03UL
 
 #endif /* KEYWARD_H */

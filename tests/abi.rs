@@ -4,6 +4,7 @@
 
 use keyward_pkcs11::ck::vendor::{VENDOR_ATTRIBUTES, VENDOR_MECHANISMS, VENDOR_TABLE_VERSION};
 use keyward_pkcs11::object::facts::{Origin, Purpose, State};
+use keyward_pkcs11::policy::Reason;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -43,6 +44,9 @@ fn expected() -> Numbers {
     let origins = [Origin::Generated, Origin::Imported, Origin::Unwrapped, Origin::Derived, Origin::Copied];
     for origin in origins {
         numbers.insert(named("ORIGIN", &format!("{origin:?}")), origin as u64);
+    }
+    for reason in Reason::ALL {
+        numbers.insert(named("REASON", reason.word()), reason.code().into());
     }
     let reasons = [
         "unspecified",

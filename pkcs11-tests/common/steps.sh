@@ -3,6 +3,7 @@
 #   step  NAME COMMAND...            passes when the command succeeds
 #   step  NAME refuse WORD COMMAND...  passes when the command fails and says WORD
 #   skip  NAME REASON                says loudly what was not tried and why
+#   steps_of COMMAND...              runs another script with steps, and adds its counts to these
 #   summary SCRIPT                   the last line, "SCRIPT: N passed, N failed, N skipped"; fails if a step failed
 #
 # A step's output is shown only when the step fails. With RESULTS=FILE in the environment, each step also adds
@@ -61,6 +62,28 @@ refuse() {
         echo "was refused, but not with $word"
         return 1
     }
+}
+
+# What it prints is printed, but for the line of its counts.
+steps_of() {
+    local output status=0 line
+    output=$(mktemp)
+    "$@" </dev/null >"$output" 2>&1 || status=$?
+    grep -vE '^[a-z0-9 -]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$output" || true
+    line=$(grep -E '^[a-z0-9 -]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$output" | tail -n 1 || true)
+    rm -f "$output"
+    if [[ $line =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped ]]; then
+        passed=$((passed + BASH_REMATCH[1]))
+        failed=$((failed + BASH_REMATCH[2]))
+        skipped=$((skipped + BASH_REMATCH[3]))
+        if [ "$status" -ne 0 ] && [ "${BASH_REMATCH[2]}" -eq 0 ]; then
+            failed=$((failed + 1))
+            record FAIL "$* (exit status $status)"
+        fi
+    else
+        failed=$((failed + 1))
+        record FAIL "$* broke off before its summary"
+    fi
 }
 
 summary() {

@@ -30,6 +30,18 @@ step "suspend" life suspend 02 --message "a laptop was lost"
 step "compromise" life compromise 03 --reason key-compromise --message "found in a backup"
 step "destroy" life destroy 04 -y
 
+guess() { # five wrong PINs: the alarm of the default policy
+    printf 'wrong-pin\n' >wrong && chmod 600 wrong
+    for _ in 1 2 3 4 5; do
+        ! keyward key list --token "$TOKEN" --pin-file wrong >/dev/null 2>&1
+    done
+    keyward audit show --token "$TOKEN" --kind alarm >alarms
+    grep -q failed-logins alarms
+}
+step "an alarm" guess
+use_suspended() { ! as_user --sign --id 02 -m SHA256-RSA-PKCS -i so -o signature; }
+step "a refusal" use_suspended
+
 step "write the page" report --preset default -o report.html
 step "a page that is there is not written over" refuse "exists" report -o report.html
 private_to_its_owner() { [ "$(stat -c %a report.html)" = 600 ]; }
@@ -43,6 +55,9 @@ facts() { # the page says what the token has
     grep -q "is suspended" report.html
     grep -q "found in a backup" report.html
     grep -q "112 bits of security" report.html
+    grep -q "The trail verifies" report.html
+    grep -q "guessed-pins" report.html
+    grep -q "state-suspended" report.html
     ! grep -Eq "https?://|<script|<link|@import|url\(" report.html
 }
 step "the facts are there, nothing is fetched, no name is HTML" facts
@@ -51,6 +66,9 @@ import json, sys
 report = json.load(sys.stdin)
 states = sorted(key["state"] for key in report["keys"])
 assert states == ["active"] * 2 + ["compromised"] + ["destroyed"] * 2 + ["suspended"] * 2, states
+trail = report["trail"]
+assert trail["verifies"] and trail["alarms"][0]["rules"] == ["guessed-pins"], trail
+assert any(each["reason"] == "state-suspended" for each in trail["denials"]), trail
 assert any(remark["weight"] == "now" for key in report["keys"] for remark in key["remarks"])
 '; }
 step "the same as JSON" json

@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 pub mod audit;
+mod backup;
 mod doctor;
 mod key;
 mod life;
@@ -17,6 +18,7 @@ mod token;
 mod user;
 mod visit;
 
+pub use backup::{back_up, restore};
 pub use doctor::{Examination, FileFact, Finding, TokenFact, examine};
 pub use key::{Key, Selector};
 pub use life::{Half, Passed};

@@ -1,10 +1,14 @@
 //! What a report says of a token's keys: what is there, what is due, what is weak, and what a policy has against it.
 //! Nothing is used, bound or written.
 
+mod told;
+
+pub use told::{Occurrence, Told};
+
 use super::{Key, Result, Trouble, Visit};
 use crate::ck::date::{UtcSeconds, display_utc};
-use crate::object::{KeyFacts, Origin, State};
-use crate::policy::{Ruleset, lifecycle, strength};
+use crate::object::{KeyFacts, Origin, Purpose, State};
+use crate::policy::{Audit, Ruleset, lifecycle, strength};
 
 /// Seconds of a day.
 const DAY: u64 = 24 * 60 * 60;
@@ -83,6 +87,8 @@ pub struct Report {
     pub against: Option<String>,
     /// The keys that live, and what destroyed keys left.
     pub entries: Vec<Entry>,
+    /// What the audit trail tells.
+    pub told: Told,
 }
 
 impl Visit<'_> {
@@ -98,14 +104,24 @@ impl Visit<'_> {
         let against = preset.map(preset_named).transpose()?;
         let mut keys = self.keys()?;
         keys.extend(self.tombstones()?);
+        let told = Told::of(token).map_err(super::failed("reading the audit trail"))?;
+        let rules = token.guard().rules();
         let information = token.information().map_err(super::failed("reading the token"))?;
         Ok(Report {
             label: crate::ck::text::unpadded(&information.label),
             serial: token.serial().to_owned(),
             at,
-            policy: token.guard().rules().name().to_owned(),
+            policy: rules.name().to_owned(),
             against: against.as_ref().map(|rules| rules.name().to_owned()),
-            entries: keys.into_iter().map(|key| Entry::of(key, against.as_ref(), at)).collect(),
+            entries: keys
+                .into_iter()
+                .map(|key| {
+                    let mut entry = Entry::of(key, against.as_ref(), at);
+                    entry.remarks.extend(recorded(&entry.key, &rules, &told, at));
+                    entry
+                })
+                .collect(),
+            told,
         })
     }
 }
@@ -188,6 +204,38 @@ fn remarks(key: &Key, strength: Option<u32>, now: UtcSeconds) -> Vec<Remark> {
     }
     if key.facts.extractable && !key.facts.sensitive && key.class_word() != "public" {
         say(Weight::Now, "can be read in the clear by whoever logs in".to_owned());
+    }
+    remarks
+}
+
+/// So long without a use is worth a word, in seconds.
+const IDLE: u64 = 365 * DAY;
+
+/// What the audit trail tells of a living token key: that nothing used it, and that nothing could bring it back.
+fn recorded(key: &Key, rules: &Ruleset, told: &Told, now: UtcSeconds) -> Vec<Remark> {
+    let mut remarks = Vec::new();
+    if key.handle.is_none() || key.state != State::Active {
+        return remarks;
+    }
+    let mut say = |text: String| remarks.push(Remark { weight: Weight::Note, text });
+    // That there is no record says something only where uses are recorded.
+    if rules.record_for(&key.facts).audit(|| now).max(rules.keys().audit) == Audit::All {
+        match told.last_use(key.uid) {
+            None => say("was never used: no use is on record".to_owned()),
+            Some(at) if at.saturating_add(IDLE) <= now => say(format!("was last used {}", display_utc(at))),
+            Some(_) => {}
+        }
+    }
+    // Keys that open what was protected must outlive an accident; keys that sign are made anew (SP 800-57 Part 1 Rev. 5,
+    // Appendix B.3).
+    let opens = matches!(key.facts.purpose, Some(Purpose::Encrypt | Purpose::Wrap | Purpose::Derive));
+    if opens && key.class_word() != "public" && !told.is_backed_up(key.uid, key.facts.initial_date) {
+        say(if key.facts.extractable {
+            "was never backed up: no wrapped copy has left, and the store was not copied since it was made"
+                .to_owned()
+        } else {
+            "was never backed up: the store was not copied since it was made (`keyward backup`)".to_owned()
+        });
     }
     remarks
 }

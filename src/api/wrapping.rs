@@ -59,10 +59,14 @@ pub fn wrap_key(
     out: Output<'_>,
 ) -> Result<()> {
     let session = m.session(s)?;
-    session.perform(wrapping_of(&session, wrapping, mechanism, key)?, |grant| {
+    session.perform_sized(wrapping_of(&session, wrapping, mechanism, key)?, |grant, bytes| {
         let charge = session.charge(grant.op(), false);
         let wrapped = session.backend().wrap(grant)?;
-        handed_out(charge, &wrapped, out).map(drop)
+        // Nothing has left where only the length was asked for.
+        if handed_out(charge, &wrapped, out)? == Filled::Done {
+            *bytes = wrapped.len();
+        }
+        Ok(())
     })
 }
 
@@ -89,7 +93,7 @@ pub fn wrap_authenticated(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut params = parameter.place.read(parameter.shape, MessageStep::Whole, true)?;
-    session.perform(wrapping_of(&session, wrapping, mechanism, key)?, |grant| {
+    session.perform_sized(wrapping_of(&session, wrapping, mechanism, key)?, |grant, bytes| {
         let charge = session.charge(grant.op(), false);
         let inner = std::mem::take(&mut params.aad);
         let aad = parameter.aad.unwrap_or(&inner);
@@ -99,6 +103,7 @@ pub fn wrap_authenticated(
         }
         parameter.place.apart(wrapped.len(), MessageStep::Whole)?;
         if handed_out(charge, &wrapped, out)? == Filled::Done {
+            *bytes = wrapped.len();
             parameter.place.made(params, MessageStep::Whole);
         }
         Ok(())
@@ -115,7 +120,8 @@ pub fn unwrap_key(
     raw: Vec<RawAttribute>,
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
-    session.perform(unwrapping_of(&session, mechanism, unwrapping, wrapped, &raw)?, |grant| {
+    session.perform_sized(unwrapping_of(&session, mechanism, unwrapping, wrapped, &raw)?, |grant, bytes| {
+        *bytes = wrapped.len();
         let new = session.backend().unwrap(grant)?;
         one(session.token().adopt(vec![new], unwrapped(s))?)
     })
@@ -133,7 +139,8 @@ pub fn unwrap_authenticated(
 ) -> Result<ObjectHandle> {
     let session = m.session(s)?;
     let mut params = parameter.place.read(parameter.shape, MessageStep::Whole, false)?;
-    session.perform(unwrapping_of(&session, mechanism, unwrapping, wrapped, &raw)?, |grant| {
+    session.perform_sized(unwrapping_of(&session, mechanism, unwrapping, wrapped, &raw)?, |grant, bytes| {
+        *bytes = wrapped.len();
         let aad = parameter.aad.unwrap_or_default();
         let new = session.backend().unwrap_authenticated(grant, &mut params, aad)?;
         one(session.token().adopt(vec![new], unwrapped(s))?)

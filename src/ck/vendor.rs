@@ -47,10 +47,12 @@ vendor_attributes! {
     CKA_KEYWARD_PAIR = 0x0F,
     /// Whether parts of a secret key may be known, so that no part of it is made a key, a `CK_BBOOL`.
     CKA_KEYWARD_INDIVISIBLE = 0x10,
+    /// Who has used the key, where an alarm asks for new callers: lines of uid and program, UTF-8.
+    CKA_KEYWARD_CALLERS = 0x20,
     /// The limits of the policy on the key and what was counted of each, one line each, UTF-8; empty without limits.
-    CKA_KEYWARD_LIMITS = 0x20,
+    CKA_KEYWARD_LIMITS = 0x30,
     /// How many uses the limits on uses leave, a `CK_ULONG`; `CK_UNAVAILABLE_INFORMATION` where none is limited.
-    CKA_KEYWARD_USES_LEFT = 0x21,
+    CKA_KEYWARD_USES_LEFT = 0x31,
 }
 
 macro_rules! vendor_mechanisms {

@@ -46,16 +46,19 @@ fn count_use(
     ckm: CK_MECHANISM_TYPE,
 ) -> core::result::Result<(), Denial> {
     let Some(limits) = limits_of(guard, entry, held) else { return Ok(()) };
-    if !limits.ask_of(ckm) {
+    let uses = limits.asks(Unit::Uses, ckm);
+    let wrapped = entry == Entry::Wrap && limits.asks(Unit::KeysWrapped, ckm);
+    if !uses && !wrapped && !limits.has_rates() {
         return Ok(());
     }
     let budget = budget_of(books, held)?;
-    budget.tick(held, limits, ckm)?;
-    let uses = limits.asks(Unit::Uses, ckm);
+    if limits.has_rates() {
+        budget.tick(held, limits, ckm)?;
+    }
     if uses {
         budget.spend(books, held, limits, (Unit::Uses, ckm), 1)?;
     }
-    if entry == Entry::Wrap && limits.asks(Unit::KeysWrapped, ckm) {
+    if wrapped {
         budget.spend(books, held, limits, (Unit::KeysWrapped, ckm), 1).inspect_err(|_| {
             if uses {
                 budget.give_back(Unit::Uses, ckm, 1);

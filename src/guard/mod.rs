@@ -5,6 +5,7 @@
 //! with the vault and the witness because only so can a key's material be private to all three.
 #![forbid(unsafe_code)]
 
+mod alarm;
 mod authorized;
 mod budget;
 pub mod caller;
@@ -16,9 +17,11 @@ mod held;
 pub mod journal;
 pub mod op;
 mod order;
+pub mod signals;
 mod trace;
 pub mod vault;
 
+pub use alarm::Answer;
 pub use authorized::{Authorized, Obligations};
 pub use budget::{Block, Books, Budget};
 pub use charge::Charge;
@@ -34,6 +37,7 @@ use crate::policy::{self, Denial, Reason, Request, Ruleset};
 use crate::sys::clock;
 use arc_swap::ArcSwap;
 use op::Op;
+use signals::Signals;
 use std::sync::Arc;
 
 /// Who asks, and in which state.
@@ -78,6 +82,7 @@ pub struct Guard {
     journal: Arc<Journal>,
     /// The record; none where a store has no place for it.
     trail: Option<Arc<Trail>>,
+    watch: alarm::Watch,
     clock: fn() -> UtcSeconds,
 }
 
@@ -100,7 +105,14 @@ impl Law {
 impl Guard {
     /// A guard under these rules.
     pub fn new(rules: Arc<Ruleset>, journal: Arc<Journal>, trail: Option<Arc<Trail>>) -> Self {
-        Self { law: ArcSwap::from_pointee(Law::of(rules)), journal, trail, clock: clock::utc_seconds }
+        let watch = alarm::Watch::new(Arc::new(Signals::in_memory()), "");
+        Self { law: ArcSwap::from_pointee(Law::of(rules)), journal, trail, watch, clock: clock::utc_seconds }
+    }
+
+    /// The same guard, that counts what its alarms watch together with all processes that use the token.
+    #[must_use]
+    pub fn counting_in(self, signals: Arc<Signals>, serial: &str) -> Self {
+        Self { watch: alarm::Watch::new(signals, serial), ..self }
     }
 
     /// The same guard with another clock: how tests walk through a key's life.
@@ -187,9 +199,10 @@ impl Guard {
         books: &dyn Books,
         op: O,
     ) -> Result<Authorized<O>, Denial> {
-        let judged = order::judge(self, who, &op.ask());
-        let counted = judged.and_then(|judged| charge::count(self, books, &op.ask()).map(|()| judged));
-        match counted {
+        let judged = order::judge(self, who, &op.ask())
+            .and_then(|judged| self.watch(who, &op.ask()).map(|()| judged))
+            .and_then(|judged| charge::count(self, books, &op.ask()).map(|()| judged));
+        match judged {
             Ok((row, obligations, bound)) => {
                 let trace =
                     self.trace(who, &op.ask()).inspect_err(|denial| self.refused(who, &op.ask(), denial))?;
@@ -220,6 +233,7 @@ impl Guard {
     #[cold]
     pub(crate) fn refused(&self, who: &Caller<'_>, ask: &op::Ask<'_>, denial: &Denial) {
         self.record_refusal(who, ask, denial);
+        self.watch_refusal(who, ask);
         let label = ask.object.map_or("", |object| object.facts().label.as_str());
         let uid = ask.object.map(|object| object.uid().to_string()).unwrap_or_default();
         self.journal.line(

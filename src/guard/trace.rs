@@ -102,7 +102,7 @@ impl Guard {
         let _ = trail.record(event, false);
     }
 
-    fn event(&self, who: &Caller<'_>, ask: &Ask<'_>, kind: Kind) -> Event {
+    pub(super) fn event(&self, who: &Caller<'_>, ask: &Ask<'_>, kind: Kind) -> Event {
         let named = |object: Option<&Arc<Held>>| object.map_or([0; 16], |object| object.uid().0);
         let mut policy = [0; 8];
         policy.copy_from_slice(self.rules().digest().first_chunk::<8>().unwrap_or(&[0; 8]));

@@ -124,6 +124,7 @@ const KINDS: &[(CK_ATTRIBUTE_TYPE, Kind)] = &[
     (CKA_KEYWARD_HISTORY, Kind::Text),
     (CKA_KEYWARD_PAIR, Kind::Bytes),
     (CKA_KEYWARD_INDIVISIBLE, Kind::Bool),
+    (CKA_KEYWARD_CALLERS, Kind::Text),
     (CKA_KEYWARD_LIMITS, Kind::Text),
     (CKA_KEYWARD_USES_LEFT, Kind::Ulong),
     (CKA_NSS_EMAIL, Kind::Text),

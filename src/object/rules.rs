@@ -165,6 +165,7 @@ const KEY: &[Rule] = &[
     rule(CKA_KEYWARD_REVOCATION_MESSAGE, &[2, 4, 6]),
     rule(CKA_KEYWARD_ORIGIN, &[2, 4, 6]),
     rule(CKA_KEYWARD_HISTORY, &[2, 4, 6]),
+    rule(CKA_KEYWARD_CALLERS, &[2, 4, 6]),
     rule(CKA_KEYWARD_PAIR, &[2, 4, 6]),
     rule(CKA_KEYWARD_LIMITS, &[2, 4, 6]),
     rule(CKA_KEYWARD_USES_LEFT, &[2, 4, 6]),

@@ -128,6 +128,7 @@ const MEANINGS: &[(CK_ATTRIBUTE_TYPE, Meaning)] = &[
     (CKA_KEYWARD_LIMITS, Computed("api/object.rs", "CKA_KEYWARD_LIMITS")),
     (CKA_KEYWARD_USES_LEFT, Computed("api/object.rs", "CKA_KEYWARD_USES_LEFT")),
     (CKA_KEYWARD_PAIR, Computed("token/making.rs", "CKA_KEYWARD_PAIR")),
+    (CKA_KEYWARD_CALLERS, Enforced("guard/alarm.rs", "CKA_KEYWARD_CALLERS")),
     (CKA_KEYWARD_INDIVISIBLE, Enforced("guard/derivation.rs", "base.indivisible")),
 ];
 

@@ -1,6 +1,7 @@
 //! Documents -> [`Compiled`]: follows `extends`, merges settings towards the stricter, turns every rule
 //! into sets, and refuses what could never match, never allow or never be.
 
+use super::alarm::{self, Alarm};
 use super::diagnostic::{At, Diagnostic, Place, Source, printable, suggest};
 use super::document::{Document, KeySection, RuleSection, WhenSection};
 use super::lifecycle::Exceptions;
@@ -164,7 +165,7 @@ impl Compiler<'_> {
         for document in documents {
             rules.extend(settings(document));
             for section in &document.rules {
-                self.unique(section, &mut ids);
+                self.unique(section.id.as_ref(), &mut ids);
                 rules.push(self.rule(section, drafts));
             }
         }
@@ -174,6 +175,7 @@ impl Compiler<'_> {
         for rule in &mut rules {
             rule.index(&index);
         }
+        let alarms = self.alarms(documents, &mut ids);
         rules.sort_by(|left, right| left.id.cmp(&right.id));
         let root = documents.first();
         let tests = root.map_or(&[][..], |document| &document.tests);
@@ -187,13 +189,31 @@ impl Compiler<'_> {
             token: token(documents),
             keys: keys(documents),
             rules,
+            alarms,
             tests: tests.iter().filter_map(|test| self.test(test, &ids)).collect(),
             lints: lint::lints(self.sources, root, rows),
         }
     }
 
-    fn unique(&mut self, section: &RuleSection, ids: &mut BTreeMap<String, Place>) {
-        let Some(id) = &section.id else { return };
+    /// The alarms, sorted. They share the rules' ids: both are told of by name.
+    fn alarms(&mut self, documents: &[Document], ids: &mut BTreeMap<String, Place>) -> Vec<Alarm> {
+        let mut alarms = Vec::new();
+        for section in documents.iter().flat_map(|document| &document.alarms) {
+            self.unique(section.id.as_ref(), ids);
+            for (place, message) in alarm::mistakes(section) {
+                self.refuse(place, message, None);
+            }
+            if let Some((_, when)) = &section.when {
+                self.matching(when);
+            }
+            alarms.extend(alarm::compiled(section, when));
+        }
+        alarms.sort_by(|left: &Alarm, right| left.id.cmp(&right.id));
+        alarms
+    }
+
+    fn unique(&mut self, id: Option<&At<String>>, ids: &mut BTreeMap<String, Place>) {
+        let Some(id) = id else { return };
         match ids.get(&id.value) {
             None => {
                 ids.insert(id.value.clone(), id.place);
@@ -483,7 +503,7 @@ fn union(lists: &[At<Numbers>]) -> Numbers {
 }
 
 /// What a person wrote, fit for one line of a log.
-fn one_line(text: &str) -> String {
+pub(super) fn one_line(text: &str) -> String {
     text.trim().chars().map(|c| if c == '\n' { ' ' } else { printable(c) }).collect()
 }
 

@@ -131,6 +131,8 @@ reasons! {
     ReadOnlySession = 0x803, "read-only-session", SessionReadOnly;
     /// The policy allows the key's use to other processes.
     Caller = 0x804, "caller", ActionProhibited;
+    /// The use crossed the threshold of an alarm, which suspends the key.
+    Alarm = 0x805, "alarm", ActionProhibited;
     /// The PIN is shorter than the policy asks for.
     PinTooShort = 0x901, "pin-too-short", PinLenRange;
     /// The PIN is longer than the policy allows.

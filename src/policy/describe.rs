@@ -1,6 +1,7 @@
 //! A compiled policy as text, the same for the same rules: what the snapshots under `tests/policy` hold
 //! and what an officer compares.
 
+use super::alarm::{Alarm, Signal};
 use super::hours::Hours;
 use super::parameters::ParameterRule;
 use super::ruleset::{Compiled, CurveSet, NEVER, PinRules, Rule, Ruleset, When};
@@ -39,6 +40,9 @@ fn policy(out: &mut String, compiled: &Compiled) -> fmt::Result {
     writeln!(out, "compromised process {}", keys.exceptions.compromised_process)?;
     for each in &compiled.rules {
         rule(out, each)?;
+    }
+    for each in &compiled.alarms {
+        alarm(out, each)?;
     }
     writeln!(out, "\ntests {}", compiled.tests.len())
 }
@@ -90,6 +94,17 @@ fn rule(out: &mut String, rule: &Rule) -> fmt::Result {
     optional(out, "callers", rule.callers.as_ref())?;
     optional(out, "visible_to", rule.visible_to.as_ref())?;
     optional(out, "hours", rule.hours.as_ref().map(Hours::text))
+}
+
+fn alarm(out: &mut String, alarm: &Alarm) -> fmt::Result {
+    writeln!(out, "\nalarm {}", alarm.id())?;
+    optional(out, "from", alarm.citation())?;
+    optional(out, "why", alarm.why())?;
+    if alarm.signal() != Signal::FailedLogins {
+        when(out, &alarm.when)?;
+    }
+    writeln!(out, "  on {}", alarm.threshold())?;
+    optional(out, "then", alarm.suspends().then_some("suspend"))
 }
 
 fn parameters(out: &mut String, rule: &ParameterRule) -> fmt::Result {

@@ -1,6 +1,7 @@
 //! What one policy file says, as written: typed, every part with its place, nothing merged yet.
 //! `read` makes it of TOML, `compile` makes a rule set of one or several.
 
+use super::alarm::{Answer, Signal};
 use super::callers::Callers;
 use super::diagnostic::{At, Place};
 use super::entry::Entry;
@@ -34,6 +35,7 @@ pub(super) struct Document {
     /// `[audit] required`
     pub(super) audit_required: Option<At<bool>>,
     pub(super) rules: Vec<RuleSection>,
+    pub(super) alarms: Vec<AlarmSection>,
     pub(super) tests: Vec<TestSection>,
 }
 
@@ -116,6 +118,22 @@ pub(super) struct WhenSection {
     pub(super) curve: Option<At<Vec<At<NamedCurve>>>>,
     pub(super) parameter_set: Option<At<Vec<At<ParameterSet>>>>,
     pub(super) flags: Vec<(Flag, bool)>,
+}
+
+/// `[[alarm]]`
+#[derive(Clone, Default, Debug)]
+pub(super) struct AlarmSection {
+    pub(super) id: Option<At<String>>,
+    pub(super) on: Option<At<Signal>>,
+    pub(super) over: Option<At<u64>>,
+    /// Seconds.
+    pub(super) within: Option<At<u64>>,
+    pub(super) when: Option<(Place, WhenSection)>,
+    pub(super) hours: Option<At<Hours>>,
+    pub(super) then: Option<At<Answer>>,
+    pub(super) why: Option<At<String>>,
+    pub(super) source: Option<At<String>>,
+    pub(super) section: Option<At<String>>,
 }
 
 /// `[[test]]`

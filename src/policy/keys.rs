@@ -23,6 +23,7 @@ pub(super) const TOP: Keys = Keys {
         "draft",
         "audit",
         "rule",
+        "alarm",
         "test",
     ],
     later: &["unsafe_allow", "memory", "callers", "approvals", "visible_to", "hours", "limits"],
@@ -41,7 +42,12 @@ pub(super) const KEYS: Keys = Keys {
 };
 pub(super) const SUSPENDED: Keys = Keys { section: "[suspended]", known: &["process"], later: &[] };
 pub(super) const COMPROMISED: Keys = Keys { section: "[compromised]", known: &["process"], later: &[] };
-pub(super) const AUDIT: Keys = Keys { section: "[audit]", known: &["required"], later: &["alarms"] };
+pub(super) const AUDIT: Keys = Keys { section: "[audit]", known: &["required"], later: &[] };
+pub(super) const ALARM: Keys = Keys {
+    section: "[[alarm]]",
+    known: &["id", "on", "over", "within", "when", "hours", "then", "why", "source", "section"],
+    later: &[],
+};
 pub(super) const RULE: Keys = Keys {
     section: "[[rule]]",
     known: &[
@@ -190,6 +196,7 @@ pub(super) const ALL: &[Keys] = &[
     SUSPENDED,
     COMPROMISED,
     AUDIT,
+    ALARM,
     RULE,
     PERIOD,
     LIMITS,

@@ -241,6 +241,49 @@ fn tests_may_say_when_and_with_which_parameters() {
 }
 
 #[test]
+fn mistakes_in_alarms_are_told_at_their_place() {
+    for (body, message) in [
+        ("", "needs `on`"),
+        ("on = \"login\"", "unknown signal"),
+        ("on = \"uses\"\nover = 5", "needs `within`"),
+        ("on = \"uses\"\nover = -5", "must lie between"),
+        ("on = \"uses\"\nwithin = \"0s\"", "is no duration"),
+        ("on = \"outside-hours\"", "needs `hours`"),
+        ("on = \"uses\"\nhours = \"Mon 08:00-09:00 UTC\"", "belong to `outside-hours`"),
+        ("on = \"failed-logins\"\nwhen = { label = \"x\" }", "counted for the token"),
+        ("on = \"failed-logins\"\nthen = \"suspend\"", "names no key"),
+        ("on = \"uses\"\nthen = \"destroy\"", "unknown answer"),
+        ("on = \"uses\"\nwhen = { class = \"secret\", type = \"rsa\" }", "can never match"),
+        ("on = \"uses\"\nnumber = 5", "unknown key `number`"),
+        ("on = \"uses\"\n[[rule]]\nid = \"a\"\nexport = \"never\"", "second rule with the id"),
+    ] {
+        let told = told(&format!("[[alarm]]\nid = \"a\"\n{body}"));
+        assert!(told.message.contains(message), "{body}: {told}");
+        assert!(told.line >= 2, "{body}: {told}");
+    }
+}
+
+#[test]
+fn alarms_of_all_files_watch_the_keys_that_they_match() {
+    let rules = load(
+        "policy = 1\n[[alarm]]\nid = \"b\"\non = \"uses\"\nover = 3\nwithin = \"1m\"\nwhen = { type = \"rsa\" }\n\
+         then = \"suspend\"\n[[alarm]]\nid = \"a\"\non = \"failed-logins\"\n",
+    )
+    .unwrap();
+    let (rsa, ec) = (key(CKO_PRIVATE_KEY, CKK_RSA, 3072), key(CKO_PRIVATE_KEY, CKK_EC, 256));
+    let (rsa, ec) = (rules.record_for(&rsa), rules.record_for(&ec));
+    let watching: Vec<_> = rsa.alarms(Signal::Uses).map(|alarm| alarm.threshold()).collect();
+    assert_eq!(watching, ["uses: more than 3 within 1m"]);
+    assert!(rsa.is_watched() && !ec.is_watched());
+    let of_token: Vec<_> = rules.token_alarms(Signal::FailedLogins).map(|alarm| &**alarm.id()).collect();
+    assert_eq!(of_token, ["a"]);
+    let described = rules.describe();
+    assert!(
+        described.contains("\nalarm b\n  when type rsa\n  on uses: more than 3 within 1m\n  then suspend\n")
+    );
+}
+
+#[test]
 fn mistakes_in_the_values_of_rules_are_told_at_their_place() {
     for (body, message) in [
         ("parameters = { }", "asks nothing"),

@@ -176,6 +176,12 @@ impl Limits {
         self.units == 0
     }
 
+    /// Whether any of them is a rate.
+    #[inline]
+    pub const fn has_rates(&self) -> bool {
+        self.units & (Unit::Second.bit() | Unit::Minute.bit() | Unit::Hour.bit()) != 0
+    }
+
     /// Equal for equal limits.
     #[inline]
     pub const fn stamp(&self) -> u64 {
@@ -244,7 +250,7 @@ impl Phase {
 }
 
 impl KeyRules {
-    /// Whether any rule limits the key, at whatever moment and for whatever purpose.
+    /// The same, with the answer of [`Self::is_limited`].
     pub(super) fn find_limits(self) -> Self {
         let limited = self.first.is_limited() || self.later.iter().any(|(_, phase)| phase.is_limited());
         Self { limited, ..self }

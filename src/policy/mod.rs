@@ -10,6 +10,7 @@
 //! path). `explain` walks the very checks of `decide`. `docs/policy.md` describes the language.
 #![forbid(unsafe_code)]
 
+mod alarm;
 mod callers;
 mod compile;
 mod decide;
@@ -37,6 +38,7 @@ pub mod strength;
 mod trial;
 mod word;
 
+pub use alarm::{Alarm, Signal};
 pub use callers::Caller;
 pub use decide::{Request, Verdict, ahead, decide};
 pub use denial::{Denial, Reason};

@@ -1,6 +1,7 @@
 //! TOML -> [`Document`]. Every mistake in a file is collected, each with its place; an unknown key or
 //! word is a mistake, never ignored, and so is a key of the language that this version does not enforce.
 
+mod alarm;
 mod limits;
 
 use super::callers::{Callers, Identity};
@@ -91,6 +92,7 @@ impl Reader<'_> {
             document.audit_required = self.flag(section, "required");
         }
         document.rules = self.tables(table, "rule", &RULE, Reader::rule);
+        document.alarms = self.tables(table, "alarm", &ALARM, Reader::alarm);
         document.tests = self.tables(table, "test", &TEST, Reader::test);
         document
     }

@@ -43,6 +43,10 @@ pub struct KeyRules {
     pub(super) binds: bool,
     /// Some rule limits how much the key may do.
     pub(super) limited: bool,
+    /// Indexes into [`Compiled::alarms`]: those that watch the key.
+    pub(super) alarms: Box<[usize]>,
+    /// Whether any of them counts more than refusals, and whether any counts all uses.
+    pub(super) watched: (bool, bool),
 }
 
 /// What the rules say of one object between two dates.

@@ -4,6 +4,7 @@
 //! match it, so their order cannot matter. Settings of `[mechanisms]` and `[keys]` are rules that match
 //! every key, with dotted ids.
 
+use super::alarm::Alarm;
 use super::callers::Callers;
 use super::denial::Denial;
 use super::diagnostic::{Diagnostic, Source};
@@ -147,6 +148,8 @@ pub(super) struct Compiled {
     pub(super) keys: KeyDefaults,
     /// Sorted by id.
     pub(super) rules: Vec<Rule>,
+    /// Sorted by id.
+    pub(super) alarms: Vec<Alarm>,
     pub(super) tests: Vec<Trial>,
     pub(super) lints: Vec<Lint>,
 }
@@ -374,8 +377,17 @@ impl Ruleset {
             SinglePurpose::Off => super::entry::conflict(facts).is_some(),
             SinglePurpose::BindOnFirstUse | SinglePurpose::Strict => true,
         };
-        let first = Phase::of(compiled, facts, 0);
-        KeyRules { first, later, binds, limited: false, compiled: Arc::clone(compiled) }.find_limits()
+        let (alarms, watched) = super::alarm::of_key(compiled, facts);
+        KeyRules {
+            first: Phase::of(compiled, facts, 0),
+            later,
+            binds,
+            limited: false,
+            alarms,
+            watched,
+            compiled: Arc::clone(compiled),
+        }
+        .find_limits()
     }
 
     /// Judges an object that is about to be made, or to become what the facts say.

@@ -114,6 +114,20 @@ impl Session {
         self.run(self.authorize(op)?, work)
     }
 
+    /// The same with work that says how many bytes came in or went out, for the record.
+    pub fn perform_sized<O: Op, T>(
+        &self,
+        op: O,
+        work: impl FnOnce(Authorized<O>, &mut usize) -> Result<T>,
+    ) -> Result<T> {
+        let mut grant = self.authorize(op)?;
+        let mut trace = grant.take_trace();
+        let mut bytes = 0;
+        let outcome = work(grant, &mut bytes);
+        trace.count(bytes);
+        trace.of(outcome)
+    }
+
     /// Does what was granted. How that ended is recorded.
     pub fn run<O: Op, T>(
         &self,

@@ -4,6 +4,7 @@
 //! between the two, so a copy costs a pointer a record.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::{Acquire, SeqCst};
@@ -167,6 +168,10 @@ impl Store for MemoryStore {
 
     fn scrub(&self) -> Result<()> {
         Ok(())
+    }
+
+    fn copy_to(&self, _: &Path) -> Result<()> {
+        Err(StoreError::Aborted(crate::ck::Error::FunctionNotSupported))
     }
 }
 

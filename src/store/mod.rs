@@ -11,6 +11,8 @@ pub mod sqlite;
 #[cfg(test)]
 mod suite;
 
+use std::path::Path;
+
 pub use record::{BlindIndex, IndexKind, Query, Record, TokenRecord, Uid, UserRecord};
 
 /// What can go wrong below the token. Mapped to `CKR_` in one place, at the foot of this file.
@@ -100,6 +102,8 @@ pub trait Store: Send + Sync {
     /// Overwrites what deleted material left behind in the files (checkpoint and truncate the log).
     /// Deleted content itself is overwritten as it is deleted.
     fn scrub(&self) -> Result<()>;
+    /// Writes all that is committed into a database of its own, a file that must be empty. Nobody waits for it.
+    fn copy_to(&self, database: &Path) -> Result<()>;
 }
 
 /// The store inside a write transaction.

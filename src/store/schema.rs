@@ -175,7 +175,7 @@ pub(super) fn upgrade(connection: &mut Connection, files: &Files, steps: &[Step]
 }
 
 /// Copies the committed database into an empty file. A connection of its own: VACUUM runs in no transaction.
-fn back_up(database: &Path, draft: &Path) -> Result<()> {
+pub(super) fn back_up(database: &Path, draft: &Path) -> Result<()> {
     let refuse = |error| refused(database, error);
     let Some(draft) = draft.to_str() else {
         return Err(StoreError::Unusable {

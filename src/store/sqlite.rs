@@ -325,6 +325,11 @@ impl Store for SqliteStore {
         }
         Ok(())
     }
+
+    fn copy_to(&self, database: &Path) -> Result<()> {
+        let _inside = process::enter()?;
+        schema::back_up(&self.files.database, database)
+    }
 }
 
 impl Drop for SqliteStore {

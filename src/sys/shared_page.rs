@@ -1,5 +1,5 @@
 //! [`SharedPage`]: a small file that processes share as memory, such as the generation page beside a
-//! store: a reader learns with one load whether a writer has been there.
+//! store: a reader learns with one load whether a writer has been there. [`SharedWords`] is the same with more words.
 //!
 //! What no mapping can prevent: somebody who may write the file truncates it while it is mapped.
 //! Whoever may do that may also replace the store.
@@ -12,25 +12,27 @@ use std::path::Path;
 use std::ptr::{self, NonNull};
 use std::sync::atomic::AtomicU64;
 
-/// Length of the file in bytes.
-const LEN: u64 = 4096;
-/// The same, as memory.
-const LEN_MAPPED: usize = 4096;
-/// How many words are used of it.
-const WORDS: usize = 64;
+/// Length of the smallest file in bytes.
+const PAGE: usize = 4096;
 
-/// A file of one page, mapped.
-pub struct SharedPage {
+/// A file of one page, mapped, of which 64 words are used.
+pub type SharedPage = SharedWords<64>;
+
+/// A file of so many words of 8 bytes, of one page at least, mapped.
+pub struct SharedWords<const WORDS: usize> {
     words: NonNull<[AtomicU64; WORDS]>,
     writable: bool,
 }
 
 // SAFETY: the mapping belongs to the process, not to a thread.
-unsafe impl Send for SharedPage {}
+unsafe impl<const WORDS: usize> Send for SharedWords<WORDS> {}
 // SAFETY: it gives out atomics only.
-unsafe impl Sync for SharedPage {}
+unsafe impl<const WORDS: usize> Sync for SharedWords<WORDS> {}
 
-impl SharedPage {
+impl<const WORDS: usize> SharedWords<WORDS> {
+    /// Length of the file and of the mapping in bytes.
+    const LEN: usize = if WORDS * 8 < PAGE { PAGE } else { WORDS * 8 };
+
     /// Maps the file at `path`; makes it, for its owner only (0600), if it is not there.
     ///
     /// Where the file cannot be opened for writing (a read-only file system, a reader without the
@@ -49,24 +51,25 @@ impl SharedPage {
         if !now.is_file() {
             return Err(Error::new(ErrorKind::InvalidInput, "not a regular file"));
         }
-        if now.len() < LEN {
+        if now.len() < Self::LEN as u64 {
             if !writable {
-                return Err(Error::new(ErrorKind::UnexpectedEof, "the page is shorter than 4096 bytes"));
+                return Err(Error::new(ErrorKind::UnexpectedEof, "the file is shorter than it must be"));
             }
-            lengthen(&file)?;
+            lengthen(&file, Self::LEN)?;
         }
-        let words = map(&file, writable)?;
+        let words = map(&file, writable, Self::LEN)?;
         Ok(Self { words, writable })
     }
 
-    /// One of the 64 words; counted around beyond that. A new file is all zero. The order of bytes is the
+    /// One of the words; counted around beyond that. A new file is all zero. The order of bytes is the
     /// machine's, for processes of one machine.
     pub fn word(&self, index: usize) -> &AtomicU64 {
+        /// For a file of no words, which nobody has.
+        static NOWHERE: AtomicU64 = AtomicU64::new(0);
         // SAFETY: the mapping lives as long as `self`, is aligned to a page and was zeroed or
         // written by atomics; every bit pattern is a number.
         let words = unsafe { self.words.as_ref() };
-        let [first, ..] = words;
-        words.get(index % WORDS).unwrap_or(first)
+        words.get(index % WORDS).unwrap_or(&NOWHERE)
     }
 
     /// Whether others see what is written here. Otherwise a store changes a private copy, and from
@@ -76,10 +79,10 @@ impl SharedPage {
     }
 }
 
-impl Drop for SharedPage {
+impl<const WORDS: usize> Drop for SharedWords<WORDS> {
     fn drop(&mut self) {
         // SAFETY: the mapping that `open` made; references to it cannot outlive `self`.
-        let _ = unsafe { libc::munmap(self.words.as_ptr().cast(), LEN_MAPPED) };
+        let _ = unsafe { libc::munmap(self.words.as_ptr().cast(), Self::LEN) };
     }
 }
 
@@ -98,26 +101,26 @@ fn is_refusal(error: &Error) -> bool {
 
 /// Gives the file its length and its place on the disk: a store into a hole of a full disk would be SIGBUS.
 /// Keeps what is there, also what another process that does the same has written meanwhile.
-fn lengthen(file: &File) -> Result<()> {
-    let len = libc::off_t::try_from(LEN).map_err(|_| ErrorKind::InvalidInput)?;
+fn lengthen(file: &File, bytes: usize) -> Result<()> {
+    let len = libc::off_t::try_from(bytes).map_err(|_| ErrorKind::InvalidInput)?;
     // SAFETY: the descriptor is open for the whole call.
     match unsafe { libc::posix_fallocate(file.as_raw_fd(), 0, len) } {
         0 => Ok(()),
         // A file system without reservation: the length is what counts.
-        libc::EOPNOTSUPP | libc::EINVAL => file.set_len(LEN),
+        libc::EOPNOTSUPP | libc::EINVAL => file.set_len(bytes as u64),
         code => Err(Error::from_raw_os_error(code)),
     }
 }
 
 /// Without the right to write, the mapping is private and may be written all the same: a stray store then
 /// goes into a copy, where in a read-only mapping it would end the process.
-fn map(file: &File, writable: bool) -> Result<NonNull<[AtomicU64; WORDS]>> {
+fn map<const WORDS: usize>(file: &File, writable: bool, len: usize) -> Result<NonNull<[AtomicU64; WORDS]>> {
     let protection = libc::PROT_READ | libc::PROT_WRITE;
     let flags = if writable { libc::MAP_SHARED } else { libc::MAP_PRIVATE };
     let descriptor = file.as_raw_fd();
     // SAFETY: a new mapping at an address of the kernel's choice touches nothing that exists. The file
     // is at least that long. The mapping stays when the descriptor is closed.
-    let page = unsafe { libc::mmap(ptr::null_mut(), LEN_MAPPED, protection, flags, descriptor, 0) };
+    let page = unsafe { libc::mmap(ptr::null_mut(), len, protection, flags, descriptor, 0) };
     if page == libc::MAP_FAILED {
         return Err(Error::last_os_error());
     }
@@ -162,6 +165,16 @@ mod tests {
     }
 
     #[test]
+    fn more_words_make_a_longer_file() {
+        let folder = folder();
+        let path = folder.path().join("words");
+        let words = SharedWords::<8192>::open(&path).unwrap();
+        words.word(8191).store(9, SeqCst);
+        assert_eq!(path.metadata().unwrap().len(), 65_536);
+        assert_eq!(SharedWords::<8192>::open(&path).unwrap().word(8191).load(SeqCst), 9);
+    }
+
+    #[test]
     fn short_file_is_made_longer_and_keeps_its_bytes() {
         let folder = folder();
         let path = folder.path().join("generation");
@@ -188,7 +201,7 @@ mod tests {
         let writer = SharedPage::open(&path).unwrap();
         // As `open` does where writing is refused; root is never refused.
         let file = options().open(&path).unwrap();
-        let reader = SharedPage { words: map(&file, false).unwrap(), writable: false };
+        let reader = SharedPage { words: map(&file, false, PAGE).unwrap(), writable: false };
         writer.word(1).store(8, SeqCst);
         assert_eq!(reader.word(1).load(SeqCst), 8);
         reader.word(1).store(9, SeqCst);

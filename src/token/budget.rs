@@ -15,7 +15,7 @@ use crate::guard::codec;
 use crate::guard::op::Ask;
 use crate::guard::vault::Vault;
 use crate::guard::{Block, Books, Budget, Caller, Guard, Held};
-use crate::object::{Attributes, Value};
+use crate::object::{Attributes, KeyFacts, Origin, Value};
 use crate::policy::{Counts, Denial, NO_MECHANISM, Spent, Unit};
 use crate::store::{Query, Record, Uid};
 use crate::sys::lock::Mutex;
@@ -120,8 +120,10 @@ impl Books for Token {
         }
         let private = held.facts().private;
         let mut account = self.account_of(held, private)?;
-        let row = self.row(account)?;
-        let known = row.is_some() || !private && self.row(open_beside(account))?.is_some();
+        // A value that was made here for a session object is new, and nothing was counted of it.
+        let new = !held.facts().token && held.facts().origin == Origin::Generated;
+        let row = if new { None } else { self.row(account)? };
+        let known = row.is_some() || !new && !private && self.row(open_beside(account))?.is_some();
         if let Some(elsewhere) = row.and_then(|row| row.counted_as) {
             account = elsewhere;
         }
@@ -190,6 +192,7 @@ impl Books for Token {
         let login = self.login.load();
         let caller = Caller { role: login.user.role, name: &login.name, session, read_write: false };
         self.guard.refused(&caller, ask, denial);
+        self.answer_alarms();
     }
 
     fn guard(&self) -> &Guard {
@@ -279,10 +282,21 @@ impl Token {
             budget.keep(self)?;
         }
         // A session object counts in the store where there is a row.
-        if lasts && !token && self.counted(&budget)?.0.is_empty() {
+        if lasts && !token && !self.has_row(&budget)? && self.limits_either(original, copy) {
             Books::change(self, &budget, &mut |_, _| true)?;
         }
         Ok(())
+    }
+
+    fn has_row(&self, budget: &Budget) -> Result<bool> {
+        let login = self.login.load();
+        let (own, other) = rows_of(budget, &login.vault);
+        Ok(self.row(own)?.is_some() || other.map(|uid| self.row(uid)).transpose()?.flatten().is_some())
+    }
+
+    /// Whether any rule limits the one or the other.
+    fn limits_either(&self, original: &Held, copy: &Attributes) -> bool {
+        original.rules().is_limited() || self.guard.rules().record_for(&KeyFacts::of(copy)).is_limited()
     }
 
     /// How many rows there are, which are no objects.

@@ -2,6 +2,8 @@
 //! make, change and remove them, and the one place that asks the guard.
 #![forbid(unsafe_code)]
 
+mod alarms;
+mod backup;
 mod budget;
 mod built_in;
 pub mod config;
@@ -19,6 +21,7 @@ mod slots;
 mod state;
 mod users;
 
+pub use backup::{put_back, take_away};
 pub use config::{Configuration, ConfigurationError};
 pub use examine::Damage;
 pub use information::TokenInformation;
@@ -166,7 +169,9 @@ impl Token {
     ) -> core::result::Result<Authorized<O>, Denial> {
         let login = self.login.load();
         let caller = Caller { role: login.user.role, name: &login.name, session: session.0, read_write };
-        let grant = self.guard.authorize(&caller, self, op)?;
+        let answer = self.guard.authorize(&caller, self, op);
+        self.answer_alarms();
+        let grant = answer?;
         let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
         for (key, purpose) in bindings {
             self.bind(&key, purpose)?;
@@ -197,11 +202,14 @@ impl Token {
         if self.guard.closed().is_some() && user.role != Role::SecurityOfficer {
             return Err(Error::DeviceError);
         }
-        self.login.store(Arc::new(Login { name: user.row(), user, vault }));
+        let row = user.row();
+        self.login.store(Arc::new(Login { name: row.clone(), user, vault }));
         self.refresh()?;
-        // The SO may have removed the user since the PIN was checked.
-        self.notice_removed_user(&self.record.load());
-        if self.role() == Role::Public { Err(Error::PinIncorrect) } else { Ok(()) }
+        // The SO may have removed the user since the PIN was checked. That nobody is logged in any more says nothing of
+        // it: another thread's C_Logout may have come between.
+        let record = self.record.load();
+        self.notice_removed_user(&record);
+        if record.users.iter().any(|user| user.name == row) { Ok(()) } else { Err(Error::PinIncorrect) }
     }
 
     /// Checks the PIN of who is logged in again, for a key that wants it before each use.

@@ -74,6 +74,10 @@ impl Token {
     ) -> Result<T> {
         let result = outcome.as_ref().err().map_or(0, |error: &Error| error.code());
         self.note(Event { user: who.row(), result, ..self.event(kind, operation) });
+        if kind == Kind::Login && matches!(outcome, Err(Error::PinIncorrect | Error::PinLocked)) {
+            self.guard.failed_login(&who.row());
+            self.answer_alarms();
+        }
         outcome
     }
 }

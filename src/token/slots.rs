@@ -11,6 +11,7 @@ use crate::backend::Software;
 use crate::ck::{Error, Result, SlotId};
 use crate::crypto::random;
 use crate::crypto::seal::KEY_LEN;
+use crate::guard::signals::Signals;
 use crate::guard::vault::{StoreKeys, Vault};
 use crate::guard::{Guard, Journal, Role};
 use crate::policy::Ruleset;
@@ -42,6 +43,8 @@ pub struct Slots {
     keys: Arc<StoreKeys>,
     /// The store's folder: the record of each token has a place in it.
     folder: PathBuf,
+    /// What all processes count together.
+    signals: Arc<Signals>,
     rules: Arc<Ruleset>,
     journal: Arc<Journal>,
     tokens: ArcSwap<Vec<Arc<Token>>>,
@@ -68,6 +71,7 @@ impl Slots {
             store: Arc::new(store),
             keys: Arc::new(keys),
             folder: configuration.store.clone(),
+            signals: Arc::new(Signals::open(&configuration.store)),
             rules,
             journal,
             tokens: ArcSwap::from_pointee(Vec::new()),
@@ -82,6 +86,11 @@ impl Slots {
     /// The rules that every token of the store is under.
     pub const fn rules(&self) -> &Arc<Ruleset> {
         &self.rules
+    }
+
+    /// The store's folder.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 
     /// Every slot: the tokens in the order of their making, then the free one.
@@ -156,7 +165,8 @@ impl Slots {
             slot_id(&record.serial),
             Arc::clone(&self.store),
             Arc::clone(&self.keys),
-            Guard::new(Arc::clone(&self.rules), Arc::clone(&self.journal), Some(Arc::new(trail))),
+            Guard::new(Arc::clone(&self.rules), Arc::clone(&self.journal), Some(Arc::new(trail)))
+                .counting_in(Arc::clone(&self.signals), &record.serial),
             Box::new(Software),
         )
     }

@@ -15,8 +15,8 @@ const RATE: CK_ULONG = 0xB02;
 const UNAVAILABLE: CK_ULONG = 0xB03;
 const EXHAUSTED: Rv = Rv(CKR_KEY_EXHAUSTED);
 
-const CKA_KEYWARD_LIMITS: CK_ATTRIBUTE_TYPE = 0xCB57_0020;
-const CKA_KEYWARD_USES_LEFT: CK_ATTRIBUTE_TYPE = 0xCB57_0021;
+const CKA_KEYWARD_LIMITS: CK_ATTRIBUTE_TYPE = 0xCB57_0030;
+const CKA_KEYWARD_USES_LEFT: CK_ATTRIBUTE_TYPE = 0xCB57_0031;
 
 fn gcm() -> Mechanism {
     Mechanism::gcm(&[8; 12], b"", 128)
@@ -377,6 +377,32 @@ alone! {
             assert_eq!(session.reason(), RATE);
         }
         assert!(told(session, key).contains("few: 3 uses an hour"));
+    }
+}
+
+alone! {
+    fn threads_have_exactly_what_the_limit_gives() {
+        let world = limited("limits = { uses = 1000 }");
+        let session = world.user();
+        for token in [true, false] {
+            let key = aes(session, token);
+            let good = std::sync::atomic::AtomicU32::new(0);
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
+                        let own = world.module.read_write(world.slot);
+                        for _ in 0..300 {
+                            match own.encrypt(&gcm(), key, b"data") {
+                                Ok(_) => good.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+                                Err(EXHAUSTED) => 0,
+                                Err(other) => panic!("{other:?}"),
+                            };
+                        }
+                    });
+                }
+            });
+            assert_eq!(good.into_inner(), 1000);
+        }
     }
 }
 

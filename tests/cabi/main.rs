@@ -12,6 +12,7 @@
 
 mod client;
 
+mod alarms;
 mod attacks;
 mod attributes;
 mod audit;

@@ -83,6 +83,31 @@ alone! {
 }
 
 alone! {
+    fn a_right_pin_is_never_wrong_while_others_log_in_and_out() {
+        let world = World::new();
+        world.user().logout().unwrap();
+        let good = AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    let session = world.module.open(world.slot, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
+                    for _ in 0..3 {
+                        match session.login(CKU_USER, USER_PIN) {
+                            Ok(()) => drop(good.fetch_add(1, Ordering::Relaxed)),
+                            Err(code) => assert_eq!(code, Rv(CKR_USER_ALREADY_LOGGED_IN)),
+                        }
+                        if let Err(code) = session.logout() {
+                            assert_eq!(code, Rv(CKR_USER_NOT_LOGGED_IN));
+                        }
+                    }
+                });
+            }
+        });
+        assert!(good.load(Ordering::Relaxed) >= 3);
+    }
+}
+
+alone! {
     fn one_session_used_by_many_threads_stays_whole() {
         let world = World::new();
         let session = world.user();

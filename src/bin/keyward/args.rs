@@ -43,6 +43,10 @@ pub(crate) enum Command {
     Audit(Box<Audit>),
     /// Counts what the audit trails tell, as a text file for Prometheus
     Metrics(Metrics),
+    /// Writes a copy of the whole store, while others use it
+    Backup(Backup),
+    /// Makes the store anew from a copy that `backup` wrote
+    Restore(Restore),
     /// Says what is wrong with the store and what can be saved
     Doctor(Doctor),
 }
@@ -148,6 +152,28 @@ pub(crate) struct PinSource {
     /// Read the user's PIN from an open file descriptor, up to the end of a line
     #[arg(long = "pin-fd", value_name = "N")]
     pub(crate) fd: Option<u32>,
+}
+
+/// Where the copy goes.
+#[derive(Args)]
+pub(crate) struct Backup {
+    /// A folder that is not there yet
+    #[arg(value_name = "DIR")]
+    pub(crate) to: PathBuf,
+    /// Leave the store's key out: keep it elsewhere, the copy cannot be opened without it
+    #[arg(long)]
+    pub(crate) without_key: bool,
+}
+
+/// Where the copy is.
+#[derive(Args)]
+pub(crate) struct Restore {
+    /// The folder that `keyward backup` wrote
+    #[arg(value_name = "DIR")]
+    pub(crate) from: PathBuf,
+    /// The store's key, where the copy is without it
+    #[arg(long, value_name = "FILE")]
+    pub(crate) key: Option<PathBuf>,
 }
 
 /// What a report is made of, and where it goes.

@@ -3,6 +3,7 @@
 
 mod args;
 mod audit;
+mod backup;
 mod doctor;
 mod installed;
 mod key;
@@ -84,6 +85,8 @@ fn main() -> ExitCode {
         Command::Report(command) => report::run(&context, &command),
         Command::Audit(command) => audit::run(&context, *command),
         Command::Metrics(command) => metrics::run(&context, &command),
+        Command::Backup(command) => backup::back_up(&context, &command),
+        Command::Restore(command) => backup::restore(&context, &command),
         Command::Doctor(command) => doctor::run(&context, &command),
     };
     match outcome {

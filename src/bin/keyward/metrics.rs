@@ -16,11 +16,12 @@ use std::path::Path;
 struct Series(BTreeMap<&'static str, BTreeMap<String, u64>>);
 
 /// Each metric, its type, and what it says.
-const METRICS: [(&str, &str, &str); 7] = [
+const METRICS: [(&str, &str, &str); 8] = [
     ("keyward_operations_total", "counter", "Recorded operations by kind and result."),
     ("keyward_bytes_total", "counter", "Bytes that went through recorded operations."),
     ("keyward_denials_total", "counter", "Refusals by reason."),
     ("keyward_login_failures_total", "counter", "Logins that failed, by user."),
+    ("keyward_alarms_total", "counter", "Alarms by their id in the policy."),
     ("keyward_records_lost_total", "counter", "Records that could not be written."),
     ("keyward_anchors_total", "counter", "Signed anchors of the audit chain."),
     ("keyward_last_anchor_seconds", "gauge", "When the last anchor was signed, in seconds since 1970 UTC."),
@@ -68,6 +69,10 @@ impl Series {
     fn count(&mut self, token: &str, event: &keyward_pkcs11::audit::Event) {
         if event.kind == Kind::Lost {
             return self.add("keyward_records_lost_total", labels(&[("token", token)]), event.count);
+        }
+        if event.kind == Kind::Alarm {
+            let of = [("token", token), ("alarm", event.rules.first().map_or("", String::as_str))];
+            return self.add("keyward_alarms_total", labels(&of), event.count);
         }
         let result = match event.ending() {
             Ending::Done => "ok",
@@ -128,6 +133,7 @@ mod tests {
         series.count("01", &Event { result: 0x68, reason: u64::from(Reason::Purpose.code()), ..sign });
         let login = Event::new(Kind::Login, "login", 1);
         series.count("01", &Event { user: "user:a\"b".into(), result: 0xA0, ..login });
+        series.count("01", &Event { rules: vec!["flood".into()], ..Event::new(Kind::Alarm, "uses", 1) });
         series.count("01", &Event { count: 9, ..Event::new(Kind::Lost, "records", 1) });
         let text = series.written();
         for line in [
@@ -137,6 +143,7 @@ mod tests {
             "keyward_bytes_total{token=\"01\",operation=\"sign\"} 21",
             "keyward_denials_total{token=\"01\",reason=\"purpose\"} 3",
             "keyward_login_failures_total{token=\"01\",user=\"user:a\\\"b\"} 1",
+            "keyward_alarms_total{token=\"01\",alarm=\"flood\"} 1",
             "keyward_records_lost_total{token=\"01\"} 9",
         ] {
             assert!(text.lines().any(|there| there == line), "{line}: {text}");

@@ -6,7 +6,7 @@ use crate::args::Report as ReportCommand;
 use crate::output::Json;
 use crate::token::{said, visit};
 use crate::{Answer, Context, Outcome};
-use keyward_pkcs11::admin::report::{Entry, Finding, Remark, Report};
+use keyward_pkcs11::admin::report::{Entry, Finding, Occurrence, Remark, Report, Told};
 use std::fs::OpenOptions;
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
@@ -42,7 +42,33 @@ fn json(report: &Report) -> Json {
         ("at", Json::Number(report.at)),
         ("policy", Json::text(&report.policy)),
         ("against", Json::maybe(report.against.clone())),
+        ("trail", told(&report.told)),
         ("keys", Json::List(report.entries.iter().map(entry).collect())),
+    ])
+}
+
+fn told(told: &Told) -> Json {
+    let occurrence = |each: &Occurrence| {
+        Json::Object(vec![
+            ("object", Json::maybe(each.object.map(|uid| uid.to_string()))),
+            ("label", Json::text(&each.label)),
+            ("operation", Json::text(&each.operation)),
+            ("reason", Json::text(each.reason)),
+            ("rules", Json::texts(&each.rules)),
+            ("detail", Json::text(&each.detail)),
+            ("user", Json::text(&each.user)),
+            ("count", Json::Number(each.count)),
+            ("first", Json::Number(each.first)),
+            ("last", Json::Number(each.last)),
+        ])
+    };
+    Json::Object(vec![
+        ("records", Json::Number(told.records)),
+        ("verifies", Json::Bool(told.holds)),
+        ("found", Json::texts(&told.found)),
+        ("alarms", Json::List(told.alarms.iter().map(occurrence).collect())),
+        ("denials", Json::List(told.denials.iter().map(occurrence).collect())),
+        ("left_out", Json::Number(told.left_out)),
     ])
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Every text of others is escaped. There is no script, and nothing is fetched.
 
+mod told;
+
 use crate::output::printable;
 use keyward_pkcs11::admin::Key;
 use keyward_pkcs11::admin::report::{Entry, Report, Weight};
@@ -15,8 +17,15 @@ const STYLE: &str = include_str!("page.css");
 pub(super) fn of(report: &Report) -> String {
     let title = escaped(&format!("Keys of {}", report.label));
     let made = display_utc(report.at);
-    let sections =
-        [head(report), summary(report), due(report), findings(report), inventory(report), lives(report)];
+    let sections = [
+        head(report),
+        summary(report),
+        due(report),
+        findings(report),
+        told::section(report),
+        inventory(report),
+        lives(report),
+    ];
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -85,6 +94,8 @@ fn summary(report: &Report) -> String {
         ("now", weighing(Weight::Now), "need something now"),
         ("soon", weighing(Weight::Soon), "need something soon"),
     ];
+    sums.push(("now", report.told.alarms.len(), "alarms"));
+    sums.push(("", report.told.denials.len(), "kinds of refusals"));
     if report.against.is_some() {
         sums.push(("now", report.entries.iter().map(|entry| entry.findings.len()).sum(), "findings"));
     }
