@@ -101,13 +101,15 @@ impl Meter {
         self.left.fetch_update(Ordering::AcqRel, Ordering::Acquire, take).is_ok()
     }
 
-    /// The size of the next block: four times the last one, a small part of what there is, never less than is needed.
+    /// The size of the next block: four times the last one, a small part of what there is, never less than is needed. The
+    /// first one is very small, because many a process uses a key once and ends.
     fn next_block(&self, need: u64, room: u64) -> u64 {
-        let (least, most) = match self.unit {
+        let (first, most) = match self.unit {
             Unit::Bytes => (1 << 20, 1 << 32),
             _ => (64, 1 << 20),
         };
-        let grown = self.block.load(Ordering::Relaxed).saturating_mul(4).clamp(least, most);
+        let first = (room >> 16).clamp(1, first);
+        let grown = self.block.load(Ordering::Relaxed).saturating_mul(4).clamp(first, most);
         need.max(grown.min(room / 128)).min(room)
     }
 }
@@ -420,4 +422,173 @@ enum Reserved {
     Block(u64),
     /// There is no room; what was counted.
     Short(Counts),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ck::Error;
+    use crate::guard::{Journal, Sink};
+    use crate::object::{Attributes, Value};
+    use crate::policy::Ruleset;
+    use cryptoki_sys::*;
+
+    /// A store of one row, which fails when it is told to: before it writes, or after.
+    struct Shelf {
+        row: Mutex<Counts>,
+        fails: AtomicU32,
+        guard: Guard,
+    }
+
+    impl Shelf {
+        fn new(policy: &str) -> Self {
+            let guard = Guard::new(Arc::new(rules(policy)), Arc::new(Journal::new(Sink::Silent)), None);
+            Self { row: Mutex::default(), fails: AtomicU32::new(0), guard }
+        }
+    }
+
+    impl Books for Shelf {
+        fn open(&self, _: &Held) -> Result<Arc<Budget>> {
+            Err(Error::GeneralError)
+        }
+
+        fn counted(&self, _: &Budget) -> Result<(Counts, Counts)> {
+            Ok((self.row.lock().clone(), Counts::default()))
+        }
+
+        fn change(&self, _: &Budget, work: &mut dyn FnMut(&mut Counts, &Counts) -> bool) -> Result<bool> {
+            let mut row = self.row.lock();
+            let mut new = row.clone();
+            let fails = self.fails.load(Ordering::Relaxed);
+            if fails == 1 {
+                return Err(Error::DeviceMemory);
+            }
+            let written = work(&mut new, &Counts::default());
+            if written {
+                *row = new;
+            }
+            if fails == 2 { Err(Error::DeviceError) } else { Ok(written) }
+        }
+
+        fn leased(&self, _: &Held, _: Block) {}
+
+        fn refuse(&self, _: u64, _: &Ask<'_>, _: &Denial) {}
+
+        fn guard(&self) -> &Guard {
+            &self.guard
+        }
+    }
+
+    fn rules(limits: &str) -> Ruleset {
+        let text = format!("policy = 1\n[keys]\nlimits = {limits}\n");
+        Ruleset::load("test.toml", &text, &|_| Err("no files here".to_owned())).unwrap()
+    }
+
+    fn key(limits: &str) -> Held {
+        let mut attributes = Attributes::default();
+        attributes.set(CKA_CLASS, Value::Ulong(CKO_SECRET_KEY));
+        attributes.set(CKA_KEY_TYPE, Value::Ulong(CKK_AES));
+        Held::take(Uid([1; 16]), 0, attributes, None, &rules(limits), false).0
+    }
+
+    fn process(shelf: &Shelf) -> Budget {
+        let budget = Budget::new(Uid([2; 16]), true);
+        budget.keep(shelf).unwrap();
+        budget
+    }
+
+    struct Dice(u64);
+
+    impl Dice {
+        fn roll(&mut self, sides: u64) -> u64 {
+            self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (self.0 >> 33) % sides
+        }
+    }
+
+    fn total(counts: &Counts) -> u64 {
+        counts.iter().map(|(.., count)| count).sum()
+    }
+
+    /// Several processes that crash, whose store fails, and whose limits change: the count is never below the truth,
+    /// and the truth never above the limit.
+    #[test]
+    fn count_is_never_below_the_truth_nor_the_truth_above_the_limit() {
+        for seed in 0..60 {
+            let mut dice = Dice(seed);
+            let mut most = 50 + dice.roll(3000);
+            let limit = |most: u64| format!("{{ bytes = {most} }}");
+            let shelf = Shelf::new(&limit(most));
+            let mut held = key(&limit(most));
+            let mut processes: Vec<Budget> = (0..3).map(|_| process(&shelf)).collect();
+            let mut truth = 0;
+            for _ in 0..400 {
+                let at = usize::try_from(dice.roll(3)).unwrap();
+                match dice.roll(40) {
+                    0 => processes[at] = process(&shelf),
+                    1 => {
+                        // Never below what was done already: then nothing more is.
+                        most = 50 + dice.roll(4000);
+                        held = key(&limit(most));
+                    }
+                    2 => shelf.fails.store(u32::try_from(dice.roll(3)).unwrap(), Ordering::Relaxed),
+                    _ => {}
+                }
+                let ckm = [CKM_AES_GCM, CKM_AES_CBC][usize::try_from(dice.roll(2)).unwrap()];
+                let amount = 1 + dice.roll(20);
+                let limits = held.rules().limits(None, None, || 0);
+                let before = truth;
+                match processes[at].spend(&shelf, &held, limits, (Unit::Bytes, ckm), amount) {
+                    Ok(()) => truth += amount,
+                    Err(denial) => {
+                        assert!(
+                            matches!(denial.reason, Reason::Budget | Reason::BudgetUnavailable),
+                            "{denial}"
+                        );
+                    }
+                }
+                assert!(truth <= most || truth == before, "seed {seed}: {truth} of {most}");
+                let counted = total(&shelf.row.lock());
+                assert!(counted >= truth, "seed {seed}: {counted} counted, {truth} used");
+            }
+        }
+    }
+
+    #[test]
+    fn block_is_small_where_little_is_left_and_grows_where_much_is() {
+        let limits = "{ uses = 1_000_000 }";
+        let (shelf, held) = (Shelf::new(limits), key(limits));
+        let budget = process(&shelf);
+        let mut blocks = Vec::new();
+        for _ in 0..1_000_000 {
+            let before = total(&shelf.row.lock());
+            let limits = held.rules().limits(None, None, || 0);
+            budget.spend(&shelf, &held, limits, (Unit::Uses, CKM_AES_GCM), 1).unwrap();
+            let taken = total(&shelf.row.lock()) - before;
+            if taken > 0 {
+                blocks.push(taken);
+            }
+        }
+        assert_eq!(blocks.iter().sum::<u64>(), 1_000_000);
+        assert_eq!(blocks[..4], [15, 60, 240, 960]);
+        assert!(blocks.iter().all(|block| *block <= 1_000_000 / 128));
+        assert!(blocks[blocks.len() - 128..].iter().all(|block| *block == 1));
+        assert!(blocks.len() < 2000, "{} leases", blocks.len());
+        let limits = held.rules().limits(None, None, || 0);
+        let denial = budget.spend(&shelf, &held, limits, (Unit::Uses, CKM_AES_GCM), 1).unwrap_err();
+        assert_eq!(denial.reason, Reason::Budget);
+    }
+
+    #[test]
+    fn what_came_to_nothing_is_given_back() {
+        let limits = "{ uses = 1 }";
+        let (shelf, held) = (Shelf::new(limits), key(limits));
+        let budget = process(&shelf);
+        let limits = held.rules().limits(None, None, || 0);
+        let spend = || budget.spend(&shelf, &held, limits, (Unit::Uses, CKM_AES_GCM), 1).is_ok();
+        assert!(spend());
+        budget.give_back(Unit::Uses, CKM_AES_GCM, 1);
+        assert!(spend() && !spend());
+        assert_eq!(total(&budget.used(&shelf).unwrap()), 1);
+    }
 }

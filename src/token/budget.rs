@@ -15,7 +15,7 @@ use crate::guard::codec;
 use crate::guard::op::Ask;
 use crate::guard::vault::Vault;
 use crate::guard::{Block, Books, Budget, Caller, Guard, Held};
-use crate::object::{Attributes, KeyFacts, Origin, Value};
+use crate::object::{Attributes, KeyFacts, Origin, Value, key};
 use crate::policy::{Counts, Denial, NO_MECHANISM, Spent, Unit};
 use crate::store::{Query, Record, Uid};
 use crate::sys::lock::Mutex;
@@ -267,7 +267,7 @@ impl Token {
     /// # Errors
     /// Those of the store; then there must be no copy.
     pub fn share_budget(&self, original: &Held, copy: &Attributes) -> Result<()> {
-        if original.facts().key_type.is_none() {
+        if !key::is_key_class(original.facts().class) {
             return Ok(());
         }
         let (token, private) = (copy.flag(CKA_TOKEN), copy.flag(CKA_PRIVATE));

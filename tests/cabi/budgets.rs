@@ -1,11 +1,13 @@
 //! Budgets (`limits` of a policy) through the C ABI: exact in one process, never exceeded by several, never too low after
 //! a crash or a fork, and not to be had anew by a copy or a second import.
 
+use super::audit::judged;
 use super::client::*;
 use super::installed::{install_text, keyward};
 use super::processes::{Worker, fork, reap};
 use crate::{alone, call};
 use cryptoki_sys::*;
+use keyward_pkcs11::audit::Kind;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
@@ -450,6 +452,54 @@ alone! {
 
 /// Identity, version, attributes and seal of a record.
 type Row = (Vec<u8>, i64, Vec<u8>, Vec<u8>);
+
+alone! {
+    fn leases_and_refusals_are_recorded() {
+        let world = limited("limits = { uses = 2, bytes = 100 }");
+        let session = world.user();
+        let key = aes(session, true);
+        session.encrypt(&cbc(), key, b"data").unwrap();
+        assert_eq!(session.encrypt(&cbc(), key, &[1; 97]), Err(EXHAUSTED));
+        assert_eq!(session.encrypt_init(&cbc(), key), Err(EXHAUSTED));
+        let (report, entries) = judged(&world);
+        assert!(report.holds(), "{report:?}");
+        let leases: Vec<_> = entries.iter().filter(|entry| entry.event.operation == "lease").collect();
+        assert!(leases.iter().all(|lease| lease.event.kind == Kind::Budget && lease.event.label == "few"));
+        let said: Vec<&str> = leases.iter().map(|lease| lease.event.detail.as_str()).collect();
+        assert_eq!(said, ["1 uses", "4 bytes", "1 uses"]);
+        let refused: Vec<_> =
+            entries.iter().filter(|entry| entry.event.operation == "encrypt" && entry.event.reason == u64::from(BUDGET)).collect();
+        assert_eq!(refused.len(), 2);
+        for entry in refused {
+            assert_eq!((entry.event.result, &entry.event.rules[..]), (u64::from(CKR_KEY_EXHAUSTED), &["few".to_owned()][..]));
+            assert_eq!(entry.event.mechanism, Some(u64::from(CKM_AES_CBC_PAD)));
+        }
+    }
+}
+
+alone! {
+    fn command_tells_what_is_left() {
+        let world = limited("limits = { uses = 2 }");
+        let session = world.user();
+        let key = aes(session, true);
+        for _ in 0..2 {
+            session.encrypt(&gcm(), key, b"data").unwrap();
+        }
+        let told = |words: &[&str]| {
+            let (code, said) = keyward(&world, words);
+            assert!(code == 0 || words[0] == "policy", "{said}");
+            said
+        };
+        let shown = told(&["key", "show", "--label", "few", "--pin-file", "pin"]);
+        assert!(shown.contains("few: 2 of 2 uses"), "{shown}");
+        let listed = told(&["--json", "key", "list", "--pin-file", "pin"]);
+        assert!(listed.contains("\"most\":2") && listed.contains("\"used\":2"), "{listed}");
+        let report = told(&["--json", "report", "--pin-file", "pin"]);
+        assert!(report.contains("has spent its budget: few: 2 of 2 uses"), "{report}");
+        let shown = told(&["policy", "show", "test.toml"]);
+        assert!(shown.contains("uses = 2"), "{shown}");
+    }
+}
 
 const SIGNER: &str = "KEYWARD_CABI_BUDGET_SIGNER";
 
