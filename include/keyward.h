@@ -48,7 +48,13 @@
 /* CK_BBOOL: whether parts of a secret key may be known, so that no part of it is made a key. */
 #define CKA_KEYWARD_INDIVISIBLE                0xCB570010UL
 /* UTF-8: who has used the key, where an alarm asks for new callers: lines of uid and program. */
-#define CKA_KEYWARD_CALLERS                    0xCB570020UL
+#define CKA_KEYWARD_CALLERS                    0xCB570011UL
+/* ulong: which generation of a key that is rotated this one is; 1 is the first (KMIP Rotate Generation). */
+#define CKA_KEYWARD_GENERATION                 0xCB570020UL
+/* UTF-8: CKA_UNIQUE_ID of the object that replaced this one (KMIP Link, Replacement Object). */
+#define CKA_KEYWARD_REPLACEMENT                0xCB570021UL
+/* UTF-8: CKA_UNIQUE_ID of the object that this one replaced (KMIP Link, Replaced Object). */
+#define CKA_KEYWARD_REPLACED                   0xCB570022UL
 /* UTF-8: the limits of the policy on the key and what was counted of each, one line each; empty without limits. */
 #define CKA_KEYWARD_LIMITS                     0xCB570030UL
 /* ulong: how many uses the limits on uses leave; CK_UNAVAILABLE_INFORMATION where none is limited. */
@@ -116,6 +122,7 @@
 #define KEYWARD_REASON_STATE_PRE_ACTIVE        0x104UL
 #define KEYWARD_REASON_STATE_DESTROYED         0x105UL
 #define KEYWARD_REASON_STATE_TRANSITION        0x106UL
+#define KEYWARD_REASON_REPLACED                0x107UL
 #define KEYWARD_REASON_PURPOSE                 0x201UL
 #define KEYWARD_REASON_PURPOSE_CONFLICT        0x202UL
 #define KEYWARD_REASON_USAGE_ATTRIBUTE         0x203UL

@@ -648,3 +648,40 @@ fn copy_without_the_key_or_with_a_damaged_record_is_told_and_leaves_nothing_behi
     assert!(!house.store().join("keyward.db").exists());
     assert_eq!(house.run(&["restore", "@nowhere"]).code, 1);
 }
+
+#[test]
+fn commands_of_the_page_about_rotation_do_what_it_says() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/command.md")).unwrap();
+    let section = page.split("### Rotation").nth(1).unwrap();
+    let block = section.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let law = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/policy.md")).unwrap();
+    let rule = law.split("#### Rotation").nth(1).unwrap().split("```toml\n").nth(1).unwrap();
+    let house = House::new();
+    house.pair("tls");
+    house.aes("data-1");
+    house.write(
+        "rotation.toml",
+        &format!("policy = 1\nextends = \"default\"\n{}", rule.split("```").next().unwrap()),
+    );
+    let installed = house.run(&["policy", "install", "rotation.toml", "--so-pin-file", "@so"]);
+    assert_eq!(installed.code, 0, "{}", installed.err);
+    let mut told = Vec::new();
+    for line in block.lines() {
+        let (command, comment) = line.split_once('#').unwrap();
+        assert!(comment.contains("(user's PIN)"));
+        let words: Vec<&str> =
+            command.split_whitespace().skip(1).map(|word| word.trim_matches('"')).collect();
+        let run = house.run(&[&words[..], &["--pin-file", "@pin"]].concat());
+        assert_eq!(run.code, 0, "{line}: {}{}", run.out, run.err);
+        told.push(run.out);
+    }
+    assert_eq!((told.len(), told[0].as_str()), (5, "nothing is due\n"));
+    assert!(told[1].contains("generation 2 protects from now on, id 012d32"), "{}", told[1]);
+    assert!(told[2].contains("generation 2 processes until"), "{}", told[2]);
+    assert!(told[3].contains("\"generation\":4") && told[3].contains("tls-new"), "{}", told[3]);
+    assert_eq!(told[4].lines().filter(|line| line.contains("tls")).count(), 8, "{}", told[4]);
+    let due = house.user(&["key", "due", "--within", "301d"]).out;
+    assert!(due.contains("data-keys") && due.contains("rotation"), "{due}");
+    let usage = house.user(&["key", "due", "--within", "soon"]);
+    assert_eq!(usage.code, 2);
+}

@@ -1,24 +1,37 @@
 # Runs the commands of a page in docs/clients as they stand there. To be sourced after steps.sh and module.sh.
 #
 #   page NAME     each block of docs/clients/NAME.md fenced as ```sh is one step, named by the heading above it;
+#                 one fenced as ```sh engine or ```sh provider is for an OpenSSL that has PKCS#11 that way, and left out elsewhere;
 #                 one fenced as ```sh refused: WORDS must fail and say WORDS (an extended regular expression)
 #
 # Blocks run in the order of the page, each in a shell of its own in the folder $SCRATCH: what one leaves for the
 # next is in files and in the token. They find MODULE, KEYWARD, TOKEN and the PINs in the environment, which
 # docs/clients/README.md asks a reader to set.
 
+# How this OpenSSL uses a PKCS#11 module: engine, provider, or nothing.
+openssl_bridge() {
+    local folder
+    folder=$(openssl version -e 2>/dev/null | sed -n 's/^ENGINESDIR: "\(.*\)"$/\1/p')
+    if [ -e "$folder/pkcs11.so" ]; then
+        echo engine
+        return
+    fi
+    folder=$(openssl version -m 2>/dev/null | sed -n 's/^MODULESDIR: "\(.*\)"$/\1/p')
+    if [ -e "$folder/pkcs11.so" ]; then echo provider; fi
+}
+
 # Splits the page: block-1, block-2, ... hold the commands, `blocks` holds "NUMBER@WORDS@HEADING" for each.
 split_page() { # PAGE FOLDER
     mkdir -p "$2"
-    awk -v folder="$2" '
+    awk -v folder="$2" -v bridge="$(openssl_bridge)" '
         /^#+ / && !inside { heading = $0; sub(/^#+ */, "", heading); part = 0 }
         /^```/ && inside { inside = 0; close(file); next }
         inside { if (file != "") print > file; next }
         /^```/ {
             inside = 1; file = ""
-            if ($0 == "```sh" || $0 ~ /^```sh refused: /) {
+            if ($0 == "```sh" || $0 == "```sh " bridge || $0 ~ /^```sh refused: /) {
                 number++; part++
-                words = $0; sub(/^```sh *(refused: )?/, "", words)
+                words = $0; sub(/^```sh *(refused: |engine|provider)?/, "", words)
                 file = folder "/block-" number
                 printf "" > file
                 print number "@" words "@" heading (part > 1 ? ", " part : "") > (folder "/blocks")

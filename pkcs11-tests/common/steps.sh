@@ -64,12 +64,12 @@ refuse() {
     }
 }
 
-# What it prints is printed, but for the line of its counts.
+# What it prints is printed, the line of its counts in parentheses: it is part of another sum.
 steps_of() {
     local output status=0 line
     output=$(mktemp)
     "$@" </dev/null >"$output" 2>&1 || status=$?
-    grep -vE '^[a-z0-9 -]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$output" || true
+    sed -E "s/^([a-z0-9 -]+): ([0-9]+ passed, [0-9]+ failed, [0-9]+ skipped)$/(\1: \2)/" "$output" || true
     line=$(grep -E '^[a-z0-9 -]+: [0-9]+ passed, [0-9]+ failed, [0-9]+ skipped$' "$output" | tail -n 1 || true)
     rm -f "$output"
     if [[ $line =~ ([0-9]+)\ passed,\ ([0-9]+)\ failed,\ ([0-9]+)\ skipped ]]; then

@@ -105,6 +105,7 @@ public class Clients {
     }
 
     static void signature(String algorithm) throws Exception {
+        if (algorithm.equals("NONEwithRSA")) { bareRsa(); return; }
         boolean ec = algorithm.contains("ECDSA");
         // Each digest fits its curve; a bare digest is signed by NONEwith...
         KeyPair pair = ec ? pair("secp256r1") : pair("RSA");
@@ -133,6 +134,16 @@ public class Clients {
             if (message == MESSAGE) message[0] ^= 1;
         }
         that(!taken, "the token verifies another message");
+    }
+
+    /** Java 21 and later: PKCS#1 padding around what the caller gives, which software has as a cipher only. */
+    static void bareRsa() throws Exception {
+        Signature signer = Signature.getInstance("NONEwithRSA", token);
+        signer.initSign(pair("RSA").getPrivate());
+        signer.update(MESSAGE, 0, 32);
+        Cipher software = Cipher.getInstance("RSA/ECB/PKCS1Padding", "SunJCE");
+        software.init(Cipher.DECRYPT_MODE, soft(pair("RSA").getPublic()));
+        same(software.doFinal(signer.sign()), Arrays.copyOf(MESSAGE, 32), "what was signed");
     }
 
     static void parameters(String algorithm, Signature... signatures) throws Exception {
@@ -167,6 +178,8 @@ public class Clients {
 
     static void cipher(String transformation) throws Exception {
         if (transformation.startsWith("RSA")) { rsa(transformation); return; }
+        if (transformation.startsWith("PBE")) { passwordCipher(transformation); return; }
+        if (transformation.contains("/KW")) { keyWrap(transformation); return; }
         int size = transformation.contains("128") ? 16 : transformation.contains("192") ? 24 : 32;
         byte[] bytes = new byte[size];
         RANDOM.nextBytes(bytes);
@@ -197,6 +210,41 @@ public class Clients {
                 throw new AssertionError("a tampered ciphertext is opened");
             } catch (GeneralSecurityException expected) { /* the tag is wrong */ }
         }
+    }
+
+    /** Java 21 and later: AES key wrapping, as a cipher and for keys. */
+    static void keyWrap(String transformation) throws Exception {
+        int size = transformation.contains("128") ? 16 : transformation.contains("192") ? 24 : 32;
+        byte[] bytes = new byte[size];
+        RANDOM.nextBytes(bytes);
+        SecretKey key = new SecretKeySpec(bytes, "AES");
+        byte[] plain = Arrays.copyOf(MESSAGE, transformation.contains("NoPadding") && !transformation.contains("KWP") ? 64 : 61);
+        Cipher ours = Cipher.getInstance(transformation, token);
+        Cipher theirs = Cipher.getInstance(transformation, "SunJCE");
+        ours.init(Cipher.ENCRYPT_MODE, key);
+        theirs.init(Cipher.DECRYPT_MODE, key);
+        same(theirs.doFinal(ours.doFinal(plain)), plain, "token to software");
+        theirs.init(Cipher.ENCRYPT_MODE, key);
+        ours.init(Cipher.DECRYPT_MODE, key);
+        byte[] sealed = theirs.doFinal(plain);
+        same(ours.doFinal(sealed), plain, "software to token");
+        sealed[5] ^= 1;
+        ours.init(Cipher.DECRYPT_MODE, key);
+        try {
+            ours.doFinal(sealed);
+            throw new AssertionError("a tampered key is unwrapped");
+        } catch (GeneralSecurityException | ProviderException expected) { /* the check value is wrong */ }
+    }
+
+    /** Java 21 and later: the token derives a key from a password and encrypts with it. */
+    static void passwordCipher(String transformation) throws Exception {
+        PBEParameterSpec parameters = new PBEParameterSpec(Arrays.copyOf(MESSAGE, 16), 2000, new IvParameterSpec(Arrays.copyOf(MESSAGE, 16)));
+        SecretKey key = SecretKeyFactory.getInstance(transformation, "SunJCE").generateSecret(new PBEKeySpec("a long password".toCharArray()));
+        Cipher ours = Cipher.getInstance(transformation, token);
+        ours.init(Cipher.ENCRYPT_MODE, key, parameters);
+        Cipher theirs = Cipher.getInstance(transformation, "SunJCE");
+        theirs.init(Cipher.DECRYPT_MODE, key, parameters);
+        same(theirs.doFinal(ours.doFinal(MESSAGE)), MESSAGE, "token to software");
     }
 
     static void rsa(String transformation) throws Exception {

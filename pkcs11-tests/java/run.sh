@@ -44,6 +44,34 @@ compatibility() {
 }
 step "extractable signing keys (attributes = compatibility) are refused" compatibility
 
+# What everyday commands ask for without any line about attributes.
+minimal() {
+    printf 'name = minimal\nlibrary = %s\nslotListIndex = 0\n' "$MODULE" >minimal.cfg
+    local store=(-keystore NONE -storetype PKCS11 -storepass:file java.pin -providerClass sun.security.pkcs11.SunPKCS11 -providerArg minimal.cfg)
+    "$@" "${store[@]}"
+}
+minimal_keys() {
+    local kind
+    for kind in "RSA -keysize 2048" "EC -groupname secp256r1"; do
+        # shellcheck disable=SC2086 # two words
+        minimal keytool -genkeypair -alias "plain-${kind%% *}" -dname "CN=${kind%% *}" -validity 30 -keyalg $kind -ext bc:c
+    done
+    minimal keytool -list
+    minimal keytool -certreq -alias plain-EC -file plain.csr
+    minimal keytool -gencert -alias plain-RSA -infile plain.csr -outfile plain.crt -rfc
+    minimal keytool -exportcert -rfc -alias plain-RSA -file plain-ca.crt
+    openssl verify -CAfile plain-ca.crt plain.crt
+    minimal keytool -importcert -noprompt -trustcacerts -alias brought -file rsa.crt
+    minimal keytool -delete -alias brought
+}
+step "keytool without any line about attributes" minimal_keys
+minimal_jar() {
+    jar cf plain.jar -C jar hello
+    jarsigner -keystore NONE -storetype PKCS11 -storepass:file java.pin -providerClass sun.security.pkcs11.SunPKCS11 -providerArg minimal.cfg plain.jar plain-RSA
+    jarsigner -verify plain.jar
+}
+step "jarsigner without any line about attributes" minimal_jar
+
 echo "Clients.java"
 keytool -genkeypair -keystore other.p12 -storetype PKCS12 -storepass changeit -alias other -keyalg RSA -keysize 2048 -dname CN=other 2>/dev/null
 timeout 300 java "$here/Clients.java" java.cfg java.pin >results 2>errors </dev/null || true

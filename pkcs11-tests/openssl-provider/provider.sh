@@ -55,6 +55,15 @@ raw() { # LABEL
 }
 step "ed: pkeyutl -rawin" raw ed
 
+if openssl list -propquery provider=pkcs11 -signature-algorithms -provider-path "$(dirname "$(sed -n 's/^module = //p' openssl.cnf)")" -provider pkcs11 2>/dev/null | grep -i 'ML-DSA.*pkcs11'; then
+    for set in 44 65 87; do
+        step "genpkey ML-DSA-$set" generate "mldsa$set" "ML-DSA-$set"
+        step "ML-DSA-$set: pkeyutl -rawin" raw "mldsa$set"
+    done
+else
+    skip "ML-DSA" "this pkcs11-provider has no ML-DSA; the module has"
+fi
+
 echo "encryption and agreement"
 decrypts() { # LABEL OPTIONS...
     local label=$1
@@ -100,6 +109,26 @@ authority() { # LABEL DIGEST
 step "rsa: ca signs, revokes and lists" authority rsa sha256
 step "ec: ca signs, revokes and lists" authority ec sha256
 step "ed: ca signs, revokes and lists" authority ed null
+# A responder on request files: as a server it would listen on every address of the machine.
+answered() { # LABEL WORD
+    OPENSSL_CONF=$SCRATCH/openssl.cnf openssl ocsp -index ca/index -CA "$1.crt" -rsigner "$1.crt" -rkey "$(uri "$1")" -reqin request.ocsp -respout answer.ocsp
+    openssl ocsp -issuer "$1.crt" -cert leaf.crt -respin answer.ocsp -CAfile "$1.crt" -no_nonce >ocsp.log 2>&1 || { cat ocsp.log; return 1; }
+    grep "Response verify OK" ocsp.log
+    grep "leaf.crt: $2" ocsp.log
+}
+ocsp() { # LABEL: before and after the certificate is revoked
+    authority "$1" sha256
+    openssl ocsp -issuer "$1.crt" -cert leaf.crt -no_nonce -reqout request.ocsp
+    answered "$1" revoked
+    rm -f ca/index* ca/new/*
+    : >ca/index
+    OPENSSL_CONF=ca.cnf openssl ca -batch -config ca.cnf -cert "$1.crt" -keyfile "$(uri "$1")" -in leaf.csr -out leaf.crt
+    openssl ocsp -issuer "$1.crt" -cert leaf.crt -no_nonce -reqout request.ocsp
+    answered "$1" good
+}
+for label in rsa ec; do
+    step "$label: an OCSP responder" ocsp $label
+done
 x509() { # LABEL
     openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout leaf.key -subj /CN=leaf -out leaf.csr
     with_token x509 -req -in leaf.csr -CA "$1.crt" -CAkey "$(uri "$1")" -days 10 -out leaf.crt
@@ -171,6 +200,25 @@ pin_value() { OPENSSL_CONF=asks.cnf openssl dgst -sha256 -sign "$(uri rsa);pin-v
 step "the PIN in the URI" pin_value
 wrong_pin() { OPENSSL_CONF=asks.cnf refuse . openssl dgst -sha256 -sign "$(uri rsa);pin-value=000000" -out signature message; }
 step "a wrong PIN is refused" wrong_pin
+prompt() { # PIN: as a user types it at a terminal
+    export OPENSSL_CONF=asks.cnf
+    { sleep 1; printf '%s\n' "$1"; sleep 1; } |
+        script -qec "openssl dgst -sha256 -sign '$(uri rsa)' -out signature message" typed
+    cat typed
+    grep -q "Enter pass phrase for PKCS#11 Token" typed
+    unset OPENSSL_CONF
+    openssl dgst -sha256 -verify rsa.pub.pem -signature signature message
+}
+if command -v script >/dev/null; then
+    step "the PIN, typed at the prompt" prompt "$USER_PIN"
+    wrong_prompt() {
+        rm -f signature
+        refuse . prompt 000000
+    }
+    step "a wrong one, typed" wrong_prompt
+else
+    skip "the PIN, typed at the prompt" "no script: install bsdutils"
+fi
 many() {
     local number
     for number in $(seq 20); do with_token dgst -sha256 -sign "$(uri ec)" -out "signature.$number" message & done

@@ -8,7 +8,7 @@ use crate::ck::vendor::*;
 use crate::ck::{CK_ATTRIBUTE_TYPE, ObjectHandle};
 use crate::guard::Held;
 use crate::object::{Attributes, KeyFacts, State, Value, Window, key};
-use crate::policy::{Spent, lifecycle, strength};
+use crate::policy::{Causes, Rotation, Spent, lifecycle, strength};
 use crate::store::Uid;
 use cryptoki_sys::*;
 
@@ -42,6 +42,12 @@ pub struct Key {
     pub rules: Vec<String>,
     /// Its limits, and what was counted of each.
     pub limits: Vec<Spent>,
+    /// How the policy wants it rotated.
+    pub rotation: Rotation,
+    /// The rules behind what comes to it.
+    pub causes: Causes,
+    /// `CKA_UNIQUE_ID` of the object that replaced it.
+    pub replacement: Option<String>,
 }
 
 impl std::fmt::Display for Selector {
@@ -71,6 +77,10 @@ fn one(cka: CK_ATTRIBUTE_TYPE, bytes: Vec<u8>) -> Attributes {
     template
 }
 
+fn replacement(attributes: &Attributes) -> Option<String> {
+    attributes.bytes(CKA_KEYWARD_REPLACEMENT).map(|uid| String::from_utf8_lossy(uid).into_owned())
+}
+
 impl Key {
     fn living(handle: ObjectHandle, held: &Held, limits: Vec<Spent>, now: UtcSeconds) -> Self {
         let facts = held.facts().clone();
@@ -83,6 +93,9 @@ impl Key {
             windows,
             rules: held.rules().applied(now).map(str::to_owned).collect(),
             limits,
+            rotation: held.rules().rotation(now),
+            causes: held.rules().causes(&facts, now),
+            replacement: replacement(held.attributes()),
             facts,
         }
     }
@@ -93,11 +106,14 @@ impl Key {
         Self {
             handle: None,
             uid,
-            attributes,
             state: facts.state,
             windows,
             rules: Vec::new(),
             limits: Vec::new(),
+            rotation: Rotation::default(),
+            causes: Causes::default(),
+            replacement: replacement(&attributes),
+            attributes,
             facts,
         }
     }
@@ -147,7 +163,7 @@ impl Key {
     }
 
     /// What tells its pair from others: the public key, or else itself.
-    fn identity(&self) -> Vec<u8> {
+    pub(super) fn identity(&self) -> Vec<u8> {
         key::public_identity(&self.attributes).map_or_else(|| self.uid.0.to_vec(), <[u8]>::to_vec)
     }
 
@@ -182,7 +198,7 @@ impl Visit<'_> {
     pub fn count(&self) -> Result<usize> {
         self.session()?
             .token()
-            .find(&Attributes::default())
+            .find_all(&Attributes::default())
             .map(|found| found.len())
             .map_err(failed("reading the token"))
     }
@@ -203,7 +219,7 @@ impl Visit<'_> {
     fn found(&self, template: &Attributes) -> Result<Vec<Key>> {
         let session = self.session()?;
         let now = session.token().guard().now();
-        let handles = session.token().find(template).map_err(failed("searching"))?;
+        let handles = session.token().find_all(template).map_err(failed("searching"))?;
         let held = |handle| {
             let held = session.key(handle).ok()?;
             // A count that cannot be read is told by who wants to use the key, and by `keyward doctor`.

@@ -154,31 +154,19 @@ impl Entry {
 fn remarks(key: &Key, strength: Option<u32>, now: UtcSeconds) -> Vec<Remark> {
     let mut remarks = Vec::new();
     let mut say = |weight, text: String| remarks.push(Remark { weight, text });
-    let (protect, process) = key.windows;
-    match (key.state, protect.to) {
-        (State::Active, Some(end)) if end <= now => {
-            say(Weight::Now, format!("protects nothing since {}: to be replaced", display_utc(end)));
-        }
-        (State::Active, Some(end)) if end <= now.saturating_add(SOON) => {
-            let days = (end - now) / DAY;
-            say(Weight::Soon, format!("protects until {}, {days} days from now", display_utc(end)));
-        }
-        (State::PreActive, _) => say(Weight::Note, "is not active yet".to_owned()),
-        (State::Suspended, _) => say(Weight::Soon, "is suspended: to be reinstated or given up".to_owned()),
-        (State::Compromised, _) => {
+    for due in key.dues(now.saturating_add(SOON)) {
+        say(if due.at <= now { Weight::Now } else { Weight::Soon }, due.text(now));
+    }
+    match key.state {
+        State::PreActive => say(Weight::Note, "is not active yet".to_owned()),
+        State::Suspended => say(Weight::Soon, "is suspended: to be reinstated or given up".to_owned()),
+        State::Compromised => {
             say(
                 Weight::Now,
                 "is compromised and still there: to be destroyed when nothing needs it".to_owned(),
             );
         }
         _ => {}
-    }
-    if let Some(end) = process.to
-        && matches!(key.state, State::Active | State::Deactivated)
-        && end <= now.saturating_add(SOON)
-    {
-        let text = format!("processes until {}: what it protected must move by then", display_utc(end));
-        say(if end <= now { Weight::Now } else { Weight::Soon }, text);
     }
     match strength {
         Some(bits) if bits < 112 => {

@@ -150,7 +150,9 @@ fn log_in(
     if role == Role::SecurityOfficer && m.sessions_of(token).iter().any(|session| !session.is_read_write()) {
         return Err(Error::SessionReadOnlyExists);
     }
-    token.login(User { role, name }, &pin)
+    token.login(User { role, name }, &pin)?;
+    token.destroy_replaced(s);
+    Ok(())
 }
 
 /// C_Logout.

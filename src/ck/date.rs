@@ -25,6 +25,12 @@ impl CkDate {
         Date::new(number(year), month, day).ok().map(Self)
     }
 
+    /// The day of a moment, UTC; `None` behind the end of the calendar.
+    pub fn of(at: UtcSeconds) -> Option<Self> {
+        let moment = jiff::Timestamp::from_second(i64::try_from(at).ok()?).ok()?;
+        Some(Self(moment.to_zoned(TimeZone::UTC).date()))
+    }
+
     /// The eight characters.
     pub fn to_bytes(self) -> [u8; 8] {
         let text = format!("{:04}{:02}{:02}", self.0.year(), self.0.month(), self.0.day());

@@ -48,7 +48,13 @@ vendor_attributes! {
     /// Whether parts of a secret key may be known, so that no part of it is made a key, a `CK_BBOOL`.
     CKA_KEYWARD_INDIVISIBLE = 0x10,
     /// Who has used the key, where an alarm asks for new callers: lines of uid and program, UTF-8.
-    CKA_KEYWARD_CALLERS = 0x20,
+    CKA_KEYWARD_CALLERS = 0x11,
+    /// Which generation of a key that is rotated this one is, a `CK_ULONG`; 1 is the first (KMIP Rotate Generation).
+    CKA_KEYWARD_GENERATION = 0x20,
+    /// `CKA_UNIQUE_ID` of the object that replaced this one (KMIP Link, Replacement Object).
+    CKA_KEYWARD_REPLACEMENT = 0x21,
+    /// `CKA_UNIQUE_ID` of the object that this one replaced (KMIP Link, Replaced Object).
+    CKA_KEYWARD_REPLACED = 0x22,
     /// The limits of the policy on the key and what was counted of each, one line each, UTF-8; empty without limits.
     CKA_KEYWARD_LIMITS = 0x30,
     /// How many uses the limits on uses leave, a `CK_ULONG`; `CK_UNAVAILABLE_INFORMATION` where none is limited.

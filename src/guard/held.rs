@@ -29,6 +29,8 @@ pub struct Held {
     contexts: Contexts,
     /// When this process last warned of rules with later dates.
     warned: AtomicU64,
+    /// When this process last tried to rotate it because it was due.
+    tried: AtomicU64,
 }
 
 /// Where a key's material is. The HSM backend adds its own kind.
@@ -177,6 +179,7 @@ impl Held {
             home,
             contexts: Contexts::default(),
             warned: AtomicU64::new(0),
+            tried: AtomicU64::new(0),
         }
     }
 
@@ -225,9 +228,12 @@ impl Held {
 
     /// Whether a warning is due, and none after it for a day.
     pub(super) fn may_warn(&self, now: UtcSeconds) -> bool {
-        let last = self.warned.load(Ordering::Relaxed);
-        now >= last.saturating_add(24 * 60 * 60)
-            && self.warned.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+        once_in(&self.warned, 24 * 60 * 60, now)
+    }
+
+    /// Whether it may be rotated because it is due: one attempt an hour, by one thread.
+    pub fn may_rotate(&self, now: UtcSeconds) -> bool {
+        once_in(&self.tried, 60 * 60, now)
     }
 
     /// Whether running operations must stop.
@@ -279,6 +285,13 @@ impl Held {
     pub(super) fn context(&self, prepare: Prepare) -> Result<Context> {
         self.contexts.context(prepare, || prepare(&self.material()?))
     }
+}
+
+/// Whether so many seconds have passed since the last time; then this is the last time, for one of several threads.
+fn once_in(last_time: &AtomicU64, seconds: u64, now: UtcSeconds) -> bool {
+    let last = last_time.load(Ordering::Relaxed);
+    now >= last.saturating_add(seconds)
+        && last_time.compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed).is_ok()
 }
 
 /// Fills a mask. Without randomness the mask stays as it is: shielding is a second line, and the

@@ -18,6 +18,7 @@ pub mod journal;
 pub mod op;
 mod order;
 pub mod signals;
+mod succession;
 mod trace;
 pub mod vault;
 
@@ -86,6 +87,16 @@ pub struct Guard {
     clock: fn() -> UtcSeconds,
 }
 
+/// What the record of every key is at least.
+#[derive(Clone, Copy)]
+struct AuditOfAll {
+    least: policy::Audit,
+    /// Nothing is done without its record.
+    required: bool,
+    /// Every record is on the disk before the caller hears of the end.
+    lasting: bool,
+}
+
 /// The rules in force, and what follows from them for the whole token.
 struct Law {
     rules: Arc<Ruleset>,
@@ -147,10 +158,14 @@ impl Guard {
 
     /// What is recorded of every key at least, and whether nothing may be done without its record. Asked at each operation:
     /// a look at the rules, which takes no part of their ownership.
-    fn audit_of_all(&self) -> (policy::Audit, bool) {
+    fn audit_of_all(&self) -> AuditOfAll {
         let law = self.law.load();
         let keys = law.rules.keys();
-        (keys.audit, keys.audit_required)
+        AuditOfAll {
+            least: keys.audit,
+            required: keys.audit_required,
+            lasting: keys.audit_sync == policy::Sync::All,
+        }
     }
 
     /// So many seconds without a call end a login.

@@ -3,7 +3,7 @@
 
 use super::held::Held;
 use crate::ck::{CK_ATTRIBUTE_TYPE, Mechanism};
-use crate::object::{Attributes, KeyFacts, State, Template};
+use crate::object::{Attributes, KeyFacts, Origin, State, Template};
 use crate::policy::Entry;
 use std::sync::Arc;
 
@@ -39,6 +39,8 @@ pub enum Makes<'a> {
     Changed(&'a Attributes),
     /// Another lifecycle state.
     Transition(State),
+    /// A new generation that takes the object's place.
+    Successor,
     /// The object's removal.
     Removal,
     /// Sight of a secret attribute.
@@ -145,9 +147,17 @@ impl Op for Generate {
             object: None,
             target: None,
             seconds: &[],
-            makes: Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]),
+            makes: Makes::Objects(vec![generated(&self.template)]),
         }
     }
+}
+
+/// The facts of a key that is to be made here: rules about the origin, and those that bind new keys alone, hold for it.
+/// A size that the template does not tell is one that the mechanism does not know, and refuses with a code of its own.
+fn generated(template: &Template) -> KeyFacts {
+    let facts = KeyFacts::of(&template.attributes);
+    let origin = if facts.bits == 0 { facts.origin } else { Origin::Generated };
+    KeyFacts { origin, ..facts }
 }
 
 /// C_GenerateKeyPair
@@ -163,9 +173,10 @@ pub struct GeneratePair {
 impl Op for GeneratePair {
     fn ask(&self) -> Ask<'_> {
         // The size of the pair stands in the public template only.
-        let public = KeyFacts::of(&self.public.attributes);
-        let mut private = KeyFacts::of(&self.private.attributes);
+        let public = generated(&self.public);
+        let mut private = generated(&self.private);
         (private.bits, private.curve) = (public.bits, public.curve);
+        private.parameter_set = public.parameter_set;
         Ask {
             entry: Some(Entry::Generate),
             mechanism: Some(&self.mechanism),
@@ -377,6 +388,25 @@ impl Op for Transition {
             target: None,
             seconds: &[],
             makes: Makes::Transition(self.to),
+        }
+    }
+}
+
+/// A key gives way to a new generation.
+pub struct Supersede {
+    /// The key that is replaced.
+    pub object: Arc<Held>,
+}
+
+impl Op for Supersede {
+    fn ask(&self) -> Ask<'_> {
+        Ask {
+            entry: Some(Entry::SetAttribute),
+            mechanism: None,
+            object: Some(&self.object),
+            target: None,
+            seconds: &[],
+            makes: Makes::Successor,
         }
     }
 }

@@ -6,7 +6,7 @@ use super::caller;
 use super::derivation;
 use super::held::Held;
 use super::op::{Ask, Makes};
-use super::{Caller, Guard, Role};
+use super::{Caller, Guard, Role, succession};
 use crate::ck::{Error, Mechanism, Params};
 use crate::crypto::mechanism::Row;
 use crate::crypto::table;
@@ -75,6 +75,7 @@ pub(super) fn may_effect(
         }
         Makes::Changed(after) => may_change(guard, who, held(ask)?, after),
         Makes::Transition(to) => may_pass(who, held(ask)?, *to),
+        Makes::Successor => succession::may_give_way(guard, who, held(ask)?),
         Makes::Removal => may_remove(who, held(ask)?),
         Makes::Sight(_) => may_see(held(ask)?),
     }
@@ -322,7 +323,10 @@ fn may_copy(guard: &Guard, object: &Held, new: &[KeyFacts]) -> Result<(), Denial
             "no use has fixed the purpose of the key yet: its copies could serve several",
         ));
     }
-    new.iter().try_for_each(|after| stays_over(guard, object.facts(), after))
+    new.iter().try_for_each(|after| {
+        stays_over(guard, object.facts(), after)?;
+        succession::stays_replaced(object, after)
+    })
 }
 
 /// A window that is over stays over: neither a change nor a copy revives a key.
@@ -348,7 +352,7 @@ fn prolonged(reason: Reason) -> Denial {
     Denial { error: Error::ActionProhibited, ..denial }
 }
 
-fn writable(who: &Caller<'_>, facts: &KeyFacts) -> Result<(), Denial> {
+pub(super) fn writable(who: &Caller<'_>, facts: &KeyFacts) -> Result<(), Denial> {
     if facts.token && !who.read_write {
         return Err(Denial::new(Reason::ReadOnlySession, "the session is read-only"));
     }
@@ -380,6 +384,7 @@ fn may_change(guard: &Guard, who: &Caller<'_>, object: &Held, after: &Attributes
         return Err(Denial::new(Reason::StateCompromised, "the key's life is over; its uses cannot change"));
     }
     stays_over(guard, object.facts(), &facts)?;
+    succession::stays_replaced(object, &facts)?;
     guard.rules().judge_change(object.facts(), &facts, guard.now())
 }
 

@@ -20,6 +20,8 @@ struct Pending {
     event: Event,
     /// The record is on the disk before the caller hears of the end.
     lasting: bool,
+    /// Even where the operation failed.
+    lasting_if_failed: bool,
 }
 
 impl Trace {
@@ -59,7 +61,7 @@ impl Pending {
         if let Some(detail) = detail {
             detail.clone_into(&mut self.event.detail);
         }
-        let _ = self.trail.record(self.event, self.lasting && code == 0);
+        let _ = self.trail.record(self.event, self.lasting && (code == 0 || self.lasting_if_failed));
     }
 }
 
@@ -70,15 +72,16 @@ impl Guard {
         let Some(trail) = &self.trail else { return Ok(Trace::NONE) };
         let changes = changes_something(ask);
         // What holds for every key is the least.
-        let (every, required) = self.audit_of_all();
-        let wanted = ask.object.map_or(every, |object| every.max(object.rules().audit(|| self.now())));
+        let every = self.audit_of_all();
+        let wanted =
+            ask.object.map_or(every.least, |object| every.least.max(object.rules().audit(|| self.now())));
         if wanted < if changes { Audit::Changes } else { Audit::All } {
             return Ok(Trace::NONE);
         }
         let rules = ask.object.map(|object| object.rules().applied(self.now()).map(str::to_owned).collect());
         let event = Event { rules: rules.unwrap_or_default(), ..self.event(who, ask, Kind::Decision) };
-        let lasting = changes && lasts(ask);
-        if required {
+        let lasting = every.lasting || changes && lasts(ask);
+        if every.required {
             let begun = Event { detail: "begun".to_owned(), ..event.clone() };
             trail.record(begun, lasting).map_err(|_| {
                 Denial::new(
@@ -87,7 +90,12 @@ impl Guard {
                 )
             })?;
         }
-        Ok(Trace(Some(Box::new(Pending { trail: Arc::clone(trail), event, lasting }))))
+        Ok(Trace(Some(Box::new(Pending {
+            trail: Arc::clone(trail),
+            event,
+            lasting,
+            lasting_if_failed: every.lasting,
+        }))))
     }
 
     /// The record of a refusal.
@@ -99,7 +107,7 @@ impl Guard {
             rules: denial.rules.iter().map(ToString::to_string).collect(),
             ..self.event(who, ask, Kind::Decision)
         };
-        let _ = trail.record(event, false);
+        let _ = trail.record(event, self.audit_of_all().lasting);
     }
 
     pub(super) fn event(&self, who: &Caller<'_>, ask: &Ask<'_>, kind: Kind) -> Event {
@@ -158,6 +166,7 @@ fn detail(ask: &Ask<'_>) -> String {
 fn operation(ask: &Ask<'_>) -> &'static str {
     match (&ask.makes, ask.entry) {
         (Makes::Transition(to), _) => to.word(),
+        (Makes::Successor, _) => "rotate",
         (_, Some(entry)) => entry.name(),
         (_, None) => "digest",
     }

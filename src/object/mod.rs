@@ -16,6 +16,7 @@ pub mod find;
 pub mod inheritance;
 pub mod key;
 pub mod rules;
+pub mod succession;
 pub mod template;
 #[cfg(test)]
 mod tests;

@@ -23,6 +23,8 @@ pub(super) const MECHANISMS_LEGACY: &str = "mechanisms.legacy_use";
 const KEYS_STRENGTH: &str = "keys.min_strength";
 const KEYS_EXPORT: &str = "keys.export";
 const KEYS_AUDIT: &str = "keys.audit";
+const KEYS_ROTATE: &str = "keys.rotate";
+const KEYS_HIDE: &str = "keys.hide_inactive";
 const KEYS_LIMITS: &str = "keys.limits";
 
 /// So many files may belong to one policy, and so large may each be, in bytes.
@@ -270,6 +272,8 @@ impl Compiler<'_> {
             },
             sunset: section.sunset.as_ref().map(|at| at.value),
             audit: section.audit.as_ref().map(|audit| audit.value),
+            rotation: section.rotate.as_ref().map(|at| at.value.rotation()).unwrap_or_default(),
+            hide_inactive: section.hide_inactive.as_ref().is_some_and(|at| at.value),
             rows: Rows::default(),
         }
     }
@@ -295,7 +299,9 @@ impl Compiler<'_> {
             && section.visible_to.is_none()
             && section.hours.is_none()
             && section.sunset.is_none()
-            && section.audit.is_none();
+            && section.audit.is_none()
+            && section.rotate.is_none()
+            && section.hide_inactive.as_ref().is_none_or(|at| !at.value);
         if silent {
             let suggestion = "say what it restricts: mechanisms, deny, min_bits, export, ...".to_owned();
             self.refuse(section.place, "this rule restricts nothing", Some(suggestion));
@@ -429,6 +435,12 @@ fn settings(document: &Document) -> Vec<Rule> {
     if !document.keys.limits.is_empty() {
         add(KEYS_LIMITS, Rule { limits: document.keys.limits.clone(), ..Rule::default() });
     }
+    if let Some(rotate) = &document.keys.rotate {
+        add(KEYS_ROTATE, Rule { rotation: rotate.value.rotation(), ..Rule::default() });
+    }
+    if document.keys.hide_inactive.as_ref().is_some_and(|at| at.value) {
+        add(KEYS_HIDE, Rule { hide_inactive: true, ..Rule::default() });
+    }
     rules
 }
 
@@ -456,6 +468,12 @@ fn keys(documents: &[Document]) -> KeyDefaults {
             .max()
             .unwrap_or(InitialState::Active),
         audit: all(documents, |keys| keys.audit.as_ref()).max().unwrap_or(Audit::Changes),
+        audit_sync: documents
+            .iter()
+            .filter_map(|document| document.audit_sync.as_ref())
+            .map(|at| at.value)
+            .max()
+            .unwrap_or(Sync::Changes),
         // One file that requires it is enough.
         audit_required: documents
             .iter()

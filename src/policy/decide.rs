@@ -229,7 +229,11 @@ fn period_passed(case: &Case<'_>) -> String {
             let end = window
                 .to
                 .map_or_else(|| "without an end".to_owned(), |to| format!("until {}", display_utc(to)));
-            format!("inside the window of the {}, {end}", case.request.entry.side().word())
+            let due = match (case.request.entry.side(), case.record.rotation.due(case.facts)) {
+                (Side::Originator, Some(due)) => format!("; due for rotation at {}", display_utc(due)),
+                _ => String::new(),
+            };
+            format!("inside the window of the {}, {end}{due}", case.request.entry.side().word())
         }
     }
 }

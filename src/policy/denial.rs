@@ -43,6 +43,8 @@ reasons! {
     StateDestroyed = 0x105, "state-destroyed", KeyFunctionNotPermitted;
     /// No such transition between states.
     StateTransition = 0x106, "state-transition", ActionProhibited;
+    /// The key was replaced by a new generation.
+    Replaced = 0x107, "replaced", ActionProhibited;
     /// The key serves another purpose.
     Purpose = 0x201, "purpose", KeyFunctionNotPermitted;
     /// The usage attributes asked for cannot stand together, or not under this policy.

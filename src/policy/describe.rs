@@ -36,6 +36,7 @@ fn policy(out: &mut String, compiled: &Compiled) -> fmt::Result {
     writeln!(out, "keys initial_state {}", keys.initial_state.word())?;
     writeln!(out, "keys audit {}", keys.audit.word())?;
     writeln!(out, "audit required {}", keys.audit_required)?;
+    writeln!(out, "audit sync {}", keys.audit_sync.word())?;
     writeln!(out, "suspended process {}", keys.exceptions.suspended_process)?;
     writeln!(out, "compromised process {}", keys.exceptions.compromised_process)?;
     for each in &compiled.rules {
@@ -81,6 +82,8 @@ fn rule(out: &mut String, rule: &Rule) -> fmt::Result {
     optional(out, "originator period", rule.originator_seconds.map(duration_text))?;
     optional(out, "recipient period", rule.recipient_seconds.map(duration_text))?;
     list(out, "limit", rule.limits.iter().map(ToString::to_string))?;
+    rule.rotation.describe(out)?;
+    optional(out, "hide_inactive", rule.hide_inactive.then_some(true))?;
     optional(out, "export", rule.export.map(Word::word))?;
     optional(out, "audit", rule.audit.map(Word::word))?;
     parameters(out, &rule.parameters)?;

@@ -10,7 +10,8 @@ use super::hours::Hours;
 use super::limits::Limit;
 use super::parameters::{ParameterRule, Parameters};
 use super::pattern::Numbers;
-use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose, WrapWith};
+use super::rotation::RotateSection;
+use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose, Sync, WrapWith};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
 use crate::crypto::ParameterSet;
@@ -34,6 +35,8 @@ pub(super) struct Document {
     pub(super) compromised_process: Option<At<bool>>,
     /// `[audit] required`
     pub(super) audit_required: Option<At<bool>>,
+    /// `[audit] sync`
+    pub(super) audit_sync: Option<At<Sync>>,
     pub(super) rules: Vec<RuleSection>,
     pub(super) alarms: Vec<AlarmSection>,
     pub(super) tests: Vec<TestSection>,
@@ -64,6 +67,8 @@ pub(super) struct KeySection {
     pub(super) sensitive: Option<At<Sensitive>>,
     pub(super) export: Option<At<Export>>,
     pub(super) audit: Option<At<Audit>>,
+    pub(super) rotate: Option<At<RotateSection>>,
+    pub(super) hide_inactive: Option<At<bool>>,
     pub(super) initial_state: Option<At<InitialState>>,
     pub(super) limits: Vec<Limit>,
 }
@@ -94,6 +99,8 @@ pub(super) struct RuleSection {
     pub(super) visible_to: Option<At<Callers>>,
     pub(super) hours: Option<At<Hours>>,
     pub(super) audit: Option<At<Audit>>,
+    pub(super) rotate: Option<At<RotateSection>>,
+    pub(super) hide_inactive: Option<At<bool>>,
     pub(super) source: Option<At<String>>,
     pub(super) section: Option<At<String>>,
     /// Seconds since 1970.

@@ -66,7 +66,7 @@ fn mistakes_are_explained() {
 
 #[test]
 fn every_key_of_the_language_that_is_not_enforced_is_refused() {
-    for key in ["rotate", "approvals", "memory", "escrow", "unsafe_allow"] {
+    for key in ["approvals", "memory", "escrow", "unsafe_allow"] {
         let mistake =
             first_mistake(&format!("policy = 1\n[[rule]]\nid = \"a\"\nexport = \"never\"\n{key} = 1\n"));
         assert!(mistake.starts_with(&format!("error: `{key}` is not enforced by this version")), "{mistake}");

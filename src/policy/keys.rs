@@ -37,12 +37,22 @@ pub(super) const MECHANISMS: Keys =
     Keys { section: "[mechanisms]", known: &["deny", "legacy_use"], later: &["parameters"] };
 pub(super) const KEYS: Keys = Keys {
     section: "[keys]",
-    known: &["single_purpose", "min_strength", "sensitive", "export", "initial_state", "audit", "limits"],
+    known: &[
+        "single_purpose",
+        "min_strength",
+        "sensitive",
+        "export",
+        "initial_state",
+        "audit",
+        "rotate",
+        "hide_inactive",
+        "limits",
+    ],
     later: KEYS_LATER,
 };
 pub(super) const SUSPENDED: Keys = Keys { section: "[suspended]", known: &["process"], later: &[] };
 pub(super) const COMPROMISED: Keys = Keys { section: "[compromised]", known: &["process"], later: &[] };
-pub(super) const AUDIT: Keys = Keys { section: "[audit]", known: &["required"], later: &[] };
+pub(super) const AUDIT: Keys = Keys { section: "[audit]", known: &["required", "sync"], later: &[] };
 pub(super) const ALARM: Keys = Keys {
     section: "[[alarm]]",
     known: &["id", "on", "over", "within", "when", "hours", "then", "why", "source", "section"],
@@ -72,6 +82,8 @@ pub(super) const RULE: Keys = Keys {
         "visible_to",
         "hours",
         "audit",
+        "rotate",
+        "hide_inactive",
         "source",
         "section",
         "effective",
@@ -84,6 +96,11 @@ pub(super) const PERIOD: Keys =
     Keys { section: "`crypto_period`", known: &["originator", "recipient"], later: &[] };
 pub(super) const LIMITS: Keys =
     Keys { section: "`limits`", known: &["uses", "bytes", "keys_wrapped", "rate", "of"], later: &[] };
+pub(super) const ROTATE: Keys = Keys {
+    section: "`rotate`",
+    known: &["every", "overlap", "handover", "destroy", "automatic"],
+    later: &[],
+};
 pub(super) const WHEN: Keys = Keys {
     section: "`when`",
     known: &[
@@ -166,12 +183,11 @@ pub(super) const ASK_PARAMETERS: Keys =
     Keys { section: "`parameters`", known: &["hash", "mgf", "salt", "tag", "iv", "kdf"], later: &[] };
 
 /// What a rule of the language may set beyond what is enforced today.
-const LATER: &[&str] = &["rotate", "escrow", "approvals", "memory", "unsafe_allow"];
+const LATER: &[&str] = &["escrow", "approvals", "memory", "unsafe_allow"];
 
 /// What `[keys]` may set beyond what is enforced today.
 const KEYS_LATER: &[&str] = &[
     "parameters",
-    "rotate",
     "wrap_with",
     "escrow",
     "template",
@@ -199,7 +215,6 @@ pub(super) const ALL: &[Keys] = &[
     ALARM,
     RULE,
     PERIOD,
-    LIMITS,
     WHEN,
     BITS,
     PARAMETERS,

@@ -7,8 +7,8 @@ use super::document::{Document, RuleSection, TestKey};
 use super::entry::Entry;
 use super::parameters::Parameters;
 use super::ruleset::Ruleset;
-use super::trial;
 use super::word::{Class, KeyType, Word};
+use super::{rotation, trial};
 use crate::ck::CK_MECHANISM_TYPE;
 use crate::ck::date::UtcSeconds;
 use crate::object::facts::{Origin, Purpose};
@@ -25,6 +25,10 @@ pub(super) struct Lint {
 /// The remarks on the file that was asked for; those on what it extends are theirs.
 pub(super) fn lints(sources: &[Source], root: Option<&Document>, rows: &[CK_MECHANISM_TYPE]) -> Vec<Lint> {
     let mut lints = Vec::new();
+    let for_all = root.and_then(|root| root.keys.rotate.as_ref());
+    for (at, message) in for_all.map_or_else(Vec::new, |rotate| rotation::told(&rotate.value)) {
+        lints.push(Lint { remark: Diagnostic::new(sources, at, message, None).into_warning(), from: 0 });
+    }
     for rule in root.map_or(&[][..], |root| &root.rules) {
         let mut remark = |at: super::diagnostic::Place, from, message: String| {
             lints.push(Lint { remark: Diagnostic::new(sources, at, message, None).into_warning(), from });
@@ -35,6 +39,9 @@ pub(super) fn lints(sources: &[Source], root: Option<&Document>, rows: &[CK_MECH
             }
         }
         for (at, message) in unmatched(rule) {
+            remark(at, 0, message);
+        }
+        for (at, message) in rotation::remarks(rule) {
             remark(at, 0, message);
         }
         if let Some(sunset) = &rule.sunset {

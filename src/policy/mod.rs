@@ -32,6 +32,7 @@ mod parameters;
 mod pattern;
 mod read;
 mod record;
+mod rotation;
 mod ruleset;
 mod shipped;
 pub mod strength;
@@ -50,11 +51,13 @@ pub use limits::{Counts, Limits, NO_MECHANISM, Spent, Unit};
 pub use parameters::{Measured, Named, Parameter, Parameters};
 pub use pattern::GROUPS;
 pub use record::KeyRules;
+pub use rotation::{Causes, Rotation};
 pub use ruleset::{
-    Audit, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose,
+    Audit, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose, Sync,
     TokenRules,
 };
 pub use trial::TestOutcome;
+pub use word::duration;
 
 #[cfg(test)]
 mod examples;

@@ -12,6 +12,7 @@ use super::hours::Hours;
 use super::keys::*;
 use super::parameters::{Parameter, ParameterRule, Parameters};
 use super::pattern::{self, Numbers};
+use super::rotation::RotateSection;
 use super::ruleset::WrapWith;
 use super::word::{Word, duration};
 use crate::ck::date::CkDate;
@@ -90,6 +91,7 @@ impl Reader<'_> {
         document.draft = self.flag(table, "draft");
         if let Some(section) = self.table(table, "audit", &AUDIT) {
             document.audit_required = self.flag(section, "required");
+            document.audit_sync = self.word(section, "sync");
         }
         document.rules = self.tables(table, "rule", &RULE, Reader::rule);
         document.alarms = self.tables(table, "alarm", &ALARM, Reader::alarm);
@@ -128,6 +130,8 @@ impl Reader<'_> {
             sensitive: self.word(section, "sensitive"),
             export: self.word(section, "export"),
             audit: self.word(section, "audit"),
+            rotate: self.value(section, "rotate", Reader::rotate),
+            hide_inactive: self.flag(section, "hide_inactive"),
             initial_state: self.word(section, "initial_state"),
             limits: self.limits(section),
         }
@@ -161,6 +165,8 @@ impl Reader<'_> {
             visible_to: self.value(rule, "visible_to", |reader, value| reader.callers(value, &VISIBLE_TO)),
             hours: self.value(rule, "hours", Reader::hours),
             audit: self.word(rule, "audit"),
+            rotate: self.value(rule, "rotate", Reader::rotate),
+            hide_inactive: self.flag(rule, "hide_inactive"),
             source: self.text(rule, "source"),
             section: self.text(rule, "section"),
             effective: self.value(rule, "effective", Reader::date),
@@ -303,6 +309,27 @@ impl Reader<'_> {
             self.at(self.place(value), "this asks nothing of the wrapping key", None);
         }
         Some(with)
+    }
+
+    fn rotate(&mut self, value: &Value<'_>) -> Option<RotateSection> {
+        let table = self.inner(value, &ROTATE)?;
+        let section = RotateSection {
+            every: self.duration(table, "every"),
+            overlap: self.duration(table, "overlap"),
+            handover: self.duration(table, "handover"),
+            destroy: self.duration(table, "destroy"),
+            automatic: self.flag(table, "automatic"),
+        };
+        if table.is_empty() {
+            let suggestion = "such as { every = \"300d\", overlap = \"30d\" }".to_owned();
+            self.at(self.place(value), "this says nothing of the rotation", Some(suggestion));
+        }
+        if let (Some(handover), Some(overlap)) = (&section.handover, &section.overlap)
+            && handover.value > overlap.value
+        {
+            self.at(handover.place, "the handover is longer than the overlap that it is a part of", None);
+        }
+        Some(section)
     }
 
     fn template(&mut self, rule: &DeTable<'_>) -> Vec<(At<Flag>, bool)> {

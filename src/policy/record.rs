@@ -8,6 +8,7 @@ use super::hours::Hours;
 use super::judge::by;
 use super::limits::Limits;
 use super::pattern::matches;
+use super::rotation::Rotation;
 use super::ruleset::{Audit, Compiled, Export, PurposeSet, Rule, When, WrapWith};
 use super::strength;
 use crate::ck::date::UtcSeconds;
@@ -72,6 +73,9 @@ pub(super) struct Record {
     pub(super) limits: Limits,
     /// The first moment at which the keys protect nothing more.
     pub(super) sunset: Option<UtcSeconds>,
+    pub(super) rotation: Rotation,
+    /// Searches pass the object over while it protects nothing.
+    pub(super) hides_inactive: bool,
     pub(super) asks: Asks,
     /// Indexes into [`Compiled::rules`].
     pub(super) applied: Box<[usize]>,
@@ -265,6 +269,8 @@ impl Record {
             recipient_seconds: None,
             limits: Limits::default(),
             sunset: None,
+            rotation: Rotation::default(),
+            hides_inactive: false,
             asks: Asks::default(),
             applied: Box::default(),
         }
@@ -285,6 +291,8 @@ impl Record {
         self.originator_seconds = earlier(self.originator_seconds, rule.originator_seconds);
         self.recipient_seconds = earlier(self.recipient_seconds, rule.recipient_seconds);
         self.sunset = earlier(self.sunset, rule.sunset);
+        self.rotation = self.rotation.and(&rule.rotation);
+        self.hides_inactive |= rule.hide_inactive;
         self.asks.parameters |= !rule.parameters.is_silent();
         self.asks.caller |= rule.callers.is_some() || rule.visible_to.is_some();
         self.asks.hours |= rule.hours.is_some();

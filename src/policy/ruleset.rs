@@ -16,6 +16,7 @@ use super::lint::Lint;
 use super::parameters::ParameterRule;
 use super::pattern::Numbers;
 use super::record::{KeyRules, Phase, Rows};
+use super::rotation::Rotation;
 use super::strength::NamedCurve;
 use super::trial::Trial;
 use super::{compile, shipped};
@@ -71,6 +72,15 @@ pub enum Audit {
     All,
 }
 
+/// `[audit] sync`, the least first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Sync {
+    /// Records of what changes something that lasts are on the disk before the caller hears of the end.
+    Changes,
+    /// Every record is.
+    All,
+}
+
 /// `[keys] initial_state`, loosest first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum InitialState {
@@ -121,6 +131,8 @@ pub struct KeyDefaults {
     pub audit: Audit,
     /// Whether what cannot be recorded is refused.
     pub audit_required: bool,
+    /// Which records are on the disk before the caller hears of the end.
+    pub audit_sync: Sync,
     /// What suspended and compromised keys may still process.
     pub exceptions: Exceptions,
 }
@@ -186,6 +198,9 @@ pub(super) struct Rule {
     /// From this moment on the keys protect nothing more.
     pub(super) sunset: Option<UtcSeconds>,
     pub(super) audit: Option<Audit>,
+    pub(super) rotation: Rotation,
+    /// Searches pass over keys that protect nothing.
+    pub(super) hide_inactive: bool,
     pub(super) rows: Rows,
 }
 

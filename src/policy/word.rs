@@ -1,7 +1,7 @@
 //! The words of the language and what they stand for: one table a kind. A new word is a new row.
 
 use super::entry::Entry;
-use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose};
+use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose, Sync};
 use super::strength::NamedCurve;
 use crate::ck::{CK_KEY_TYPE, CK_OBJECT_CLASS};
 use crate::crypto::{ParameterSet, ml_dsa, ml_kem, slh_dsa};
@@ -48,6 +48,11 @@ impl Word for Class {
         ("public", Self(CKO_PUBLIC_KEY)),
         ("secret", Self(CKO_SECRET_KEY)),
     ];
+}
+
+impl Word for Sync {
+    const WHAT: &'static str = "value of `sync`";
+    const WORDS: &'static [(&'static str, Self)] = &[("changes", Self::Changes), ("all", Self::All)];
 }
 
 impl Word for KeyType {
@@ -262,7 +267,7 @@ pub(super) const UNITS: &[(char, u64)] =
     &[('s', 1), ('m', 60), ('h', 60 * 60), ('d', 86_400), ('w', 7 * 86_400), ('y', 365 * 86_400)];
 
 /// Seconds of a duration such as `300d`: one whole number above zero and one unit.
-pub(super) fn duration(text: &str) -> Option<u64> {
+pub fn duration(text: &str) -> Option<u64> {
     let unit = text.chars().last()?;
     let (_, seconds) = UNITS.iter().find(|(each, _)| *each == unit)?;
     let digits = text.strip_suffix(unit)?;

@@ -133,7 +133,7 @@ impl Token {
     }
 
     /// Gives an object its `CKA_UNIQUE_ID`.
-    fn name(&self, attributes: &mut Attributes) -> Result<Uid> {
+    pub(super) fn name(&self, attributes: &mut Attributes) -> Result<Uid> {
         let mut uid = Uid([0; 16]);
         random::fill(&mut uid.0)?;
         attributes.set(CKA_UNIQUE_ID, Value::Bytes(uid.to_string().into_bytes()));
@@ -141,7 +141,7 @@ impl Token {
     }
 
     /// The attributes that tell where a key came from, and the first entry of its life.
-    fn begin_life(&self, attributes: &mut Attributes, birth: Birth) {
+    pub(super) fn begin_life(&self, attributes: &mut Attributes, birth: Birth) {
         let now = self.guard().now();
         let defaults = self.guard().rules().keys();
         let local = birth.origin == Origin::Generated;
@@ -188,6 +188,7 @@ impl Token {
             set_purpose(attributes, only);
         }
         attributes.set_default(CKA_KEYWARD_PURPOSE, || Value::Ulong(0));
+        attributes.set_default(CKA_KEYWARD_GENERATION, || Value::Ulong(1));
         add_history(attributes, &format!("{} {} as {}", display_utc(now), birth.origin.word(), state.word()));
     }
 }

@@ -17,6 +17,7 @@ mod login;
 mod making;
 mod objects;
 mod record;
+pub mod rotation;
 mod slots;
 mod state;
 mod users;
@@ -29,6 +30,7 @@ pub use law::{Installation, Installed};
 pub use life::Grounds;
 pub use login::PIN_MAX;
 pub use making::{Birth, Parent};
+pub use rotation::{NotRotated, Rotated, Succession};
 pub use slots::{Slot, Slots};
 pub use users::{NAME_MAX, NamedUser, User, UserName};
 
@@ -175,6 +177,12 @@ impl Token {
         let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
         for (key, purpose) in bindings {
             self.bind(&key, purpose)?;
+        }
+        // One look: a key that is due gives way by its use, which goes on with the key that it was granted for.
+        if let Ok(object) = grant.object()
+            && object.rules().rotates_by_itself()
+        {
+            self.rotate_when_due(session, &grant.op().ask());
         }
         Ok(grant)
     }

@@ -272,8 +272,14 @@ impl Token {
         Ok(changes.into_iter().filter(|change| change.deleted).map(|change| change.uid).collect())
     }
 
-    /// C_FindObjects: handles of every visible object that matches.
+    /// C_FindObjects: handles of the visible objects that match, generations that were replaced behind the others, and
+    /// without what the policy hides while it protects nothing.
     pub fn find(&self, template: &Attributes) -> Result<Vec<ObjectHandle>> {
+        Ok(self.in_order_of_generations(self.find_all(template)?))
+    }
+
+    /// Handles of every visible object that matches, in the order of the store.
+    pub fn find_all(&self, template: &Attributes) -> Result<Vec<ObjectHandle>> {
         let visible = |held: &Held| self.shows(held);
         let mut handles = Vec::new();
         let token = template.value(CKA_TOKEN);

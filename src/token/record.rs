@@ -164,6 +164,19 @@ mod tests {
     }
 
     #[test]
+    fn with_sync_of_all_each_use_is_written_for_itself_and_before_its_end() {
+        let folder = tempfile::tempdir().unwrap();
+        let policy = "policy = 1\n[keys]\naudit = \"all\"\n[audit]\nsync = \"all\"\n";
+        let (module, _, s) = ready(policy, folder.path());
+        let key = mac_key(&module, s, "web").unwrap();
+        (0..10).for_each(|_| mac(&module, s, key).unwrap());
+        let told = told(&module);
+        let uses = uses_of(&told, "web");
+        assert_eq!(uses.len(), 10);
+        assert!(uses.iter().all(|event| event.count == 1));
+    }
+
+    #[test]
     fn nothing_is_done_that_cannot_be_recorded_where_the_policy_requires_the_record() {
         let folder = tempfile::tempdir().unwrap();
         let policy = "policy = 1\n[keys]\naudit = \"all\"\n[audit]\nrequired = true\n";

@@ -52,6 +52,7 @@ mod post_quantum;
 mod processes;
 mod recover;
 mod return_codes;
+mod rotation;
 mod rsa;
 mod rules;
 mod searches;

@@ -4,6 +4,7 @@ use crate::audit::Audit;
 use clap::{Args, Parser, Subcommand};
 use keyward_pkcs11::admin::{Revocation, Selector, moment};
 use keyward_pkcs11::ck::text::from_hex;
+use keyward_pkcs11::policy::duration;
 use std::path::PathBuf;
 
 /// Looks after the tokens, the keys and the policies of keyward, a PKCS#11 module.
@@ -285,6 +286,48 @@ pub(crate) enum Key {
         #[command(flatten)]
         step: Step,
     },
+    /// Makes a new generation of a key, both halves of a pair; the old one goes on processing for a while
+    #[command(after_help = "Example:\n  keyward key rotate tls --token web")]
+    Rotate(Box<Rotate>),
+    /// Lists the keys that are to be rotated, and whose time ends
+    Due(Due),
+}
+
+/// Which key gives way, and to what.
+#[derive(Args)]
+pub(crate) struct Rotate {
+    #[command(flatten)]
+    pub(crate) which: Which,
+    /// Another label for the new generation [default: that of the old one]
+    #[arg(long = "label", value_name = "LABEL")]
+    pub(crate) new_label: Option<String>,
+    /// The CKA_ID of the new generation [default: the old one, `-` and the number of the generation]
+    #[arg(long, value_name = "HEX", value_parser = hexadecimal)]
+    new_id: Option<Bytes>,
+    /// How long the old one goes on processing, such as 30d, where that is less than the policy lets it
+    #[arg(long, value_name = "DURATION", value_parser = span)]
+    pub(crate) overlap: Option<u64>,
+    /// Why, in your own words; kept in the history of both
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    pub(crate) message: String,
+    #[command(flatten)]
+    pub(crate) login: Login,
+}
+
+impl Rotate {
+    pub(crate) fn new_id(&self) -> Option<Vec<u8>> {
+        self.new_id.as_ref().map(|Bytes(id)| id.clone())
+    }
+}
+
+/// How far ahead, and which token.
+#[derive(Args)]
+pub(crate) struct Due {
+    /// How far ahead to look, such as 30d
+    #[arg(long, value_name = "DURATION", value_parser = span, default_value = "30d")]
+    pub(crate) within: u64,
+    #[command(flatten)]
+    pub(crate) login: Login,
 }
 
 #[derive(Args)]
@@ -458,6 +501,11 @@ pub(crate) struct Doctor {
 
 fn hexadecimal(text: &str) -> Result<Bytes, String> {
     from_hex(text).filter(|bytes| !bytes.is_empty()).map(Bytes).ok_or_else(|| "not hexadecimal".to_owned())
+}
+
+/// A duration as policies write it, in seconds.
+fn span(text: &str) -> Result<u64, String> {
+    duration(text).ok_or_else(|| "not a number and one of s, m, h, d, w, y, such as 30d".to_owned())
 }
 
 pub(crate) fn date(text: &str) -> Result<u64, String> {

@@ -3,12 +3,13 @@
 use crate::args::{Key as KeyCommand, Step};
 use crate::output::{Json, printable, table};
 use crate::token::{named, said, visit};
-use crate::{Answer, Context, Outcome, pin};
+use crate::{Answer, Context, Outcome, pin, rotation};
 use keyward_pkcs11::admin::{Half, Key, Passed, Revocation, Visit};
 use keyward_pkcs11::ck::date::display_utc;
 use keyward_pkcs11::ck::names::{attribute_name, mechanism_name};
 use keyward_pkcs11::ck::text::hex;
 use keyward_pkcs11::ck::vendor::*;
+use keyward_pkcs11::object::succession::generation;
 use keyward_pkcs11::object::{State, Value, Window};
 use keyward_pkcs11::policy::Spent;
 use keyward_pkcs11::token::Grounds;
@@ -42,6 +43,8 @@ pub(crate) fn run(context: &Context, command: KeyCommand) -> Outcome {
         KeyCommand::Deactivate(step) => pass(context, step, State::Deactivated, None),
         KeyCommand::Compromise { occurred, step } => pass(context, step, State::Compromised, occurred),
         KeyCommand::Destroy { only, yes, step } => destroy(context, step, only.as_deref(), yes),
+        KeyCommand::Rotate(command) => rotation::rotate(context, *command),
+        KeyCommand::Due(command) => rotation::due(context, &command),
     }
 }
 
@@ -185,6 +188,17 @@ fn shown(key: &Key) -> String {
     row("origin", key.facts.origin.word().to_owned());
     row("protects", protects(key, display_utc));
     row("processes", processes(key, display_utc));
+    if let Some(number) = key.attributes.number(CKA_KEYWARD_GENERATION) {
+        row("generation", number.to_string());
+    }
+    for (name, cka) in [("replaces", CKA_KEYWARD_REPLACED), ("replaced by", CKA_KEYWARD_REPLACEMENT)] {
+        if key.attributes.has(cka) {
+            row(name, key.text(cka));
+        }
+    }
+    if let Some(due) = key.rotation_due() {
+        row("rotation due", format!("{}, by {}", display_utc(due), key.causes.rotation.join(", ")));
+    }
     for limit in &key.limits {
         row("limit", limit.to_string());
     }
@@ -259,6 +273,7 @@ fn limit(spent: &Spent) -> Json {
 
 fn json(key: &Key) -> Json {
     let edge = |at: Option<u64>| Json::maybe(at.map(display_utc));
+    let link = |cka| Json::maybe(key.attributes.has(cka).then(|| key.text(cka)));
     let span = |window: Window| Json::Object(vec![("from", edge(window.from)), ("to", edge(window.to))]);
     let dates = DATES.iter().filter_map(|(name, cka)| Some((*name, edge(Some(key.date(*cka)?))))).collect();
     let list = attributes(key)
@@ -277,6 +292,10 @@ fn json(key: &Key) -> Json {
         ("origin", Json::text(key.facts.origin.word())),
         ("protects", span(key.windows.0)),
         ("processes", span(key.windows.1)),
+        ("generation", Json::Number(generation(&key.attributes))),
+        ("replaces", link(CKA_KEYWARD_REPLACED)),
+        ("replaced_by", link(CKA_KEYWARD_REPLACEMENT)),
+        ("rotation_due", edge(key.rotation_due())),
         ("rules", Json::texts(&key.rules)),
         ("limits", Json::List(key.limits.iter().map(limit).collect())),
         ("dates", Json::Object(dates)),

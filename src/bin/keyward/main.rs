@@ -12,6 +12,7 @@ mod output;
 mod pin;
 mod policy;
 mod report;
+mod rotation;
 mod token;
 mod user;
 
