@@ -17,6 +17,7 @@ mod attacks;
 mod attributes;
 mod audit;
 mod authenticated_wrap;
+mod budgets;
 mod ciphers;
 mod classes;
 mod copies;
