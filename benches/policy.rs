@@ -3,7 +3,6 @@
 //!
 //! `cargo bench --bench policy` asks all modules in turns and prints medians and differences. Nothing here asserts a time.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a program for us")]
-#![expect(clippy::disallowed_methods, reason = "a program of its own")]
 
 use cryptoki_sys::*;
 use keyward_pkcs11::api::{Module, keys, session, slot};
