@@ -32,6 +32,37 @@ find_keyward() {
     : >"$SCRATCH/keyward.toml"
     export KEYWARD_CONF=$SCRATCH/keyward.toml
     export KEYWARD_LOG=${KEYWARD_LOG:-stderr}
+    if [ -n "${KEYWARD_TEST_POLICY:-}" ]; then try_policy; fi
+}
+
+# KEYWARD_TEST_POLICY=NAME: the script's token gets this policy as soon as it is there. A step that fails is "refused", and counts as
+# skipped, where the module's log says since the step began what was refused and why; or where it was refused earlier what the step builds on.
+try_policy() {
+    export KEYWARD_LOG=$SCRATCH/module.log
+    policy_in_force=no
+    refused_before=
+    : >"$KEYWARD_LOG"
+    denials() { sed -n 's/^.* denied: \([^(]*\)(reason.*\(CKR_[A-Z_]*\).*$/\1\2/p' "$KEYWARD_LOG"; }
+    before_step() { denials_before=$(denials | wc -l); }
+    refusals() {
+        local new
+        new=$(denials | tail -n "+$((denials_before + 1))" | sort -u | head -n 3)
+        if [ -n "$new" ]; then
+            printf '%s\n' "$new"
+        elif [ -n "$refused_before" ]; then
+            echo "builds on what was refused above"
+        fi
+    }
+    after_step() {
+        if [ "$(denials | wc -l)" -gt "$denials_before" ]; then refused_before=yes; fi
+        if [ "$policy_in_force" = no ]; then
+            (umask 077 && printf '%s\n' "$SO_PIN" >"$SCRATCH/policy.so")
+            if "$KEYWARD" policy install "$KEYWARD_TEST_POLICY" --token "$TOKEN" --so-pin-file "$SCRATCH/policy.so" >/dev/null 2>&1; then
+                policy_in_force=yes
+                echo "  policy $KEYWARD_TEST_POLICY installed in $TOKEN"
+            fi
+        fi
+    }
 }
 
 find_softhsm() {

@@ -21,10 +21,16 @@ record() {
     if [ -n "${RESULTS:-}" ]; then printf '%s\t%s\n' "$1" "$2" >>"$RESULTS"; fi
 }
 
+# module.sh has others of these where another policy than the default one is tried.
+before_step() { :; }
+after_step() { :; }
+refusals() { :; }
+
 step() {
-    local name=$1 status output
+    local name=$1 status output why
     shift
     output=$(mktemp)
+    before_step
     set +e
     (
         set -e
@@ -35,6 +41,10 @@ step() {
     if [ "$status" -eq 0 ]; then
         passed=$((passed + 1))
         record ok "$name"
+    elif why=$(refusals) && [ -n "$why" ]; then
+        skipped=$((skipped + 1))
+        record refused "$name"
+        sed 's/^/           | /' <<<"$why"
     else
         failed=$((failed + 1))
         record FAIL "$name"
@@ -42,6 +52,7 @@ step() {
         tail -n 8 "$output" | sed 's/^/        | /'
     fi
     rm -f "$output"
+    after_step
 }
 
 skip() {

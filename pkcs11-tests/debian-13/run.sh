@@ -15,7 +15,7 @@ if is_debian_13; then
 fi
 # What the scripts themselves use, and the clients.
 if ! debian_13 openssl xxd procps python3-minimal libpython3-stdlib opensc gnutls-bin libnss3-tools p11-kit p11-kit-modules openssh-client openssh-server \
-    pkcs11-provider openjdk-21-jdk-headless openjdk-25-jdk-headless; then
+    pkcs11-provider xz-utils openjdk-21-jdk-headless openjdk-25-jdk-headless; then
     skip "everything" "$REASON"
     summary debian-13
     exit

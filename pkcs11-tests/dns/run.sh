@@ -2,12 +2,7 @@
 # Zone keys: OpenDNSSEC's ods-hsmutil with its own test, Knot's keymgr, and knotd that signs zones with the token's keys.
 set -euo pipefail
 cd "$(dirname "$0")"
-. ../common/steps.sh
-. ../common/module.sh
-. ../common/page.sh
-. ../common/servers.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 
 knotd=$(first_file /usr/sbin/knotd) || knotd=
 if ! command -v ods-hsmutil >/dev/null || ! command -v keymgr >/dev/null || [ -z "$knotd" ] ||

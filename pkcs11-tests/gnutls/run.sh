@@ -2,20 +2,9 @@
 # GnuTLS: p11tool looks after the token, certtool signs with its keys, gnutls-serv serves TLS with them.
 set -euo pipefail
 cd "$(dirname "$0")"
-. ../common/steps.sh
-. ../common/module.sh
-. ../common/page.sh
-. ../common/servers.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 
-for program in p11tool certtool gnutls-serv gnutls-cli; do
-    if ! command -v $program >/dev/null; then
-        skip "everything" "no $program: install gnutls-bin"
-        summary gnutls
-        exit
-    fi
-done
+needs gnutls "gnutls-bin" p11tool certtool gnutls-serv gnutls-cli
 echo "client: GnuTLS $(p11tool --version | sed -n '1s/.* //p')"
 export GNUTLS_PIN=$USER_PIN GNUTLS_SO_PIN=$SO_PIN
 p11() { timeout 60 p11tool --batch --provider "$MODULE" "$@"; }

@@ -4,13 +4,7 @@
 # What of the suites known.md lists fails with a reason and counts as skipped; what it lists and passes by now is a failure.
 set -euo pipefail
 cd "$(dirname "$0")"
-here=$PWD
-. ../common/steps.sh
-. ../common/module.sh
-. ../common/page.sh
-. ../common/servers.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 
 sources=/usr/share/gocode/src/github.com
 reason=

@@ -2,12 +2,7 @@
 # Node.js: graphene-pk11 and pkcs11js, from npm into a folder outside the checkout.
 set -euo pipefail
 cd "$(dirname "$0")"
-here=$PWD
-. ../common/steps.sh
-. ../common/module.sh
-. ../common/page.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 
 if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
     skip "everything" "no node and npm: install nodejs and npm"

@@ -2,20 +2,9 @@
 # NSS: databases, a certification authority, requests, CMS, PKCS#12 and TLS, with the keys in the token.
 set -euo pipefail
 cd "$(dirname "$0")"
-. ../common/steps.sh
-. ../common/module.sh
-. ../common/page.sh
-. ../common/servers.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 
-for program in modutil certutil cmsutil pk12util; do
-    if ! command -v $program >/dev/null; then
-        skip "everything" "no $program: install libnss3-tools"
-        summary nss
-        exit
-    fi
-done
+needs nss "libnss3-tools" modutil certutil cmsutil pk12util
 echo "client: NSS $(dpkg-query -W -f '${Version}' libnss3-tools 2>/dev/null | sed 's/^[0-9]*://; s/-.*//')"
 
 step "make a token" make_token

@@ -2,12 +2,7 @@
 # OpenSSH: ssh-keygen, ssh-agent, and logins at a real sshd on the loopback with keys in the token.
 set -euo pipefail
 cd "$(dirname "$0")"
-. ../common/steps.sh
-. ../common/module.sh
-. ../common/page.sh
-. ../common/servers.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 
 sshd=$(first_file /usr/sbin/sshd "$(command -v sshd || true)") || {
     skip "everything" "no sshd: install openssh-server"

@@ -2,11 +2,7 @@
 # The steps of run.sh, on a system that has OpenSSL with pkcs11-provider.
 set -euo pipefail
 cd "$(dirname "$0")"
-. ../common/steps.sh
-. ../common/module.sh
-. ../common/page.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 echo "client: OpenSSL $(openssl version | cut -d ' ' -f 2) with pkcs11-provider $(dpkg-query -W -f '${Version}' pkcs11-provider)"
 
 step "make a token" make_token

@@ -6,12 +6,7 @@ cd "$(dirname "$0")"
 if [ "$(id -u)" -eq 0 ] && unshare --user --map-user=1000 true 2>/dev/null; then
     exec unshare --user --map-user=1000 ./run.sh "$@"
 fi
-. ../common/steps.sh
-. ../common/module.sh
-. ../common/page.sh
-. ../common/servers.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 
 proxy=$(first_file /usr/lib/*/p11-kit-proxy.so) || proxy=
 client=$(first_file /usr/lib/*/pkcs11/p11-kit-client.so) || client=
@@ -27,6 +22,7 @@ if [ -n "$reason" ]; then
 fi
 echo "client: p11-kit $(dpkg-query -W -f '${Version}' p11-kit 2>/dev/null || echo unknown)"
 
+CACHE=${XDG_CACHE_HOME:-$HOME/.cache}
 export XDG_CONFIG_HOME=$SCRATCH/config XDG_RUNTIME_DIR=$SCRATCH/runtime HOME=$SCRATCH
 mkdir -p "$XDG_CONFIG_HOME/pkcs11/modules"
 mkdir -m 700 "$XDG_RUNTIME_DIR"
@@ -165,5 +161,7 @@ stopped() {
     as_user --list-objects
 }
 step "without the server there are no keys; the module itself still has them" stopped
+
+. "$here/own-tests.sh"
 
 summary p11-kit

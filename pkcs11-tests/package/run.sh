@@ -3,11 +3,8 @@
 # clients, and removed. The copies are thrown away; this machine is not touched. packaging/install alone goes into a folder.
 set -euo pipefail
 cd "$(dirname "$0")"
-. ../common/steps.sh
-. ../common/module.sh
 . ../common/roots.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 # The one to be packed is the one under test.
 BUILT=$(dirname "$MODULE")
 export BUILT

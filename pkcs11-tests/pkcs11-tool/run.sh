@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . ../common/steps.sh
 . ../common/module.sh
+. ../common/page.sh
 use_module "${1:-keyward}"
 here=$PWD
 echo "client: OpenSC $(dpkg-query -W -f '${Version}' opensc 2>/dev/null | sed 's/-.*//')"
@@ -22,5 +23,14 @@ cd "$SCRATCH"
 . "$here/digests.sh"
 . "$here/objects.sh"
 . "$here/self-tests.sh"
+
+# SoftHSM2 has neither a policy nor a life of keys.
+if [ "$SUBJECT" = keyward ]; then
+    TOKEN=page
+    SLOT_INDEX=$(tool --list-slots 2>/dev/null | grep -c '^Slot ')
+    SLOT_INDEX=$((SLOT_INDEX - 1))
+    export SLOT_INDEX
+    page pkcs11-tool
+fi
 
 summary pkcs11-tool

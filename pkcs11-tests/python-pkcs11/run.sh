@@ -4,12 +4,7 @@
 # What of the suite known.md lists fails with a reason and counts as skipped; what it lists and passes by now is a failure.
 set -euo pipefail
 cd "$(dirname "$0")"
-here=$PWD
-. ../common/steps.sh
-. ../common/module.sh
-. ../common/page.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 version=0.10.1
 
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/keyward-python-pkcs11-$version

@@ -2,10 +2,7 @@
 # keyward report, looked at in headless Chromium: light, dark, narrow, and on paper.
 set -euo pipefail
 cd "$(dirname "$0")"
-. ../common/steps.sh
-. ../common/module.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 
 printf '%s\n' "$SO_PIN" >so
 printf '%s\n' "$USER_PIN" >pin

@@ -4,12 +4,7 @@
 # What of the suite known.md lists fails with a reason and counts as skipped; what it lists and passes by now is a failure.
 set -euo pipefail
 cd "$(dirname "$0")"
-here=$PWD
-. ../common/steps.sh
-. ../common/module.sh
-. ../common/page.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 version=0.12.1
 
 if ! command -v cargo >/dev/null; then

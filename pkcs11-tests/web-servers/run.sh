@@ -3,12 +3,7 @@
 # worker, under load; and stop when the key is compromised.
 set -euo pipefail
 cd "$(dirname "$0")"
-. ../common/steps.sh
-. ../common/module.sh
-. ../common/page.sh
-. ../common/servers.sh
-use_module keyward
-cd "$SCRATCH"
+. ../common/client.sh
 
 engines=$(openssl version -e | sed -n 's/^ENGINESDIR: "\(.*\)"$/\1/p')
 if [ ! -e "$engines/pkcs11.so" ]; then
@@ -71,11 +66,46 @@ started() {
     cat error.log
     return 1
 }
-stops_when_compromised() { # NAME PORT
+stops_when_compromised() { # NAME PORT KEY...: a label, or --id HEX
     handshake "$1" "$2"
-    "$KEYWARD" key compromise "web-$1" --token "$TOKEN" --pin-file pin --reason key-compromise
+    "$KEYWARD" key compromise "${@:3}" --token "$TOKEN" --pin-file pin --reason key-compromise
     refuse "alert|error" handshake "$1" "$2"
     cat error.log
+}
+
+# As the page shows it. The policy lets the old key sign for a day, so that nobody meets a server without a key.
+cat >web.toml <<'TOML'
+policy  = 1
+name    = "web"
+extends = ["default"]
+
+[[rule]]
+id   = "web-keys"
+when = { label = "web-*" }
+why  = "Keys of web servers are rotated with a day for the new certificate"
+rotate = { every = "300d", overlap = "7d", handover = "1d" }
+TOML
+rotates() { # NAME PORT: under load; then the new key's certificate, and a reload
+    local loading before
+    chmod 600 so
+    "$KEYWARD" policy install web.toml --token "$TOKEN" --so-pin-file so
+    handshake "$1" "$2"
+    load "$1" "$2" >load.log &
+    loading=$!
+    "$KEYWARD" key rotate "web-$1" --token "$TOKEN" --pin-file pin
+    wait "$loading" || { cat load.log error.log; return 1; }
+    handshake "$1" "$2"
+    before=$(plain x509 -in "$1.crt" -noout -pubkey | sha256sum)
+    # By its id: of two keys with one label the engine takes the older one.
+    openssl req -new -x509 -sha256 -days 30 -subj /CN=localhost -addext subjectAltName=DNS:localhost -engine pkcs11 -keyform engine \
+        -key "pkcs11:token=$TOKEN;id=%65%63%2d%32;type=private;pin-source=file:$SCRATCH/pin" -out new.crt
+    test "$(plain x509 -in new.crt -noout -pubkey | sha256sum)" != "$before" || { echo "the old key's certificate again"; return 1; }
+    sed -i "s/object=web-$1/id=%65%63%2d%32/" nginx.conf
+    mv new.crt "$1.crt"
+    lives_through reload
+    # The old workers may still answer for a moment, with the old certificate.
+    for _ in $(seq 50); do if handshake "$1" "$2"; then return; fi; sleep 0.1; done
+    return 1
 }
 
 port=$(free_port) other=$(free_port)
@@ -106,7 +136,9 @@ END2
     step "nginx: reload" lives_through reload
     step "nginx: a worker is killed" lives_through kill_a_worker
     step "nginx: 40 handshakes after that" load rsa "$port"
-    step "nginx: the key is compromised, the running server stops signing" stops_when_compromised ec "$other"
+    step "nginx: its key is rotated while it serves" rotates ec "$other"
+    step "nginx: 40 handshakes with the new key" load ec "$other"
+    step "nginx: the key is compromised, the running server stops signing" stops_when_compromised ec "$other" --id 65632d32
     end_master
 else
     skip "nginx" "no nginx: install nginx-light"
@@ -148,7 +180,7 @@ END2
     step "Apache: reload" lives_through reload_apache
     step "Apache: a worker is killed" lives_through kill_a_worker
     step "Apache: 40 handshakes after that" load rsa "$port"
-    step "Apache: the key is compromised, the running server stops signing" stops_when_compromised rsa "$port"
+    step "Apache: the key is compromised, the running server stops signing" stops_when_compromised rsa "$port" web-rsa
     end_master
 else
     skip "Apache" "no apache2 with mod_ssl: install apache2"

@@ -29,7 +29,7 @@ const KEYS_LIMITS: &str = "keys.limits";
 
 /// So many files may belong to one policy, and so large may each be, in bytes.
 const MOST_FILES: usize = 64;
-const LARGEST_FILE: usize = 1 << 20;
+const LARGEST_FILE: usize = 4 << 20;
 
 /// What a caller reads files with.
 type Loader<'l> = &'l dyn Fn(&str) -> Result<String, String>;

@@ -61,3 +61,4 @@ mod slot_events;
 mod threads;
 mod token;
 mod verify_signature;
+mod walk;
