@@ -55,6 +55,10 @@
 #define CKA_KEYWARD_REPLACEMENT                0xCB570021UL
 /* UTF-8: CKA_UNIQUE_ID of the object that this one replaced (KMIP Link, Replaced Object). */
 #define CKA_KEYWARD_REPLACED                   0xCB570022UL
+/* UTF-8: the limits of the policy on the key and what was counted of each, one line each; empty without limits. */
+#define CKA_KEYWARD_LIMITS                     0xCB570030UL
+/* ulong: how many uses the limits on uses leave; CK_UNAVAILABLE_INFORMATION where none is limited. */
+#define CKA_KEYWARD_USES_LEFT                  0xCB570031UL
 
 /* Mechanisms: CKM_VENDOR_DEFINED | "KW" | number. */
 
@@ -171,5 +175,8 @@
 #define KEYWARD_REASON_AUDIT_UNAVAILABLE       0xA01UL
 #define KEYWARD_REASON_NOT_EVALUABLE           0xA02UL
 #define KEYWARD_REASON_POLICY_UNUSABLE         0xA03UL
+#define KEYWARD_REASON_BUDGET                  0xB01UL
+#define KEYWARD_REASON_RATE                    0xB02UL
+#define KEYWARD_REASON_BUDGET_UNAVAILABLE      0xB03UL
 
 #endif /* KEYWARD_H */

@@ -684,4 +684,12 @@ fn commands_of_the_page_about_rotation_do_what_it_says() {
     assert!(due.contains("data-keys") && due.contains("rotation"), "{due}");
     let usage = house.user(&["key", "due", "--within", "soon"]);
     assert_eq!(usage.code, 2);
+    // A copy of the store has the links too.
+    let links =
+        |text: &str| (text.matches("\"replaced_by\":\"").count(), text.matches("\"replaces\":\"").count());
+    assert_eq!(links(&house.user(&["key", "list", "--json"]).out), (6, 6));
+    assert_eq!(house.run(&["backup", "@copy"]).code, 0);
+    std::fs::rename(house.store(), house.path("lost")).unwrap();
+    assert_eq!(house.run(&["restore", "@copy"]).code, 0);
+    assert_eq!(links(&house.user(&["key", "list", "--json"]).out), (6, 6));
 }

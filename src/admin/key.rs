@@ -8,7 +8,7 @@ use crate::ck::vendor::*;
 use crate::ck::{CK_ATTRIBUTE_TYPE, ObjectHandle};
 use crate::guard::Held;
 use crate::object::{Attributes, KeyFacts, State, Value, Window, key};
-use crate::policy::{Causes, Rotation, lifecycle, strength};
+use crate::policy::{Causes, Rotation, Spent, lifecycle, strength};
 use crate::store::Uid;
 use cryptoki_sys::*;
 
@@ -40,6 +40,8 @@ pub struct Key {
     pub windows: (Window, Window),
     /// The rules of the policy that apply.
     pub rules: Vec<String>,
+    /// Its limits, and what was counted of each.
+    pub limits: Vec<Spent>,
     /// How the policy wants it rotated.
     pub rotation: Rotation,
     /// The rules behind what comes to it.
@@ -80,7 +82,7 @@ fn replacement(attributes: &Attributes) -> Option<String> {
 }
 
 impl Key {
-    fn living(handle: ObjectHandle, held: &Held, now: UtcSeconds) -> Self {
+    fn living(handle: ObjectHandle, held: &Held, limits: Vec<Spent>, now: UtcSeconds) -> Self {
         let facts = held.facts().clone();
         let windows = held.rules().windows(&facts, now);
         Self {
@@ -90,6 +92,7 @@ impl Key {
             state: lifecycle::effective_state(facts.state, windows.0, windows.1, now),
             windows,
             rules: held.rules().applied(now).map(str::to_owned).collect(),
+            limits,
             rotation: held.rules().rotation(now),
             causes: held.rules().causes(&facts, now),
             replacement: replacement(held.attributes()),
@@ -106,6 +109,7 @@ impl Key {
             state: facts.state,
             windows,
             rules: Vec::new(),
+            limits: Vec::new(),
             rotation: Rotation::default(),
             causes: Causes::default(),
             replacement: replacement(&attributes),
@@ -216,7 +220,12 @@ impl Visit<'_> {
         let session = self.session()?;
         let now = session.token().guard().now();
         let handles = session.token().find_all(template).map_err(failed("searching"))?;
-        let held = |handle| session.key(handle).ok().map(|held| Key::living(handle, &held, now));
+        let held = |handle| {
+            let held = session.key(handle).ok()?;
+            // A count that cannot be read is told by who wants to use the key, and by `keyward doctor`.
+            let limits = session.token().limits(&held).unwrap_or_default();
+            Some(Key::living(handle, &held, limits, now))
+        };
         Ok(handles.into_iter().filter_map(held).collect())
     }
 

@@ -58,6 +58,6 @@ impl Visit<'_> {
             makes,
         };
         let caller = Caller { role: session.token().role(), name: "", session: 0, read_write: true };
-        Ok((key.clone(), session.token().guard().explain(&caller, &ask)))
+        Ok((key.clone(), session.token().guard().explain(&caller, &**session.token(), &ask)))
     }
 }

@@ -180,6 +180,13 @@ fn remarks(key: &Key, strength: Option<u32>, now: UtcSeconds) -> Vec<Remark> {
         None => say(Weight::Note, "has a strength that SP 800-57 does not tell".to_owned()),
         Some(_) => {}
     }
+    for limit in key.limits.iter().filter(|limit| limit.unit.seconds() == 0) {
+        if limit.used >= limit.most {
+            say(Weight::Now, format!("has spent its budget: {limit}"));
+        } else if limit.used >= limit.most - limit.most / 10 {
+            say(Weight::Soon, format!("has spent most of its budget: {limit}"));
+        }
+    }
     if key.facts.purpose.is_none() && key.state == State::Active {
         say(Weight::Note, "was never used: no use has fixed its purpose".to_owned());
     }

@@ -40,7 +40,7 @@ pub fn encrypt_init(
     operation::idle(&operations.message_encrypt)?;
     let shape = shape(&mechanism)?;
     let key = session.key(key)?;
-    let begun = session.begin(Encrypt { key, mechanism }, |grant| {
+    let begun = session.begin_messages(Encrypt { key, mechanism }, |grant| {
         Ok(Ciphers::new(session.backend().message_encrypt(grant)?, shape, true))
     })?;
     operations.message_encrypt = Some(Messages::new(begun));
@@ -58,7 +58,9 @@ pub fn encrypt(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::whole(&mut operations.message_encrypt, data.len(), |work| work.whole(parameter, aad, data, out))
+    message::whole(&mut operations.message_encrypt, data.len(), |work, charge| {
+        work.whole(parameter, aad, data, out, charge)
+    })
 }
 
 /// C_EncryptMessageBegin.
@@ -70,7 +72,7 @@ pub fn encrypt_begin(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::begin(&mut operations.message_encrypt, |work| work.begin(parameter, aad))
+    message::begin(&mut operations.message_encrypt, |work, charge| work.begin(parameter, aad, charge))
 }
 
 /// C_EncryptMessageNext; `last` is `CKF_END_OF_MESSAGE`.
@@ -84,8 +86,8 @@ pub fn encrypt_next(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::next(&mut operations.message_encrypt, part.len(), last, |work| {
-        work.next(parameter, part, out, last)
+    message::next(&mut operations.message_encrypt, part.len(), last, |work, charge| {
+        work.next(parameter, part, out, last, charge)
     })
 }
 
@@ -128,8 +130,8 @@ pub fn decrypt(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::whole(&mut operations.message_decrypt, encrypted.len(), |work| {
-        work.whole(parameter, aad, encrypted, out)
+    message::whole(&mut operations.message_decrypt, encrypted.len(), |work, charge| {
+        work.whole(parameter, aad, encrypted, out, charge)
     })
 }
 
@@ -142,7 +144,7 @@ pub fn decrypt_begin(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::begin(&mut operations.message_decrypt, |work| work.begin(parameter, aad))
+    message::begin(&mut operations.message_decrypt, |work, charge| work.begin(parameter, aad, charge))
 }
 
 /// C_DecryptMessageNext; `last` is `CKF_END_OF_MESSAGE`. Gives nothing before the last part, because until
@@ -157,8 +159,8 @@ pub fn decrypt_next(
 ) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::next(&mut operations.message_decrypt, part.len(), last, |work| {
-        work.next(parameter, part, out, last)
+    message::next(&mut operations.message_decrypt, part.len(), last, |work, charge| {
+        work.next(parameter, part, out, last, charge)
     })
 }
 
@@ -183,7 +185,7 @@ pub fn sign_init(
     operation::idle(&operations.message_sign)?;
     serves_several(&mechanism)?;
     let key = session.key(key)?;
-    let begun = session.begin(Sign { key, mechanism }, |grant| {
+    let begun = session.begin_messages(Sign { key, mechanism }, |grant| {
         Ok(Signatures::new(session.backend().message_sign(grant)?))
     })?;
     operations.message_sign = Some(Messages::new(begun));
@@ -194,7 +196,7 @@ pub fn sign_init(
 pub fn sign(m: &Module, s: SessionHandle, data: &[u8], out: Output<'_>) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::whole(&mut operations.message_sign, data.len(), |work| work.whole(data, out))
+    message::whole(&mut operations.message_sign, data.len(), |work, charge| work.whole(data, out, charge))
 }
 
 /// C_SignMessageBegin.
@@ -208,7 +210,9 @@ pub fn sign_begin(m: &Module, s: SessionHandle) -> Result<()> {
 pub fn sign_next(m: &Module, s: SessionHandle, part: &[u8], out: Option<Output<'_>>) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::next(&mut operations.message_sign, part.len(), out.is_some(), |work| work.next(part, out))
+    message::next(&mut operations.message_sign, part.len(), out.is_some(), |work, charge| {
+        work.next(part, out, charge)
+    })
 }
 
 /// C_MessageSignFinal.
@@ -243,21 +247,21 @@ pub fn verify_init(
 pub fn verify(m: &Module, s: SessionHandle, data: &[u8], signature: &[u8]) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::whole(&mut operations.message_verify, data.len(), |work| work.whole(data, signature))
+    message::whole(&mut operations.message_verify, data.len(), |work, _| work.whole(data, signature))
 }
 
 /// C_VerifyMessageBegin.
 pub fn verify_begin(m: &Module, s: SessionHandle) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::begin(&mut operations.message_verify, Verifications::begin)
+    message::begin(&mut operations.message_verify, |work, _| work.begin())
 }
 
 /// C_VerifyMessageNext: with a signature the part is the last one.
 pub fn verify_next(m: &Module, s: SessionHandle, part: &[u8], signature: Option<&[u8]>) -> Result<()> {
     let session = m.session(s)?;
     let mut operations = session.operations();
-    message::next(&mut operations.message_verify, part.len(), signature.is_some(), |work| {
+    message::next(&mut operations.message_verify, part.len(), signature.is_some(), |work, _| {
         work.next(part, signature)
     })
 }

@@ -1,13 +1,16 @@
 //! Object management (PKCS#11 3.2, 5.7).
 
 use super::Module;
-use crate::ck::raw::{AttributeSlot, RawAttribute, Room};
-use crate::ck::vendor::CKA_KEYWARD_STATE;
-use crate::ck::{CK_ULONG, CK_UNAVAILABLE_INFORMATION, Error, ObjectHandle, Result, SessionHandle};
+use crate::ck::raw::{AttributeSlot, RawAttribute, Room, ulong_to_bytes};
+use crate::ck::vendor::{CKA_KEYWARD_LIMITS, CKA_KEYWARD_STATE, CKA_KEYWARD_USES_LEFT};
+use crate::ck::{
+    CK_ATTRIBUTE_TYPE, CK_ULONG, CK_UNAVAILABLE_INFORMATION, Error, ObjectHandle, Result, SessionHandle,
+};
 use crate::guard::Held;
 use crate::guard::op::{Change, Copy, Create, Destroy, Reveal, Transition};
 use crate::object::template::{self, Making};
 use crate::object::{Attributes, Origin, State, Template, Value, key};
+use crate::policy::Unit;
 use crate::session::Session;
 use crate::session::operation::idle;
 use crate::token::{Birth, Grounds};
@@ -37,8 +40,9 @@ pub fn copy_object(
     let object = session.object(object)?;
     let attributes = template::copy(object.attributes(), &Attributes::from_raw(&template)?)?;
     let birth = Birth { origin: Origin::Copied, mechanism: None, session: s, parent: None };
-    session.perform(Copy { object, attributes }, |grant| {
+    session.perform(Copy { object: Arc::clone(&object), attributes }, |grant| {
         let new = session.backend().copy(grant)?;
+        session.token().share_budget(&object, &new.attributes)?;
         one(session.token().adopt(vec![new], birth)?)
     })
 }
@@ -82,7 +86,9 @@ fn show(session: &Session, object: &Arc<Held>, slot: &mut AttributeSlot<'_>) -> 
         return put_array(slot, template);
     }
     let facts = object.facts();
-    let value = if key::is_secret_attribute(facts.class, facts.key_type, slot.cka) {
+    let value = if let Some(told) = budget(session, object, slot.cka) {
+        told.map(zeroize::Zeroizing::new)
+    } else if key::is_secret_attribute(facts.class, facts.key_type, slot.cka) {
         let asked = Reveal { object: Arc::clone(object), attribute: slot.cka };
         let revealed = session.perform(asked, |grant| session.backend().reveal(grant));
         revealed.map(|secret| zeroize::Zeroizing::new(secret.expose().to_vec()))
@@ -103,6 +109,22 @@ fn show(session: &Session, object: &Arc<Held>, slot: &mut AttributeSlot<'_>) -> 
         }
     };
     put(slot, &value)
+}
+
+/// What the limits of the policy leave of a key, where that is asked for: it stands in no attribute.
+fn budget(session: &Session, object: &Held, cka: CK_ATTRIBUTE_TYPE) -> Option<Result<Vec<u8>>> {
+    if !key::is_key_class(object.facts().class) || !matches!(cka, CKA_KEYWARD_LIMITS | CKA_KEYWARD_USES_LEFT)
+    {
+        return None;
+    }
+    Some(session.token().limits(object).map(|limits| {
+        if cka == CKA_KEYWARD_LIMITS {
+            return limits.iter().map(|limit| format!("{limit}\n")).collect::<String>().into_bytes();
+        }
+        let uses = limits.iter().filter(|limit| limit.unit == Unit::Uses);
+        let left = uses.map(|limit| limit.most.saturating_sub(limit.used)).min();
+        ulong_to_bytes(left.unwrap_or(CK_UNAVAILABLE_INFORMATION)).to_vec()
+    }))
 }
 
 /// Writes a value of bytes into a slot, or its length where that is asked for.

@@ -7,6 +7,7 @@ use crate::ck::message::{MessageParameter, MessageShape, MessageStep};
 use crate::ck::raw::RawAttribute;
 use crate::ck::{Error, Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::crypto::table;
+use crate::guard::Charge;
 use crate::guard::op::{Unwrap, Wrap};
 use crate::object::Origin;
 use crate::session::{Filled, Output, Session};
@@ -59,13 +60,24 @@ pub fn wrap_key(
 ) -> Result<()> {
     let session = m.session(s)?;
     session.perform_sized(wrapping_of(&session, wrapping, mechanism, key)?, |grant, bytes| {
+        let charge = session.charge(grant.op(), false);
         let wrapped = session.backend().wrap(grant)?;
         // Nothing has left where only the length was asked for.
-        if out.put(&wrapped)? == Filled::Done {
+        if handed_out(charge, &wrapped, out)? == Filled::Done {
             *bytes = wrapped.len();
         }
         Ok(())
     })
+}
+
+/// Hands out a wrapped key, whose bytes count. A length query and a short buffer are no use of the wrapping key.
+fn handed_out(mut charge: Charge, wrapped: &[u8], out: Output<'_>) -> Result<Filled> {
+    if out.capacity().is_some_and(|room| room >= wrapped.len()) {
+        charge.bytes(wrapped.len())?;
+    } else {
+        charge.undo();
+    }
+    out.put(wrapped)
 }
 
 /// C_WrapKeyAuthenticated, and C_WrapKey where the module makes the IV. An IV is told only together with what
@@ -82,6 +94,7 @@ pub fn wrap_authenticated(
     let session = m.session(s)?;
     let mut params = parameter.place.read(parameter.shape, MessageStep::Whole, true)?;
     session.perform_sized(wrapping_of(&session, wrapping, mechanism, key)?, |grant, bytes| {
+        let charge = session.charge(grant.op(), false);
         let inner = std::mem::take(&mut params.aad);
         let aad = parameter.aad.unwrap_or(&inner);
         let mut wrapped = session.backend().wrap_authenticated(grant, &mut params, aad)?;
@@ -89,7 +102,7 @@ pub fn wrap_authenticated(
             wrapped.extend_from_slice(&params.tag);
         }
         parameter.place.apart(wrapped.len(), MessageStep::Whole)?;
-        if out.put(&wrapped)? == Filled::Done {
+        if handed_out(charge, &wrapped, out)? == Filled::Done {
             *bytes = wrapped.len();
             parameter.place.made(params, MessageStep::Whole);
         }

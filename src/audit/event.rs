@@ -31,11 +31,13 @@ pub enum Kind {
     Alarm = 11,
     /// Records that could not be written, with their number as the count.
     Lost = 12,
+    /// A part of a key's budget was taken by a process, to be spent there.
+    Budget = 13,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Decision,
         Self::Change,
         Self::Login,
@@ -48,6 +50,7 @@ impl Kind {
         Self::Backup,
         Self::Alarm,
         Self::Lost,
+        Self::Budget,
     ];
 
     /// The word for people and for exports.
@@ -65,6 +68,7 @@ impl Kind {
             Self::Backup => "backup",
             Self::Alarm => "alarm",
             Self::Lost => "lost",
+            Self::Budget => "budget",
         }
     }
 

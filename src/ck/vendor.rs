@@ -55,6 +55,10 @@ vendor_attributes! {
     CKA_KEYWARD_REPLACEMENT = 0x21,
     /// `CKA_UNIQUE_ID` of the object that this one replaced (KMIP Link, Replaced Object).
     CKA_KEYWARD_REPLACED = 0x22,
+    /// The limits of the policy on the key and what was counted of each, one line each, UTF-8; empty without limits.
+    CKA_KEYWARD_LIMITS = 0x30,
+    /// How many uses the limits on uses leave, a `CK_ULONG`; `CK_UNAVAILABLE_INFORMATION` where none is limited.
+    CKA_KEYWARD_USES_LEFT = 0x31,
 }
 
 macro_rules! vendor_mechanisms {

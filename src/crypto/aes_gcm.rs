@@ -224,4 +224,19 @@ mod tests {
             assert_eq!(decrypt(&context, &params).err(), Some(Error::MechanismParamInvalid));
         }
     }
+
+    /// SP 800-38D, 5.2.1.1: a message has 2^39 - 256 bits at most, whatever a policy says of their number.
+    #[test]
+    fn message_is_no_longer_than_the_counter_reaches() {
+        let context = context(&AES_GCM, &aes::import(&[3; 32]).unwrap());
+        let key: Arc<dyn Aead> = prepared::<GcmKey>(&context).unwrap();
+        assert_eq!(key.longest(12), (1_u64 << 39) / 8 - 256 / 8);
+        let announced = |len| Message::new(Arc::clone(&key), &[0; 12], b"", 16, Some(len)).err();
+        assert_eq!(announced(MAX_PLAINTEXT), None);
+        assert_eq!(announced(MAX_PLAINTEXT + 1), Some(Error::MechanismParamInvalid));
+        crate::crypto::aead::encrypts_up_to(
+            Message::new(key, &[0; 12], b"", 16, None).unwrap(),
+            MAX_PLAINTEXT,
+        );
+    }
 }

@@ -3,13 +3,13 @@
 
 use super::op::{Ask, Makes};
 use super::order::{self, USE_CHECKS, Use};
-use super::{Caller, Guard, derivation};
+use super::{Books, Caller, Guard, charge, derivation};
 use crate::ck::names::mechanism_name;
 use crate::policy::{Entry, Explanation};
 
 impl Guard {
     /// What [`Guard::authorize`] would answer, and why: a dry run.
-    pub fn explain(&self, who: &Caller<'_>, ask: &Ask<'_>) -> Explanation {
+    pub fn explain(&self, who: &Caller<'_>, books: &dyn Books, ask: &Ask<'_>) -> Explanation {
         let mut told = Explanation::begin();
         told.check("policy", || self.has_law().map(|()| format!("{:?} is in force", self.rules().name())));
         told.check("login", || {
@@ -58,6 +58,10 @@ impl Guard {
                 derivation::keeps_secrets(self, ask, row)?;
                 Ok("what is derived tells nothing of its sources".to_owned())
             });
+        }
+        let limited = |held: &&std::sync::Arc<super::Held>| held.rules().is_limited();
+        if ask.object.iter().copied().chain(ask.seconds).any(|held| limited(&held)) {
+            told.check("budget", || charge::peek(self, books, ask));
         }
         told
     }

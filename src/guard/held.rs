@@ -1,6 +1,7 @@
 //! [`Held`]: an object in the guard's keeping. Everything that may be shown of it stands open;
 //! its material does not, and comes out only for an operation that [`super::Guard::authorize`] granted.
 
+use super::budget::Budget;
 use super::vault::{SealedMaterial, Vault};
 use crate::ck::date::UtcSeconds;
 use crate::ck::{CK_OBJECT_CLASS, Error, Result};
@@ -44,10 +45,12 @@ pub(super) enum Home {
     Memory(Shielded),
 }
 
-/// What outlives the single versions of an object: whether running operations must stop.
+/// What outlives the single versions of an object: whether running operations must stop, and what was leased of its
+/// budget.
 #[derive(Default)]
 pub struct Life {
     stopped: AtomicBool,
+    budget: Arc<OnceBox<Arc<Budget>>>,
 }
 
 impl Life {
@@ -59,6 +62,23 @@ impl Life {
     /// One load: asked at every step of a running operation.
     pub fn is_stopped(&self) -> bool {
         self.stopped.load(Ordering::Acquire)
+    }
+
+    /// A life in which nothing was stopped, with the same budget.
+    #[must_use]
+    pub fn renewed(&self) -> Self {
+        Self { stopped: AtomicBool::new(false), budget: Arc::clone(&self.budget) }
+    }
+
+    /// The key's budget, once it was asked for.
+    #[inline]
+    pub fn budget(&self) -> Option<&Arc<Budget>> {
+        self.budget.get()
+    }
+
+    /// Keeps the budget; the first one stays.
+    pub fn keep_budget(&self, budget: Arc<Budget>) {
+        let _ = self.budget.set(Box::new(budget));
     }
 }
 
@@ -171,7 +191,8 @@ impl Held {
             None => Home::Nowhere,
         };
         // What was stopped stays stopped; a key that is active again starts anew.
-        let life = if self.life.is_stopped() { Arc::default() } else { Arc::clone(&self.life) };
+        let life =
+            if self.life.is_stopped() { Arc::new(self.life.renewed()) } else { Arc::clone(&self.life) };
         Ok(Self::with(self.uid, self.version + 1, attributes, home, rules, life))
     }
 
@@ -233,6 +254,22 @@ impl Held {
                 Some(shielded.open(&mask))
             }
         })
+    }
+
+    /// Under what name uses of the key's value are counted on its token: the same for a copy, and for a value that comes in
+    /// again. Tells nothing of the value to who does not have the vault's keys.
+    pub fn account(&self, vault: &Vault, private: bool) -> Result<[u8; 8]> {
+        let encoded = match &self.home {
+            // Not kept open: a list of keys asks for it, and uses none.
+            Home::Sealed { sealed, vault, opened } if opened.get().is_none() => {
+                vault.open_material(sealed, &self.attributes)?
+            }
+            _ => match self.encoded()? {
+                Some(encoded) => encoded,
+                None => self.material()?.encode(),
+            },
+        };
+        vault.account(private, encoded.expose())
     }
 
     /// The material, for a granted operation.

@@ -7,7 +7,9 @@
 
 mod alarm;
 mod authorized;
+mod budget;
 pub mod caller;
+mod charge;
 pub(crate) mod codec;
 mod derivation;
 mod explain;
@@ -22,6 +24,8 @@ pub mod vault;
 
 pub use alarm::Answer;
 pub use authorized::{Authorized, Obligations};
+pub use budget::{Block, Books, Budget};
+pub use charge::Charge;
 pub use held::{Fresh, Held, Kept, Life};
 pub use journal::{Journal, Sink};
 pub use order::offers;
@@ -198,14 +202,21 @@ impl Guard {
     }
 
     /// The only way to use a key. The checks run in one order, written once in [`order`]; the first
-    /// refusal decides the return code, and leaves one line in the log and one record. What is allowed leaves its
+    /// refusal decides the return code, and leaves one line in the log and one record. What is allowed is counted last of
+    /// all, where a limit asks for it ([`charge`]): what is refused costs no part of a budget. What is allowed leaves its
     /// record when it has ended, as far as the policy wants one ([`Trace`]).
     ///
     /// # Errors
     /// [`Denial`]: the reason, the rules and the words behind it.
-    pub fn authorize<O: Op>(&self, who: &Caller<'_>, op: O) -> Result<Authorized<O>, Denial> {
-        let judged =
-            order::judge(self, who, &op.ask()).and_then(|judged| self.watch(who, &op.ask()).map(|()| judged));
+    pub fn authorize<O: Op>(
+        &self,
+        who: &Caller<'_>,
+        books: &dyn Books,
+        op: O,
+    ) -> Result<Authorized<O>, Denial> {
+        let judged = order::judge(self, who, &op.ask())
+            .and_then(|judged| self.watch(who, &op.ask()).map(|()| judged))
+            .and_then(|judged| charge::count(self, books, &op.ask()).map(|()| judged));
         match judged {
             Ok((row, obligations, bound)) => {
                 let trace =
@@ -235,7 +246,7 @@ impl Guard {
     }
 
     #[cold]
-    fn refused(&self, who: &Caller<'_>, ask: &op::Ask<'_>, denial: &Denial) {
+    pub(crate) fn refused(&self, who: &Caller<'_>, ask: &op::Ask<'_>, denial: &Denial) {
         self.record_refusal(who, ask, denial);
         self.watch_refusal(who, ask);
         let label = ask.object.map_or("", |object| object.facts().label.as_str());

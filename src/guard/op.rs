@@ -47,7 +47,7 @@ pub enum Makes<'a> {
     Sight(CK_ATTRIBUTE_TYPE),
 }
 
-const fn uses<'a>(entry: Entry, mechanism: &'a Mechanism, key: &'a Arc<Held>) -> Ask<'a> {
+pub(super) const fn uses<'a>(entry: Entry, mechanism: &'a Mechanism, key: &'a Arc<Held>) -> Ask<'a> {
     Ask {
         entry: Some(entry),
         mechanism: Some(mechanism),

@@ -369,6 +369,13 @@ impl Vault {
         if private { Ok(&self.token()?.material) } else { Ok(&self.store.material) }
     }
 
+    /// The name under which a value of a key is counted. Of private keys the token's key makes it, because the store shows it.
+    pub fn account(&self, private: bool, material: &[u8]) -> Result<[u8; 8]> {
+        let key = if private { &self.token()?.authenticate } else { &self.store.authenticate };
+        let code = seal::code(key, &[b"keyward account", self.serial.as_bytes(), material]);
+        code.first_chunk().copied().ok_or(Error::GeneralError)
+    }
+
     // --- blind indexes ------------------------------------------------------------------------------
 
     fn index_of(&self, attributes: &Attributes, private: bool) -> Result<Vec<(IndexKind, BlindIndex)>> {

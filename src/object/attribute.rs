@@ -128,6 +128,8 @@ const KINDS: &[(CK_ATTRIBUTE_TYPE, Kind)] = &[
     (CKA_KEYWARD_GENERATION, Kind::Ulong),
     (CKA_KEYWARD_REPLACEMENT, Kind::Text),
     (CKA_KEYWARD_REPLACED, Kind::Text),
+    (CKA_KEYWARD_LIMITS, Kind::Text),
+    (CKA_KEYWARD_USES_LEFT, Kind::Ulong),
     (CKA_NSS_EMAIL, Kind::Text),
 ];
 

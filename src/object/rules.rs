@@ -170,6 +170,8 @@ const KEY: &[Rule] = &[
     rule(CKA_KEYWARD_GENERATION, &[2, 4, 6]),
     rule(CKA_KEYWARD_REPLACEMENT, &[2, 4, 6]),
     rule(CKA_KEYWARD_REPLACED, &[2, 4, 6]),
+    rule(CKA_KEYWARD_LIMITS, &[2, 4, 6]),
+    rule(CKA_KEYWARD_USES_LEFT, &[2, 4, 6]),
 ];
 
 /// Public keys (4.9).

@@ -125,6 +125,8 @@ const MEANINGS: &[(CK_ATTRIBUTE_TYPE, Meaning)] = &[
     (CKA_KEYWARD_REVOCATION_MESSAGE, Computed("token/life.rs", "CKA_KEYWARD_REVOCATION_MESSAGE")),
     (CKA_KEYWARD_ORIGIN, Computed("token/making.rs", "CKA_KEYWARD_ORIGIN")),
     (CKA_KEYWARD_HISTORY, Computed("token/life.rs", "CKA_KEYWARD_HISTORY")),
+    (CKA_KEYWARD_LIMITS, Computed("api/object.rs", "CKA_KEYWARD_LIMITS")),
+    (CKA_KEYWARD_USES_LEFT, Computed("api/object.rs", "CKA_KEYWARD_USES_LEFT")),
     (CKA_KEYWARD_PAIR, Computed("token/making.rs", "CKA_KEYWARD_PAIR")),
     (CKA_KEYWARD_CALLERS, Enforced("guard/alarm.rs", "CKA_KEYWARD_CALLERS")),
     (CKA_KEYWARD_GENERATION, Computed("object/succession.rs", "CKA_KEYWARD_GENERATION")),

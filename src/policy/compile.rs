@@ -25,10 +25,11 @@ const KEYS_EXPORT: &str = "keys.export";
 const KEYS_AUDIT: &str = "keys.audit";
 const KEYS_ROTATE: &str = "keys.rotate";
 const KEYS_HIDE: &str = "keys.hide_inactive";
+const KEYS_LIMITS: &str = "keys.limits";
 
 /// So many files may belong to one policy, and so large may each be, in bytes.
 const MOST_FILES: usize = 64;
-const LARGEST_FILE: usize = 1 << 20;
+const LARGEST_FILE: usize = 4 << 20;
 
 /// What a caller reads files with.
 type Loader<'l> = &'l dyn Fn(&str) -> Result<String, String>;
@@ -257,6 +258,7 @@ impl Compiler<'_> {
                 .map(|list| list.value.iter().map(|each| each.value).collect()),
             originator_seconds: period(&section.originator),
             recipient_seconds: period(&section.recipient),
+            limits: section.limits.clone(),
             export: section.export.as_ref().map(|export| export.value),
             parameters: section.parameters.as_ref().map(|at| at.value.clone()).unwrap_or_default(),
             wrap_with: section.wrap_with.as_ref().map(|at| at.value.clone()),
@@ -288,6 +290,7 @@ impl Compiler<'_> {
             && section.parameter_sets.is_none()
             && section.originator.is_none()
             && section.recipient.is_none()
+            && section.limits.is_empty()
             && section.export.is_none()
             && section.parameters.is_none()
             && section.wrap_with.is_none()
@@ -428,6 +431,9 @@ fn settings(document: &Document) -> Vec<Rule> {
     }
     if let Some(audit) = &document.keys.audit {
         add(KEYS_AUDIT, Rule { audit: Some(audit.value), ..Rule::default() });
+    }
+    if !document.keys.limits.is_empty() {
+        add(KEYS_LIMITS, Rule { limits: document.keys.limits.clone(), ..Rule::default() });
     }
     if let Some(rotate) = &document.keys.rotate {
         add(KEYS_ROTATE, Rule { rotation: rotate.value.rotation(), ..Rule::default() });

@@ -149,6 +149,12 @@ reasons! {
     NotEvaluable = 0xA02, "not-evaluable", ActionProhibited;
     /// The token's policy cannot be put in force, so nothing is allowed.
     PolicyUnusable = 0xA03, "policy-unusable", DeviceError;
+    /// The key has had all the uses that the policy allows.
+    Budget = 0xB01, "budget", KeyExhausted;
+    /// The key is used more often in a span of time than the policy allows.
+    Rate = 0xB02, "rate", ActionProhibited;
+    /// The use cannot be counted, and the policy wants it counted.
+    BudgetUnavailable = 0xB03, "budget-unavailable", FunctionFailed;
 }
 
 impl Reason {

@@ -81,6 +81,7 @@ fn rule(out: &mut String, rule: &Rule) -> fmt::Result {
     list(out, "parameter set", rule.parameter_sets.iter().flatten().map(|set| set.word().to_owned()))?;
     optional(out, "originator period", rule.originator_seconds.map(duration_text))?;
     optional(out, "recipient period", rule.recipient_seconds.map(duration_text))?;
+    list(out, "limit", rule.limits.iter().map(ToString::to_string))?;
     rule.rotation.describe(out)?;
     optional(out, "hide_inactive", rule.hide_inactive.then_some(true))?;
     optional(out, "export", rule.export.map(Word::word))?;

@@ -7,6 +7,7 @@ use super::diagnostic::{At, Place};
 use super::entry::Entry;
 use super::flag::Flag;
 use super::hours::Hours;
+use super::limits::Limit;
 use super::parameters::{ParameterRule, Parameters};
 use super::pattern::Numbers;
 use super::rotation::RotateSection;
@@ -69,6 +70,7 @@ pub(super) struct KeySection {
     pub(super) rotate: Option<At<RotateSection>>,
     pub(super) hide_inactive: Option<At<bool>>,
     pub(super) initial_state: Option<At<InitialState>>,
+    pub(super) limits: Vec<Limit>,
 }
 
 /// `[[rule]]`
@@ -88,6 +90,7 @@ pub(super) struct RuleSection {
     pub(super) parameter_sets: Option<At<Vec<At<ParameterSet>>>>,
     pub(super) originator: Option<At<u64>>,
     pub(super) recipient: Option<At<u64>>,
+    pub(super) limits: Vec<Limit>,
     pub(super) export: Option<At<Export>>,
     pub(super) parameters: Option<At<ParameterRule>>,
     pub(super) wrap_with: Option<At<WrapWith>>,

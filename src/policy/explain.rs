@@ -3,6 +3,7 @@
 
 use super::decide::{CHECKS, Case, Request};
 use super::denial::Denial;
+use super::entry::Side;
 use super::record::KeyRules;
 use crate::object::facts::KeyFacts;
 
@@ -76,7 +77,7 @@ impl Explanation {
 pub fn explain(rules: &KeyRules, facts: &KeyFacts, request: &Request) -> Vec<Step> {
     let case = Case::new(rules, facts, request);
     let mut refused = false;
-    CHECKS
+    let mut steps: Vec<Step> = CHECKS
         .iter()
         .map(|check| {
             if refused {
@@ -93,5 +94,13 @@ pub fn explain(rules: &KeyRules, facts: &KeyFacts, request: &Request) -> Vec<Ste
                 }
             }
         })
-        .collect()
+        .collect();
+    // What is left of them the token knows.
+    let limits = rules.limits(case.purpose, case.bound, || request.now);
+    if !limits.is_empty() && request.entry.side() == Side::Originator {
+        let outcome = if refused { Outcome::NotReached } else { Outcome::Passed };
+        let detail = if refused { String::new() } else { format!("limited to {limits}") };
+        steps.push(Step { check: "limits", outcome, detail });
+    }
+    steps
 }

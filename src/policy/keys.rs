@@ -46,6 +46,7 @@ pub(super) const KEYS: Keys = Keys {
         "audit",
         "rotate",
         "hide_inactive",
+        "limits",
     ],
     later: KEYS_LATER,
 };
@@ -72,6 +73,7 @@ pub(super) const RULE: Keys = Keys {
         "curves",
         "parameter_sets",
         "crypto_period",
+        "limits",
         "export",
         "parameters",
         "wrap_with",
@@ -92,6 +94,8 @@ pub(super) const RULE: Keys = Keys {
 };
 pub(super) const PERIOD: Keys =
     Keys { section: "`crypto_period`", known: &["originator", "recipient"], later: &[] };
+pub(super) const LIMITS: Keys =
+    Keys { section: "`limits`", known: &["uses", "bytes", "keys_wrapped", "rate", "of"], later: &[] };
 pub(super) const ROTATE: Keys = Keys {
     section: "`rotate`",
     known: &["every", "overlap", "handover", "destroy", "automatic"],
@@ -179,12 +183,11 @@ pub(super) const ASK_PARAMETERS: Keys =
     Keys { section: "`parameters`", known: &["hash", "mgf", "salt", "tag", "iv", "kdf"], later: &[] };
 
 /// What a rule of the language may set beyond what is enforced today.
-const LATER: &[&str] = &["limits", "escrow", "approvals", "memory", "unsafe_allow"];
+const LATER: &[&str] = &["escrow", "approvals", "memory", "unsafe_allow"];
 
 /// What `[keys]` may set beyond what is enforced today.
 const KEYS_LATER: &[&str] = &[
     "parameters",
-    "limits",
     "wrap_with",
     "escrow",
     "template",
@@ -212,7 +215,6 @@ pub(super) const ALL: &[Keys] = &[
     ALARM,
     RULE,
     PERIOD,
-    ROTATE,
     WHEN,
     BITS,
     PARAMETERS,

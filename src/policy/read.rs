@@ -2,6 +2,7 @@
 //! word is a mistake, never ignored, and so is a key of the language that this version does not enforce.
 
 mod alarm;
+mod limits;
 
 use super::callers::{Callers, Identity};
 use super::diagnostic::{At, Diagnostic, Place, Source, suggest};
@@ -132,6 +133,7 @@ impl Reader<'_> {
             rotate: self.value(section, "rotate", Reader::rotate),
             hide_inactive: self.flag(section, "hide_inactive"),
             initial_state: self.word(section, "initial_state"),
+            limits: self.limits(section),
         }
     }
 
@@ -154,6 +156,7 @@ impl Reader<'_> {
             parameter_sets: self.words(rule, "parameter_sets"),
             originator: period.and_then(|period| self.duration(period, "originator")),
             recipient: period.and_then(|period| self.duration(period, "recipient")),
+            limits: self.limits(rule),
             export: self.word(rule, "export"),
             parameters: self.value(rule, "parameters", Reader::parameters),
             wrap_with: self.value(rule, "wrap_with", Reader::wrap_with),

@@ -6,6 +6,7 @@ use super::denial::{Denial, Reason};
 use super::entry::candidate_purposes;
 use super::hours::Hours;
 use super::judge::by;
+use super::limits::Limits;
 use super::pattern::matches;
 use super::rotation::Rotation;
 use super::ruleset::{Audit, Compiled, Export, PurposeSet, Rule, When, WrapWith};
@@ -41,6 +42,8 @@ pub struct KeyRules {
     pub(super) later: Box<[(UtcSeconds, Phase)]>,
     /// The first use fixes the purpose.
     pub(super) binds: bool,
+    /// Some rule limits how much the key may do.
+    pub(super) limited: bool,
     /// Indexes into [`Compiled::alarms`]: those that watch the key.
     pub(super) alarms: Box<[usize]>,
     /// Whether any of them counts more than refusals, and whether any counts all uses.
@@ -67,6 +70,7 @@ pub(super) struct Record {
     pub(super) audit: Audit,
     pub(super) originator_seconds: Option<u64>,
     pub(super) recipient_seconds: Option<u64>,
+    pub(super) limits: Limits,
     /// The first moment at which the keys protect nothing more.
     pub(super) sunset: Option<UtcSeconds>,
     pub(super) rotation: Rotation,
@@ -239,13 +243,15 @@ impl Compiled {
     /// The intersection of the rules that match an object which may serve these purposes.
     pub(super) fn record(&self, facts: &KeyFacts, serving: PurposeSet, now: UtcSeconds) -> Record {
         let mut record = Record::unrestricted();
-        let mut applied = Vec::new();
+        let (mut applied, mut limits) = (Vec::new(), Vec::new());
         for (index, rule) in self.rules.iter().enumerate() {
             if rule.effective <= now && rule.when.matches(facts, serving) {
                 record.restrict(rule, facts);
+                limits.extend(rule.limits.iter().map(|limit| (index, limit.clone())));
                 applied.push(index);
             }
         }
+        record.limits = Limits::of(limits);
         record.applied = applied.into_boxed_slice();
         record
     }
@@ -261,6 +267,7 @@ impl Record {
             audit: Audit::Denials,
             originator_seconds: None,
             recipient_seconds: None,
+            limits: Limits::default(),
             sunset: None,
             rotation: Rotation::default(),
             hides_inactive: false,

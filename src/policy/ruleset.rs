@@ -11,6 +11,7 @@ use super::diagnostic::{Diagnostic, Source};
 use super::flag::Flag;
 use super::hours::Hours;
 use super::lifecycle::Exceptions;
+use super::limits::Limit;
 use super::lint::Lint;
 use super::parameters::ParameterRule;
 use super::pattern::Numbers;
@@ -183,6 +184,7 @@ pub(super) struct Rule {
     pub(super) parameter_sets: Option<Vec<ParameterSet>>,
     pub(super) originator_seconds: Option<u64>,
     pub(super) recipient_seconds: Option<u64>,
+    pub(super) limits: Vec<Limit>,
     pub(super) export: Option<Export>,
     pub(super) parameters: ParameterRule,
     pub(super) wrap_with: Option<WrapWith>,
@@ -395,10 +397,12 @@ impl Ruleset {
             first: Phase::of(compiled, facts, 0),
             later,
             binds,
+            limited: false,
             alarms,
             watched,
             compiled: Arc::clone(compiled),
         }
+        .find_limits()
     }
 
     /// Judges an object that is about to be made, or to become what the facts say.

@@ -15,7 +15,7 @@ use super::output::{Filled, Output};
 use crate::ck::message::{MessageParameter, MessageShape, MessageStep};
 use crate::ck::{Error, Result};
 use crate::crypto::mechanism::{Messaging, Signing, StartSignings, StartVerifyings, Verifying};
-use crate::guard::{Life, Trace};
+use crate::guard::{Charge, Life, Trace};
 use std::sync::Arc;
 
 /// One message-based operation.
@@ -29,6 +29,8 @@ pub struct Messages<T> {
     life: Option<Arc<Life>>,
     /// What is recorded when the messages end.
     trace: Trace,
+    /// What is counted of each message.
+    charge: Charge,
 }
 
 /// What runs in a message-based operation.
@@ -59,9 +61,9 @@ pub struct Verifications {
 impl<T: Work> Messages<T> {
     /// An operation that was begun, under the obligations of its grant.
     pub fn new(begun: Begun<T>) -> Self {
-        let Begun { work, life, obligations, trace } = begun;
+        let Begun { work, life, obligations, trace, charge } = begun;
         let login = obligations.context_login;
-        Self { work, open: false, login_each: login, login_due: login, life, trace }
+        Self { work, open: false, login_each: login, login_due: login, life, trace, charge }
     }
 
     /// Whether a context-specific login must come before the next message.
@@ -106,10 +108,10 @@ fn ready<T: Work>(slot: &mut Option<Messages<T>>) -> Result<&mut Messages<T>> {
 pub fn whole<T: Work>(
     slot: &mut Option<Messages<T>>,
     len: usize,
-    step: impl FnOnce(&mut T) -> Result<Filled>,
+    step: impl FnOnce(&mut T, &mut Charge) -> Result<Filled>,
 ) -> Result<()> {
     let messages = ready(slot)?;
-    match step(&mut messages.work) {
+    match step(&mut messages.work, &mut messages.charge) {
         Ok(Filled::Asked) => Ok(()),
         Err(Error::BufferTooSmall) => Err(Error::BufferTooSmall),
         Ok(Filled::Done) => {
@@ -125,9 +127,12 @@ pub fn whole<T: Work>(
 }
 
 /// Begins a message in parts. `CKR_OPERATION_ACTIVE` within another one.
-pub fn begin<T: Work>(slot: &mut Option<Messages<T>>, step: impl FnOnce(&mut T) -> Result<()>) -> Result<()> {
+pub fn begin<T: Work>(
+    slot: &mut Option<Messages<T>>,
+    step: impl FnOnce(&mut T, &mut Charge) -> Result<()>,
+) -> Result<()> {
     let messages = ready(slot)?;
-    match step(&mut messages.work) {
+    match step(&mut messages.work, &mut messages.charge) {
         Ok(()) => {
             messages.open = true;
             Ok(())
@@ -144,13 +149,13 @@ pub fn next<T: Work>(
     slot: &mut Option<Messages<T>>,
     len: usize,
     last: bool,
-    step: impl FnOnce(&mut T) -> Result<Filled>,
+    step: impl FnOnce(&mut T, &mut Charge) -> Result<Filled>,
 ) -> Result<()> {
     let messages = alive(slot)?;
     if !messages.open {
         return Err(Error::OperationNotInitialized);
     }
-    match step(&mut messages.work) {
+    match step(&mut messages.work, &mut messages.charge) {
         Ok(Filled::Asked) => Ok(()),
         Err(Error::BufferTooSmall) => Err(Error::BufferTooSmall),
         Ok(Filled::Done) => {
@@ -189,12 +194,15 @@ impl Ciphers {
         aad: &[u8],
         input: &[u8],
         out: Output<'_>,
+        charge: &mut Charge,
     ) -> Result<Filled> {
         let mut params = parameter.read(self.shape, MessageStep::Whole, self.encrypting)?;
         if self.encrypting {
             parameter.apart(input.len(), MessageStep::Whole)?;
         }
         let filled = out.fill(input.len(), |room| {
+            charge.message()?;
+            charge.bytes(input.len())?;
             self.messaging.whole(&mut params, aad, input, room)?;
             Ok(input.len())
         })?;
@@ -205,11 +213,12 @@ impl Ciphers {
     }
 
     /// C_EncryptMessageBegin, C_DecryptMessageBegin
-    pub fn begin(&mut self, parameter: &dyn MessageParameter, aad: &[u8]) -> Result<()> {
+    pub fn begin(&mut self, parameter: &dyn MessageParameter, aad: &[u8], charge: &mut Charge) -> Result<()> {
         let mut params = parameter.read(self.shape, MessageStep::Begin, self.encrypting)?;
         if self.encrypting {
             parameter.apart(0, MessageStep::Begin)?;
         }
+        charge.message()?;
         self.messaging.begin(&mut params, aad)?;
         if self.encrypting {
             parameter.made(params, MessageStep::Begin);
@@ -224,6 +233,7 @@ impl Ciphers {
         input: &[u8],
         out: Output<'_>,
         last: bool,
+        charge: &mut Charge,
     ) -> Result<Filled> {
         let step = if last { MessageStep::Last } else { MessageStep::Middle };
         let mut params = parameter.read(self.shape, step, self.encrypting)?;
@@ -232,6 +242,7 @@ impl Ciphers {
             parameter.apart(len, step)?;
         }
         let filled = out.fill(len, |room| {
+            charge.bytes(input.len())?;
             self.messaging.next(&mut params, input, room, last)?;
             Ok(len)
         })?;
@@ -249,23 +260,29 @@ impl Signatures {
     }
 
     /// C_SignMessage
-    pub fn whole(&self, data: &[u8], out: Output<'_>) -> Result<Filled> {
+    pub fn whole(&self, data: &[u8], out: Output<'_>, charge: &mut Charge) -> Result<Filled> {
         let mut signing = (self.start)()?;
-        out.fill(signing.len(), |room| signing.sign(data, room))
+        out.fill(signing.len(), |room| {
+            charge.message()?;
+            charge.bytes(data.len())?;
+            signing.sign(data, room)
+        })
     }
 
     /// C_SignMessageBegin
-    pub fn begin(&mut self) -> Result<()> {
+    pub fn begin(&mut self, charge: &mut Charge) -> Result<()> {
+        charge.message()?;
         self.running = Some((self.start)()?);
         Ok(())
     }
 
     /// C_SignMessageNext; with an output it ends the message.
-    pub fn next(&mut self, data: &[u8], out: Option<Output<'_>>) -> Result<Filled> {
+    pub fn next(&mut self, data: &[u8], out: Option<Output<'_>>, charge: &Charge) -> Result<Filled> {
         let signing = self.running.as_mut().ok_or(Error::OperationNotInitialized)?;
         match out {
-            None => signing.update(data).map(|()| Filled::Done),
+            None => charge.bytes(data.len()).and_then(|()| signing.update(data)).map(|()| Filled::Done),
             Some(out) => out.fill(signing.len(), |room| {
+                charge.bytes(data.len())?;
                 signing.update(data)?;
                 signing.finish(room)
             }),

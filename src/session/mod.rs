@@ -17,7 +17,7 @@ pub use saved::SavedDigest;
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle};
 use crate::guard::op::Op;
-use crate::guard::{Authorized, Held, Life, Obligations, Role, Trace};
+use crate::guard::{Authorized, Charge, Held, Life, Obligations, Role, Trace};
 use crate::object::key;
 use crate::policy::Denial;
 use crate::secret::Pin;
@@ -35,6 +35,8 @@ pub struct Begun<T> {
     obligations: Obligations,
     /// What is recorded when it ends.
     trace: Trace,
+    /// What it goes on to count.
+    charge: Charge,
 }
 
 /// One session (PKCS#11 3.2, 5.6).
@@ -44,7 +46,7 @@ pub struct Session {
     read_write: bool,
     operations: Mutex<Operations>,
     /// Reason code of the last refusal: `ulDeviceError`.
-    device_error: AtomicU32,
+    device_error: Arc<AtomicU32>,
 }
 
 impl Session {
@@ -55,7 +57,7 @@ impl Session {
             token,
             read_write,
             operations: Mutex::new(Operations::default()),
-            device_error: AtomicU32::new(0),
+            device_error: Arc::default(),
         }
     }
 
@@ -141,16 +143,33 @@ impl Session {
         self.start(self.authorize(op)?, start)
     }
 
+    /// The same for messages, each of which is a use.
+    pub fn begin_messages<O: Op, T>(
+        &self,
+        op: O,
+        start: impl FnOnce(Authorized<O>) -> Result<T>,
+    ) -> Result<Begun<T>> {
+        let grant = self.authorize(op)?;
+        let charge = self.charge(grant.op(), true);
+        Ok(Begun { charge, ..self.start(grant, start)? })
+    }
+
+    /// What an operation counts beyond the use that it was granted.
+    pub fn charge<O: Op>(&self, op: &O, messages: bool) -> Charge {
+        Charge::of(&self.token, op, messages, (self.handle.0, &self.device_error))
+    }
+
     /// Begins what was granted.
     pub fn start<O: Op, T>(
         &self,
         mut grant: Authorized<O>,
         start: impl FnOnce(Authorized<O>) -> Result<T>,
     ) -> Result<Begun<T>> {
+        let charge = self.charge(grant.op(), false);
         let life = grant.object().ok().map(|object| Arc::clone(object.life()));
         let (obligations, trace) = (grant.obligations(), grant.take_trace());
         match start(grant) {
-            Ok(work) => Ok(Begun { work, life, obligations, trace }),
+            Ok(work) => Ok(Begun { work, life, obligations, trace, charge }),
             Err(error) => trace.of(Err(error)),
         }
     }

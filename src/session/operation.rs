@@ -16,7 +16,7 @@ use crate::ck::{Error, ObjectHandle, Result};
 use crate::crypto::mechanism::{Ciphering, Digesting, Recovering, Signing, Verifying};
 use crate::crypto::seal;
 use crate::guard::op::DigestKey;
-use crate::guard::{Authorized, Life, Trace};
+use crate::guard::{Authorized, Charge, Life, Trace};
 use crate::secret::Secret;
 use std::sync::Arc;
 
@@ -74,6 +74,8 @@ pub struct Running<T> {
     pending: Option<Pending>,
     /// What is recorded when it ends.
     trace: Trace,
+    /// What is counted of the bytes that go through.
+    charge: Charge,
 }
 
 /// A result that waits for a longer buffer.
@@ -95,9 +97,9 @@ enum Call {
 impl<T> Running<T> {
     /// An operation that was begun, under the obligations of its grant.
     pub fn keyed(begun: Begun<T>) -> Self {
-        let Begun { work, life, obligations, trace } = begun;
+        let Begun { work, life, obligations, trace, charge } = begun;
         let login_due = obligations.context_login;
-        Self { work, parts: false, login_due, life, took_key: false, pending: None, trace }
+        Self { work, parts: false, login_due, life, took_key: false, pending: None, trace, charge }
     }
 
     fn may_go_on(&self) -> Result<()> {
@@ -276,6 +278,7 @@ impl Running<Box<dyn Digesting>> {
 impl Running<Box<dyn Signing>> {
     /// C_SignUpdate
     pub fn take(&mut self, part: &[u8]) -> Result<()> {
+        self.charge.bytes(part.len())?;
         self.trace.count(part.len());
         self.work.update(part)
     }
@@ -283,6 +286,7 @@ impl Running<Box<dyn Signing>> {
     /// C_Sign
     pub fn whole(&mut self, data: &[u8], out: Output<'_>) -> Result<Filled> {
         out.fill(self.work.len(), |room| {
+            self.charge.bytes(data.len())?;
             self.trace.count(data.len());
             self.work.sign(data, room)
         })
@@ -336,6 +340,7 @@ impl Running<Box<dyn Recovering>> {
     /// C_SignRecover. The length is known before.
     pub fn sign(&mut self, data: &[u8], out: Output<'_>) -> Result<Filled> {
         out.fill(self.work.len(), |room| {
+            self.charge.bytes(data.len())?;
             self.trace.count(data.len());
             self.work.run(data, room)
         })
@@ -403,12 +408,14 @@ impl Running<Box<dyn Ciphering>> {
         match out.capacity() {
             Some(room) if !self.work.exact() && room < most => {
                 let mut ready = Secret::zeroed(most);
+                self.charge.bytes(input.len())?;
                 self.trace.count(input.len());
                 let len = work(&mut *self.work, ready.expose_mut())?;
                 let ready = Secret::from_slice(ready.expose().get(..len).ok_or(Error::GeneralError)?);
                 self.hand_out(Pending { call, input: seal::digest(input), ready }, out, then)
             }
             _ => out.fill(most, |room| {
+                self.charge.bytes(input.len())?;
                 self.trace.count(input.len());
                 let len = work(&mut *self.work, room)?;
                 then(room.get(..len).ok_or(Error::GeneralError)?)?;

@@ -437,7 +437,7 @@ mod tests {
         use crate::guard::op::{Decrypt, Encrypt, Op, Sign, Verify};
         fn same<O: Op>(session: &Session, op: O) {
             let caller = Caller { role: session.token().role(), name: "", session: 0, read_write: true };
-            let told = session.token().guard().explain(&caller, &op.ask());
+            let told = session.token().guard().explain(&caller, &**session.token(), &op.ask());
             let refused = told.steps.iter().any(|step| step.outcome == crate::policy::Outcome::Refused);
             assert_eq!(refused, told.refusal.is_some());
             assert_eq!(session.ask(op).err(), told.refusal);

@@ -4,6 +4,7 @@
 
 mod alarms;
 mod backup;
+mod budget;
 mod built_in;
 pub mod config;
 mod events;
@@ -70,6 +71,7 @@ pub struct Token {
     /// What the rules in force were made of.
     seen_policy: Mutex<law::Seen>,
     built_in: built_in::BuiltIn,
+    budgets: budget::Budgets,
     /// The token's row as last read: C_GetTokenInfo never touches the disk.
     record: ArcSwap<TokenRecord>,
     /// The store's generation at which the cache was true.
@@ -115,6 +117,7 @@ impl Token {
             last_call: AtomicU64::new(0),
             seen_policy: Mutex::new(law::Seen::Nothing),
             built_in: built_in::BuiltIn::default(),
+            budgets: budget::Budgets::default(),
             seen: AtomicU64::new(u64::MAX),
             seen_version: Mutex::new(record.version),
             binding: Mutex::new(()),
@@ -168,7 +171,7 @@ impl Token {
     ) -> core::result::Result<Authorized<O>, Denial> {
         let login = self.login.load();
         let caller = Caller { role: login.user.role, name: &login.name, session: session.0, read_write };
-        let answer = self.guard.authorize(&caller, op);
+        let answer = self.guard.authorize(&caller, self, op);
         self.answer_alarms();
         let grant = answer?;
         let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
@@ -310,6 +313,7 @@ impl Token {
             self.close_login();
             self.objects.drop_where(|_| true);
             self.forget_policy();
+            self.forget_budgets();
             return true;
         }
         false

@@ -5,6 +5,7 @@
 //! is noticed by the store's generation and reloaded, never served stale.
 
 use super::Token;
+use super::budget::is_row;
 use super::handles::Table;
 use super::law::POLICY;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle};
@@ -227,7 +228,10 @@ impl Token {
         if older.is_some_and(|older| record.version < older.version()) {
             return Err(Error::DeviceError);
         }
-        let life = older.filter(|older| !older.life().is_stopped()).map(|older| Arc::clone(older.life()));
+        let life = older.map(|older| match older.life() {
+            life if life.is_stopped() => Arc::new(life.renewed()),
+            life => Arc::clone(life),
+        });
         let held = Held::load(record, &login.vault, &self.guard.rules(), life)?;
         Ok(Some(Arc::new(held)))
     }
@@ -281,7 +285,7 @@ impl Token {
         let token = template.value(CKA_TOKEN);
         if token != Some(&crate::object::Value::Bool(false)) {
             let found = self.store.find(&self.serial, &self.query(template)?)?;
-            for uid in found.into_iter().filter(|uid| *uid != POLICY) {
+            for uid in found.into_iter().filter(|uid| *uid != POLICY && !is_row(*uid)) {
                 let handle = match self.objects.handle(uid) {
                     Some(handle) => handle,
                     None => match self.load(uid, None) {
@@ -417,10 +421,26 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// How many objects there are, the policy not counted.
+    /// How many objects there are, the policy and what is counted of keys left out.
     pub(super) fn count(&mut self) -> Result<u64> {
         let policy = self.tx.record(self.serial, POLICY)?.is_some_and(|record| !record.deleted);
-        Ok(self.tx.count(self.serial)?.saturating_sub(policy.into()))
+        let others = u64::from(policy) + Token::budget_rows(self)?;
+        Ok(self.tx.count(self.serial)?.saturating_sub(others))
+    }
+
+    /// The live records that match.
+    pub(super) fn find(&mut self, query: &Query) -> Result<Vec<Uid>> {
+        Ok(self.tx.find(self.serial, query)?)
+    }
+
+    /// A record as it is now, inside the transaction.
+    pub(super) fn record(&mut self, uid: Uid) -> Result<Option<Record>> {
+        Ok(self.tx.record(self.serial, uid)?)
+    }
+
+    /// The version that this transaction writes.
+    pub(super) const fn version(&self) -> u64 {
+        self.version
     }
 
     /// Writes an object, new or changed.

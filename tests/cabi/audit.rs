@@ -16,7 +16,7 @@ const WORKER: &str = "KEYWARD_CABI_AUDIT";
 
 /// Judges the trail with the token's own key, after the module was stopped: two copies of the database's library must
 /// not share a process.
-fn judged(world: &World) -> (Report, Vec<Entry>) {
+pub fn judged(world: &World) -> (Report, Vec<Entry>) {
     world.stop();
     let configuration = Configuration { store: world.store(), log: Sink::Silent };
     let module = keyward_pkcs11::api::Module::with(&configuration).unwrap();
@@ -27,7 +27,7 @@ fn judged(world: &World) -> (Report, Vec<Entry>) {
     (report, trails::records(&copy, &Filter::default(), None))
 }
 
-fn told<'e>(entries: &'e [Entry], operation: &str) -> Vec<&'e Entry> {
+pub fn told<'e>(entries: &'e [Entry], operation: &str) -> Vec<&'e Entry> {
     entries.iter().filter(|entry| entry.event.operation == operation).collect()
 }
 

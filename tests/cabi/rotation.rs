@@ -482,3 +482,45 @@ alone! {
         assert!(records[0].contains(&old) && records[0].contains(&new), "{}", records[0]);
     }
 }
+
+alone! {
+    fn imported_key_is_succeeded_by_one_that_is_made_here_and_is_in_force() {
+        let world = World::new();
+        install_text(&world, "[keys]\ninitial_state = \"pre-active\"\n");
+        let session = world.user();
+        let template = named("data").class(CKO_SECRET_KEY).ulong(CKA_KEY_TYPE, CKK_AES).uses(&[CKA_ENCRYPT]);
+        let old = session.create(&template.bytes(CKA_VALUE, &[7; 16]).flag(CKA_SENSITIVE, false)).unwrap();
+        session.set_state(old, ACTIVE).unwrap();
+        rotate(&world, &["data"]);
+        let new = chain(&session, "data", CKO_SECRET_KEY)[0];
+        let (number, active) = (session.get_ulong(new, CKA_KEYWARD_ORIGIN).unwrap(), ACTIVE);
+        assert_eq!((number, session.get_ulong(new, CKA_KEYWARD_STATE).unwrap()), (1, active));
+        assert!(session.get_bool(new, CKA_LOCAL).unwrap() && !session.get_bool(new, CKA_SENSITIVE).unwrap());
+        assert_eq!(session.get_ulong(new, CKA_KEY_GEN_MECHANISM).unwrap(), CKM_AES_KEY_GEN);
+        assert_eq!(session.get_ulong(new, CKA_VALUE_LEN).unwrap(), 16);
+        session.encrypt(&Mechanism::iv(CKM_AES_CBC_PAD, &[7; 16]), new, b"data").unwrap();
+    }
+}
+
+alone! {
+    fn copies_of_a_half_go_with_it_and_a_copy_of_what_was_replaced_is_no_younger() {
+        let world = World::new();
+        let session = world.user();
+        let half = |use_of| named("tls").flag(use_of, true);
+        let (_, private) = session.p256(half(CKA_VERIFY), half(CKA_SIGN)).unwrap();
+        let ecdsa = Mechanism::plain(CKM_ECDSA_SHA256);
+        session.sign(&ecdsa, private, b"data").unwrap();
+        let copy = session.copy(private, &Template::new().label("copy")).unwrap();
+        rotate(&world, &["tls"]);
+        for key in [private, copy] {
+            assert_eq!(session.sign_init(&ecdsa, key), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
+            assert_eq!(session.reason(), OVER);
+        }
+        let later = session.copy(private, &Template::new().label("later")).unwrap();
+        assert!(session.sign_init(&ecdsa, later).is_err());
+        let longer = Template::new().ulong(CKA_KEYWARD_PROTECT_STOP_DATE, now() + DAY);
+        assert_eq!(session.copy(private, &longer).map(|_| ()), Err(Rv(CKR_ACTION_PROHIBITED)));
+        let new = found(&session, "tls", CKO_PRIVATE_KEY)[0];
+        session.sign(&ecdsa, new, b"data").unwrap();
+    }
+}

@@ -11,6 +11,7 @@ use keyward_pkcs11::ck::text::hex;
 use keyward_pkcs11::ck::vendor::*;
 use keyward_pkcs11::object::succession::generation;
 use keyward_pkcs11::object::{State, Value, Window};
+use keyward_pkcs11::policy::Spent;
 use keyward_pkcs11::token::Grounds;
 
 pub(crate) fn run(context: &Context, command: KeyCommand) -> Outcome {
@@ -198,6 +199,9 @@ fn shown(key: &Key) -> String {
     if let Some(due) = key.rotation_due() {
         row("rotation due", format!("{}, by {}", display_utc(due), key.causes.rotation.join(", ")));
     }
+    for limit in &key.limits {
+        row("limit", limit.to_string());
+    }
     row("policy rules", if key.rules.is_empty() { "none".into() } else { key.rules.join(", ") });
     for (name, cka) in DATES {
         if let Some(at) = key.date(cka) {
@@ -257,6 +261,16 @@ fn plain(cka: u64, value: &Value) -> String {
     }
 }
 
+fn limit(spent: &Spent) -> Json {
+    Json::Object(vec![
+        ("rule", Json::text(&spent.rule)),
+        ("unit", Json::text(spent.unit.word())),
+        ("most", Json::Number(spent.most)),
+        ("used", Json::Number(spent.used)),
+        ("of", Json::texts(&spent.of)),
+    ])
+}
+
 fn json(key: &Key) -> Json {
     let edge = |at: Option<u64>| Json::maybe(at.map(display_utc));
     let link = |cka| Json::maybe(key.attributes.has(cka).then(|| key.text(cka)));
@@ -283,6 +297,7 @@ fn json(key: &Key) -> Json {
         ("replaced_by", link(CKA_KEYWARD_REPLACEMENT)),
         ("rotation_due", edge(key.rotation_due())),
         ("rules", Json::texts(&key.rules)),
+        ("limits", Json::List(key.limits.iter().map(limit).collect())),
         ("dates", Json::Object(dates)),
         ("revocation_reason", Json::maybe(reason(key))),
         ("revocation_message", Json::text(key.text(CKA_KEYWARD_REVOCATION_MESSAGE))),

@@ -90,6 +90,7 @@ fn entry(entry: &Entry) -> Json {
         ("processes_from", moment(key.windows.1.from)),
         ("processes_until", moment(key.windows.1.to)),
         ("rules", Json::texts(&key.rules)),
+        ("limits", Json::texts(key.limits.iter().map(ToString::to_string).collect::<Vec<_>>())),
         ("history", Json::texts(key.history())),
         ("remarks", Json::List(entry.remarks.iter().map(remark).collect())),
         ("findings", Json::List(entry.findings.iter().map(finding).collect())),

@@ -213,8 +213,10 @@ fn life(entry: &Entry, now: u64) -> String {
         format!("<ol class=\"history\">\n{lines}</ol>\n")
     };
     let rules = if key.rules.is_empty() { "none".to_owned() } else { escaped(&key.rules.join(", ")) };
+    let limits: String =
+        key.limits.iter().map(|limit| format!("<p>{}</p>\n", escaped(&limit.to_string()))).collect();
     format!(
-        "<article>\n<h3>{}</h3>\n<p class=\"quiet\">{}, {}, unique id {}; rules that apply: {rules}</p>\n{}{history}</article>\n",
+        "<article>\n<h3>{}</h3>\n<p class=\"quiet\">{}, {}, unique id {}; rules that apply: {rules}</p>\n{limits}{}{history}</article>\n",
         name(key),
         what(key),
         key.state.word(),
