@@ -526,6 +526,9 @@ fn token(documents: &[Document]) -> TokenRules {
 }
 
 fn union(lists: &[At<Numbers>]) -> Numbers {
+    if let [one] = lists {
+        return one.value.clone();
+    }
     lists.iter().flat_map(|list| &list.value).copied().collect()
 }
 
