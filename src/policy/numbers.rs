@@ -63,7 +63,7 @@ impl IntoIterator for Numbers {
     type IntoIter = std::vec::IntoIter<CK_MECHANISM_TYPE>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.to_vec().into_iter()
+        self.0.iter().copied().collect::<Vec<_>>().into_iter()
     }
 }
 
