@@ -126,3 +126,48 @@ fn try_replays_recorded_uses_and_tells_what_would_be_refused_and_what_is_not_jud
     let told = house.user(1, &["policy", "try", "callers.toml"]);
     assert!(told.contains("6 replayed, 6 refused") && told.contains("caller"), "{told}");
 }
+
+#[test]
+fn learn_proposes_rules_that_bear_what_was_seen_and_nothing_else() {
+    let house = House::new();
+    let learn = ["policy", "learn", "-o", "learned.toml"];
+    house.user(1, &learn);
+    house.signs("tls \"\n[x", &[CKM_ECDSA_SHA256, CKM_ECDSA_SHA384], 2, false);
+    house.signs("unused", &[], 0, false);
+    let told = house.user(0, &learn);
+    assert!(told.contains("4 replayed, 0 refused"), "{told}");
+    house.user(1, &learn);
+    let text = std::fs::read_to_string(house.path("learned.toml")).unwrap();
+    assert_eq!(text, house.user(0, &["policy", "learn"]));
+    assert!(text.contains("mechanisms = [\"CKM_ECDSA_SHA256\", \"CKM_ECDSA_SHA384\"]"), "{text}");
+    assert!(text.contains("purpose = [\"sign\"]") && text.contains("curves = [\"P-256\"]"), "{text}");
+    assert!(text.contains("# no rule: private \"unused\"") && text.contains("# caller: uid "), "{text}");
+    house.run(0, &["policy", "check", "learned.toml"]);
+    house.run(0, &["policy", "install", "learned.toml", "--token", "web", "--so-pin-file", "so"]);
+    let ask = |code, mechanism| {
+        let key = ["policy", "explain", "--key", "tls \"\n[x", "--op", "sign", "--mechanism"];
+        house.user(code, &[&key[..], &[mechanism]].concat())
+    };
+    ask(0, "CKM_ECDSA_SHA384");
+    assert!(ask(1, "CKM_ECDSA_SHA512").contains("by rule learned-1"));
+}
+
+#[test]
+fn commands_of_the_page_about_learning_do_what_it_says() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/command.md")).unwrap();
+    let section = page.split("`policy learn` proposes").nth(1).unwrap();
+    let block = section.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let house = House::new();
+    house.signs("tls", &[CKM_ECDSA_SHA256], 1, false);
+    let mut ran = 0;
+    for line in block.lines() {
+        let (command, comment) = line.split_once('#').unwrap();
+        assert!(comment.contains("(user's PIN)"), "{line}");
+        let words: Vec<&str> = command.split_whitespace().skip(1).chain(["--pin-file", "pin"]).collect();
+        // What was not seen is refused, and `try` says so.
+        let told = house.run(i32::from(command.contains(" try ")), &words);
+        assert!(told.contains("1 replayed, 0 refused"), "{told}");
+        ran += 1;
+    }
+    assert_eq!(ran, 2);
+}

@@ -198,7 +198,7 @@ impl Replay {
 }
 
 /// The use of a key that a record speaks of; `None` where it speaks of something else.
-fn used(operation: &str) -> Option<Entry> {
+pub(super) fn used(operation: &str) -> Option<Entry> {
     let entry = Entry::named(operation).ok()?;
     super::policy::USES.contains(&entry).then_some(entry)
 }

@@ -412,6 +412,22 @@ pub(crate) enum Policy {
         #[command(flatten)]
         login: Login,
     },
+    /// Proposes rules for what a token's keys were used for, as the audit trail tells
+    ///
+    /// With the user's PIN; nothing is used, changed or installed.
+    Learn {
+        /// Recorded uses from this moment on: 2026-11-22 or 2026-11-22T10:00:00Z
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        since: Option<u64>,
+        /// A folder that `keyward audit archive` moved segments to
+        #[arg(long, value_name = "DIR")]
+        archive: Vec<PathBuf>,
+        /// A new file to write to, instead of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
+        #[command(flatten)]
+        login: Login,
+    },
     /// Says of a use whether it would be allowed, check by check
     ///
     /// Either of a key on a token (--token, --key or --id): PKCS#11's own rules and the policy, as the module

@@ -29,6 +29,10 @@ pub(crate) fn run(context: &Context, command: PolicyCommand) -> Outcome {
             let recorded = replay::Recorded { since, archive: &archive };
             replay::would_refuse(context, &policy, &recorded, &login)
         }
+        PolicyCommand::Learn { since, archive, output, login } => {
+            let recorded = replay::Recorded { since, archive: &archive };
+            replay::learn(context, &recorded, output.as_deref(), &login)
+        }
         PolicyCommand::Explain(asked) => explain(context, &asked),
     }
 }

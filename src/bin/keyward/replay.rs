@@ -9,7 +9,7 @@ use keyward_pkcs11::admin::audit::{copy_of, instant, trail};
 use keyward_pkcs11::admin::{Group, Refused, Replay};
 use keyward_pkcs11::ck::names::mechanism_name;
 use keyward_pkcs11::policy::Denial;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Which records are replayed.
 pub(crate) struct Recorded<'a> {
@@ -46,6 +46,30 @@ pub(crate) fn would_refuse(
         possible_table(&refused)
     };
     text.push_str(&recorded_text(&replay));
+    Ok(Answer { text, well })
+}
+
+pub(crate) fn learn(
+    context: &Context,
+    recorded: &Recorded<'_>,
+    output: Option<&Path>,
+    login: &Login,
+) -> Outcome {
+    let module = context.module()?;
+    let token = token::named(&module, login.token.as_deref())?;
+    let visit = token::visit(&module, login)?;
+    let trail = trail(&token).map_err(said)?;
+    let copy = copy_of(Some(&trail), None, recorded.archive).map_err(said)?;
+    let learned = visit.learn(&copy, recorded.since).map_err(said)?;
+    let well = learned.replay.refused == learned.replay.refused_already;
+    let text = match output {
+        Some(path) => {
+            crate::report::write(path, &learned.text)
+                .map_err(|error| format!("{}: {error}", path.display()))?;
+            recorded_text(&learned.replay)
+        }
+        None => learned.text,
+    };
     Ok(Answer { text, well })
 }
 
