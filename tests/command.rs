@@ -228,11 +228,20 @@ fn pins_come_from_files_and_descriptors_and_wrong_ones_are_told() {
     assert!(nobody.code == 1 && nobody.err.contains("--pin-file"), "{}", nobody.err);
     let script = format!("{} key list --pin-fd 3 3<pin", env!("CARGO_BIN_EXE_keyward"));
     let piped = format!("printf '123456\\n' | {} key list --pin-fd 0", env!("CARGO_BIN_EXE_keyward"));
-    for script in [script, piped] {
+    // As a service of systemd finds them.
+    let service =
+        format!("CREDENTIALS_DIRECTORY=. {} key list --pin-credential pin", env!("CARGO_BIN_EXE_keyward"));
+    for script in [script, piped, service] {
         let mut shell = Command::new("sh");
         shell.args(["-c", &script]).current_dir(house.folder.path()).env("KEYWARD_STORE", house.store());
         assert!(shell.output().unwrap().status.success(), "{script}");
     }
+    for name in ["../pin", "/etc/passwd", ".."] {
+        let refused = house.run(&["key", "list", "--pin-credential", name]);
+        assert!(refused.code == 1 && refused.err.contains("no name of a credential"), "{}", refused.err);
+    }
+    let nowhere = house.run(&["key", "list", "--pin-credential", "pin"]);
+    assert!(nowhere.code == 1 && nowhere.err.contains("LoadCredential="), "{}", nowhere.err);
     std::fs::set_permissions(house.path("pin"), std::fs::Permissions::from_mode(0o644)).unwrap();
     let open = house.user(&["key", "list"]);
     assert!(open.code == 0 && open.err.contains("others may read the PIN file"), "{}", open.err);

@@ -15,8 +15,10 @@ serve() {
     shift
     "$@" >server.log 2>&1 </dev/null &
     server=$!
+    # What else the step has to end stays to be ended.
+    ends="${ends:-}kill $server 2>/dev/null; wait $server 2>/dev/null || true; "
     # shellcheck disable=SC2064 # now, while the number is known
-    trap "kill $server 2>/dev/null; wait $server 2>/dev/null || true" EXIT
+    trap "$ends" EXIT
     for attempt in $(seq 300); do
         if answers "$port"; then return; fi
         if ! kill -0 "$server" 2>/dev/null; then break; fi

@@ -58,8 +58,9 @@ login() { # SSH_OPTIONS...
 }
 with_agent() {
     eval "$(ssh-agent -P "$MODULE")"
+    ends="${ends:-}kill $SSH_AGENT_PID; "
     # shellcheck disable=SC2064 # now, while the number is known
-    trap "kill $SSH_AGENT_PID" EXIT
+    trap "$ends" EXIT
     ssh-add -s "$MODULE"
     "$@"
     ssh-add -e "$MODULE"

@@ -24,10 +24,14 @@ pub mod template;
 pub mod wait;
 
 use crate::api::{self, Module};
+use crate::ck::CK_FLAGS;
 use crate::ck::{Error, Result, SessionHandle};
 use crate::sys::abi::CK_RV;
 use arc_swap::ArcSwapOption;
-use cryptoki_sys::{CKR_GENERAL_ERROR, CKR_OK};
+use cryptoki_sys::{
+    CKF_DECRYPT, CKF_DIGEST, CKF_ENCRYPT, CKF_SIGN, CKF_SIGN_RECOVER, CKF_VERIFY, CKF_VERIFY_RECOVER,
+    CKR_GENERAL_ERROR, CKR_OK,
+};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -39,14 +43,18 @@ static MODULE: ArcSwapOption<Module> = ArcSwapOption::const_empty();
 /// Runs the body of a C function on the module. `session` is the handle the function was called
 /// with, if it takes one. `CKR_CRYPTOKI_NOT_INITIALIZED` without a module, or after the library has
 /// ended.
-pub(crate) fn enter(session: Option<SessionHandle>, work: impl FnOnce(&Module) -> Result<()>) -> CK_RV {
+pub(crate) fn enter(
+    function: &'static str,
+    session: Option<SessionHandle>,
+    work: impl FnOnce(&Module) -> Result<()>,
+) -> CK_RV {
     fence(|| {
         if library_has_ended() {
             return Err(Error::CryptokiNotInitialized);
         }
         let module = MODULE.load();
         let module = module.as_deref().ok_or(Error::CryptokiNotInitialized)?;
-        work(module).map_err(|error| session_error_first(module, session, error))
+        work(module).map_err(|error| session_error_first(module, function, session, error))
     })
 }
 
@@ -71,8 +79,14 @@ pub(crate) fn fence(work: impl FnOnce() -> Result<()>) -> CK_RV {
 
 /// "Error codes from 5.1.2 (a session handle's) take precedence over error codes from 5.1.6"
 /// (PKCS#11 3.2, 5.1.7), and arguments are read before the session is looked for. So a call that
-/// failed over its arguments asks once more whether there is such a session: on the error path only.
-fn session_error_first(module: &Module, session: Option<SessionHandle>, error: Error) -> Error {
+/// failed over its arguments asks once more whether there is such a session, and ends the operation that it would have
+/// gone on with: on the error path only.
+fn session_error_first(
+    module: &Module,
+    function: &str,
+    session: Option<SessionHandle>,
+    error: Error,
+) -> Error {
     let of_arguments = matches!(
         error,
         Error::ArgumentsBad
@@ -86,7 +100,28 @@ fn session_error_first(module: &Module, session: Option<SessionHandle>, error: E
     };
     match api::session::session_info(module, session) {
         Err(first @ (Error::SessionHandleInvalid | Error::SessionClosed | Error::DeviceRemoved)) => first,
-        _ => error,
+        _ => {
+            // That there is none to be ended is no matter.
+            let _ = api::session::session_cancel(module, session, ends(function));
+            error
+        }
+    }
+}
+
+/// The operation that a function ends with any error but CKR_BUFFER_TOO_SMALL, as flags of C_SessionCancel: "a call to
+/// C_Encrypt always terminates the active encryption operation" (PKCS#11 3.2, 5.8 to 5.16). A message of several and the
+/// functions that run two operations have no such sentence.
+fn ends(function: &str) -> CK_FLAGS {
+    match function {
+        "C_Encrypt" | "C_EncryptUpdate" | "C_EncryptFinal" => CKF_ENCRYPT,
+        "C_Decrypt" | "C_DecryptUpdate" | "C_DecryptFinal" => CKF_DECRYPT,
+        "C_Digest" | "C_DigestUpdate" | "C_DigestFinal" => CKF_DIGEST,
+        "C_Sign" | "C_SignUpdate" | "C_SignFinal" => CKF_SIGN,
+        "C_SignRecover" => CKF_SIGN_RECOVER,
+        "C_Verify" | "C_VerifyUpdate" | "C_VerifyFinal" => CKF_VERIFY,
+        "C_VerifySignature" | "C_VerifySignatureUpdate" | "C_VerifySignatureFinal" => CKF_VERIFY,
+        "C_VerifyRecover" => CKF_VERIFY_RECOVER,
+        _ => 0,
     }
 }
 

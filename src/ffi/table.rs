@@ -85,7 +85,7 @@ macro_rules! thunk {
 macro_rules! arguments {
     ($name:ident [$($c:tt)*] [$($v:tt)*] [$session:expr] () |$m:ident| $body:expr) => {
         unsafe extern "C" fn $name($($c)*) -> CK_RV {
-            enter($session, |$m| {
+            enter(stringify!($name), $session, |$m| {
                 $($v)*
                 $body
             })

@@ -333,23 +333,23 @@ fn get_info_names_the_version_of_the_standard() {
 #[test]
 fn enter_keeps_its_module_over_finalize() {
     let _module = Initialized::new();
-    let code = enter(None, |m| {
+    let code = enter("C_GetInfo", None, |m| {
         assert_eq!(finalize(null_mut()), CKR_OK);
         let _ = crate::api::general::info(m);
         Ok(())
     });
     assert_eq!(code, CKR_OK);
-    assert_eq!(enter(None, |_| Ok(())), CKR_CRYPTOKI_NOT_INITIALIZED);
+    assert_eq!(enter("C_GetInfo", None, |_| Ok(())), CKR_CRYPTOKI_NOT_INITIALIZED);
 }
 
 #[test]
 fn enter_passes_errors_and_keeps_them_for_a_session_that_may_exist() {
     let _module = Initialized::new();
     for error in [Error::DataInvalid, Error::BufferTooSmall] {
-        assert_eq!(enter(Some(SessionHandle(1)), |_| Err(error)), error.code());
+        assert_eq!(enter("C_GetInfo", Some(SessionHandle(1)), |_| Err(error)), error.code());
     }
-    assert_eq!(enter(None, |_| Err(Error::ArgumentsBad)), CKR_ARGUMENTS_BAD);
-    let code = enter(Some(SessionHandle(0)), |_| Err(Error::ArgumentsBad));
+    assert_eq!(enter("C_GetInfo", None, |_| Err(Error::ArgumentsBad)), CKR_ARGUMENTS_BAD);
+    let code = enter("C_GetInfo", Some(SessionHandle(0)), |_| Err(Error::ArgumentsBad));
     assert!(matches!(code, CKR_ARGUMENTS_BAD | CKR_SESSION_HANDLE_INVALID));
 }
 

@@ -178,7 +178,7 @@ impl Compiler<'_> {
             rule.index(&index);
         }
         let alarms = self.alarms(documents, &mut ids);
-        rules.sort_by(|left, right| left.id.cmp(&right.id));
+        let rules = by_id(rules);
         let root = documents.first();
         let tests = root.map_or(&[][..], |document| &document.tests);
         Compiled {
@@ -412,6 +412,15 @@ impl Compiler<'_> {
     }
 }
 
+/// The rules in the order of their ids. Rules are large: their names are sorted, and each rule is moved once.
+fn by_id(rules: Vec<Rule>) -> Vec<Rule> {
+    let mut order: Vec<(Arc<str>, usize)> =
+        rules.iter().enumerate().map(|(place, rule)| (Arc::clone(&rule.id), place)).collect();
+    order.sort();
+    let mut rules: Vec<Option<Rule>> = rules.into_iter().map(Some).collect();
+    order.iter().filter_map(|(_, place)| rules.get_mut(*place)?.take()).collect()
+}
+
 /// The rules that a file's settings stand for.
 fn settings(document: &Document) -> Vec<Rule> {
     let mut rules = Vec::new();
@@ -517,6 +526,9 @@ fn token(documents: &[Document]) -> TokenRules {
 }
 
 fn union(lists: &[At<Numbers>]) -> Numbers {
+    if let [one] = lists {
+        return one.value.clone();
+    }
     lists.iter().flat_map(|list| &list.value).copied().collect()
 }
 

@@ -28,6 +28,7 @@ mod keys;
 pub mod lifecycle;
 mod limits;
 mod lint;
+mod numbers;
 mod parameters;
 mod pattern;
 mod read;

@@ -4,10 +4,8 @@ use super::diagnostic::suggest;
 use crate::ck::CK_MECHANISM_TYPE;
 use crate::ck::names::MECHANISMS;
 use crate::ck::vendor::VENDOR_MECHANISMS;
-use std::collections::BTreeSet;
 
-/// Mechanisms by number: what a pattern stands for, whether or not the module has them.
-pub(super) type Numbers = BTreeSet<CK_MECHANISM_TYPE>;
+pub(super) use super::numbers::Numbers;
 
 /// The groups that a policy may name as `group:<name>`: name, meaning, the patterns it stands for.
 pub const GROUPS: &[(&str, &str, &[&str])] = &[

@@ -122,6 +122,48 @@ alone! {
 }
 
 alone! {
+    fn call_with_a_null_pointer_ends_the_operation_that_it_would_have_gone_on_with() {
+        let world = World::new();
+        let session = world.user();
+        let (m, s) = (&world.module, session.handle);
+        let aes = session.aes(Template::new().ulong(CKA_VALUE_LEN, 32).uses(&[CKA_ENCRYPT, CKA_DECRYPT])).unwrap();
+        let mac = session
+            .generate(
+                &Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN),
+                &Template::new().ulong(CKA_VALUE_LEN, 32).uses(&[CKA_SIGN, CKA_VERIFY]),
+            )
+            .unwrap();
+        let (cbc, hmac) = (Mechanism::iv(CKM_AES_CBC_PAD, &[1; 16]), Mechanism::plain(CKM_SHA256_HMAC));
+        let none = null_mut();
+        let (bad, idle) = (Err(Rv(CKR_ARGUMENTS_BAD)), Err(Rv(CKR_OPERATION_NOT_INITIALIZED)));
+        let (mut room, mut len) = ([0_u8; 64], 64);
+        let (out, filled) = (room.as_mut_ptr(), &raw mut len);
+
+        session.encrypt_init(&cbc, aes).unwrap();
+        assert_eq!(call!(m, C_Encrypt, s, none, 16, out, filled), bad);
+        assert_eq!(call!(m, C_EncryptFinal, s, out, filled), idle);
+        session.encrypt_init(&cbc, aes).unwrap();
+        assert_eq!(call!(m, C_EncryptUpdate, s, none, 16, out, filled), bad);
+        assert_eq!(call!(m, C_EncryptFinal, s, out, filled), idle);
+        session.decrypt_init(&cbc, aes).unwrap();
+        assert_eq!(call!(m, C_DecryptFinal, s, out, null_mut()), bad);
+        assert_eq!(call!(m, C_DecryptFinal, s, out, filled), idle);
+        session.digest_init(&Mechanism::plain(CKM_SHA256)).unwrap();
+        assert_eq!(call!(m, C_DigestUpdate, s, none, 16), bad);
+        assert_eq!(call!(m, C_DigestFinal, s, out, filled), idle);
+        session.sign_init(&hmac, mac).unwrap();
+        assert_eq!(call!(m, C_Sign, s, none, 16, out, filled), bad);
+        assert_eq!(call!(m, C_SignFinal, s, out, filled), idle);
+        // An operation of another kind goes on.
+        session.sign_init(&hmac, mac).unwrap();
+        session.verify_init(&hmac, mac).unwrap();
+        assert_eq!(call!(m, C_VerifyFinal, s, none, 32), bad);
+        assert_eq!(call!(m, C_VerifyFinal, s, out, 32), idle);
+        call!(m, C_SignFinal, s, out, filled).unwrap();
+    }
+}
+
+alone! {
     fn lengths_beyond_all_memory_are_refused_unread() {
         let world = World::new();
         let session = world.user();

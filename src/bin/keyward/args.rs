@@ -78,6 +78,9 @@ pub(crate) enum Token {
         /// Read the SO PIN from an open file descriptor, up to the end of a line
         #[arg(long, value_name = "N")]
         so_pin_fd: Option<u32>,
+        /// Read the SO PIN from a credential that systemd gave the service (LoadCredential=)
+        #[arg(long, value_name = "NAME", conflicts_with_all = ["so_pin_file", "so_pin_fd"])]
+        so_pin_credential: Option<String>,
         #[command(flatten)]
         pin: PinSource,
     },
@@ -136,11 +139,18 @@ pub(crate) struct Officer {
     /// Read the SO PIN from an open file descriptor, up to the end of a line
     #[arg(long, value_name = "N")]
     so_pin_fd: Option<u32>,
+    /// Read the SO PIN from a credential that systemd gave the service (LoadCredential=)
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["so_pin_file", "so_pin_fd"])]
+    so_pin_credential: Option<String>,
 }
 
 impl Officer {
     pub(crate) fn pin(&self) -> PinSource {
-        PinSource { file: self.so_pin_file.clone(), fd: self.so_pin_fd }
+        PinSource {
+            file: self.so_pin_file.clone(),
+            fd: self.so_pin_fd,
+            credential: self.so_pin_credential.clone(),
+        }
     }
 }
 
@@ -153,6 +163,9 @@ pub(crate) struct PinSource {
     /// Read the user's PIN from an open file descriptor, up to the end of a line
     #[arg(long = "pin-fd", value_name = "N")]
     pub(crate) fd: Option<u32>,
+    /// Read the user's PIN from a credential that systemd gave the service (LoadCredential=)
+    #[arg(long = "pin-credential", value_name = "NAME", conflicts_with_all = ["file", "fd"])]
+    pub(crate) credential: Option<String>,
 }
 
 /// Where the copy goes.

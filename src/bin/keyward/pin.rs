@@ -1,11 +1,12 @@
-//! PINs: from the terminal without echo, from a file, or from a file descriptor. Never from the arguments or the
-//! environment, which others can read.
+//! PINs: from the terminal without echo, from a file, a file descriptor, or a credential of systemd. Never from the
+//! arguments or the environment, which others can read.
 
 use crate::args::PinSource;
 use keyward_pkcs11::secret::Pin;
 use std::fs::File;
 use std::io::{IsTerminal, Read};
 use std::os::unix::fs::MetadataExt;
+use std::path::PathBuf;
 use zeroize::Zeroizing;
 
 /// No PIN is longer.
@@ -28,7 +29,7 @@ pub(crate) fn new(source: &PinSource, whose: &str) -> Result<Pin, String> {
 
 /// Whether a PIN can be had without asking, or there is somebody to ask.
 pub(crate) fn is_at_hand(source: &PinSource) -> bool {
-    source.file.is_some() || source.fd.is_some()
+    source.file.is_some() || source.fd.is_some() || source.credential.is_some()
 }
 
 fn from(source: &PinSource) -> Result<Option<Pin>, String> {
@@ -42,10 +43,27 @@ fn from(source: &PinSource) -> Result<Option<Pin>, String> {
         }
         return line(file).map(Some).map_err(|error| format!("{}: {error}", path.display()));
     }
+    if let Some(name) = &source.credential {
+        let path = credential(name)?;
+        let cannot = |error| format!("the credential {name} cannot be read: {error}");
+        return line(File::open(path).map_err(cannot)?).map(Some).map_err(|error| format!("{name}: {error}"));
+    }
     let Some(fd) = source.fd else { return Ok(None) };
     let file = File::open(format!("/dev/fd/{fd}"))
         .map_err(|error| format!("file descriptor {fd} cannot be read: {error}"))?;
     line(file).map(Some).map_err(|error| format!("file descriptor {fd}: {error}"))
+}
+
+/// Where systemd put a credential: a file that the service alone can read (systemd.exec(5), CREDENTIALS).
+fn credential(name: &str) -> Result<PathBuf, String> {
+    let is_plain = !name.is_empty() && !name.contains('/') && name != "." && name != "..";
+    if !is_plain {
+        return Err(format!("{name:?} is no name of a credential"));
+    }
+    #[expect(clippy::disallowed_methods, reason = "the command is told so where its credentials are")]
+    let folder = std::env::var_os("CREDENTIALS_DIRECTORY");
+    let folder = folder.ok_or("no credentials here: systemd gives them to a service (LoadCredential=)")?;
+    Ok(PathBuf::from(folder).join(name))
 }
 
 /// The first line, byte by byte: what follows it in a pipe belongs to whoever reads next.
@@ -67,7 +85,9 @@ fn line(mut from: impl Read) -> Result<Pin, String> {
 
 fn asked(prompt: &str, whose: &str) -> Result<Pin, String> {
     if !std::io::stdin().is_terminal() {
-        return Err(format!("the {whose} is needed: give --pin-file or --pin-fd, or a terminal to ask on"));
+        return Err(format!(
+            "the {whose} is needed: give --pin-file, --pin-fd or --pin-credential, or a terminal to ask on"
+        ));
     }
     let text = rpassword::prompt_password(prompt).map_err(|error| format!("the terminal: {error}"))?;
     let text = Zeroizing::new(text);

@@ -13,11 +13,11 @@ pub(crate) fn run(context: &Context, command: TokenCommand) -> Outcome {
     let module = context.module()?;
     match command {
         TokenCommand::List { token, pin } => list(context, &module, token.as_deref(), &pin),
-        TokenCommand::Init { label, again, yes, so_pin_file, so_pin_fd, pin } => {
+        TokenCommand::Init { label, again, yes, so_pin_file, so_pin_fd, so_pin_credential, pin } => {
             if again && !yes {
                 pin::confirmed(&format!("Erase the token {label:?} and every key in it?"))?;
             }
-            let officer = PinSource { file: so_pin_file, fd: so_pin_fd };
+            let officer = PinSource { file: so_pin_file, fd: so_pin_fd, credential: so_pin_credential };
             let officer = if again {
                 pin::given(&officer, &format!("SO PIN of {label}"))?
             } else {

@@ -35,8 +35,9 @@ Where several things are wrong at once, the first of these is told:
 12. **The data**: lengths before contents, so `..._LEN_RANGE` before `..._INVALID`. Where the work itself finds the
     length of the result (a padding that is taken off, a wrapped key), `CKR_BUFFER_TOO_SMALL` comes last.
 
-An error ends the operation that it belongs to. `CKR_BUFFER_TOO_SMALL` does not: the call can be made again. Nor do
-the errors of 2 and 3, where the call did not come to the operation.
+An error ends the operation that it belongs to, an error of the arguments too (PKCS#11 3.2, 5.8 to 5.16: such a call always
+terminates the active operation). `CKR_BUFFER_TOO_SMALL` does not: the call can be made again. Nor do errors of the session, and those of
+the arguments of one message of several or of two operations at once.
 
 Two refusals of the law can have the same code. `C_GetSessionInfo` then tells them apart: `ulDeviceError` has the
 number of the reason of the session's last refusal, and the log has the whole sentence. The numbers stand in

@@ -171,7 +171,7 @@ fn inventory(report: &Report) -> String {
         let strength = entry.strength.map_or_else(|| "?".to_owned(), |bits| bits.to_string());
         format!(
             "<tr><td class=\"label\">{}</td><td class=\"kind\">{}</td><td>{}</td><td>{}</td><td>{strength}</td><td class=\"moment\">{}</td>\
-             <td class=\"moment\">{}</td><td class=\"moment\">{}</td><td>{}</td></tr>\n",
+             <td class=\"moment\">{}</td><td class=\"moment\">{}</td><td>{}</td><td>{}</td></tr>\n",
             name(key),
             what(key),
             key.state.word(),
@@ -179,15 +179,23 @@ fn inventory(report: &Report) -> String {
             day(key.facts.initial_date),
             until(key, key.windows.0, &[State::PreActive, State::Active]),
             until(key, key.windows.1, &[State::PreActive, State::Active, State::Deactivated]),
+            budget(key),
             key.facts.origin.word(),
         )
     };
     let rows: String = report.entries.iter().map(row).collect();
     format!(
         "<section>\n<h2>Inventory</h2>\n<div class=\"wide\"><table>\n<thead><tr><th>key</th><th>what</th><th>state</th>\
-         <th>purpose</th><th>bits of security</th><th>made</th><th>protects until</th><th>processes until</th><th>origin</th></tr></thead>\n\
+         <th>purpose</th><th>bits of security</th><th>made</th><th>protects until</th><th>processes until</th><th>budget</th><th>origin</th></tr></thead>\n\
          <tbody>\n{rows}</tbody>\n</table></div>\n</section>\n"
     )
+}
+
+/// How much of the tightest of a key's budgets is spent, in percent.
+fn budget(key: &Key) -> String {
+    let counted = key.limits.iter().filter(|limit| limit.unit.seconds() == 0);
+    let percent = counted.map(|limit| u128::from(limit.used) * 100 / u128::from(limit.most.max(1))).max();
+    percent.map_or_else(|| "-".to_owned(), |percent| format!("{percent} %"))
 }
 
 fn end(window: Window) -> String {
