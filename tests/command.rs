@@ -577,7 +577,11 @@ fn policy_try_lists_what_another_policy_would_refuse_and_changes_nothing() {
     let told = house.user(&["policy", "try", "default"]);
     assert_eq!(
         (told.code, told.out.as_str()),
-        (0, "3 keys: \"default\" refuses no use that is allowed now\n")
+        (
+            0,
+            "3 keys: \"default\" refuses no use that is allowed now\n\
+             recorded uses: none are on record (`audit = \"all\"` records them)\n"
+        )
     );
     assert_eq!(house.run(&["policy", "history"]).out, "no policy was installed yet\n");
 }

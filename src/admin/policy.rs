@@ -94,7 +94,7 @@ fn parts(described: &str) -> BTreeMap<&str, Vec<String>> {
 }
 
 /// What is done with a key by a mechanism of its own.
-const USES: [Entry; 12] = [
+pub(super) const USES: [Entry; 12] = [
     Entry::Encrypt,
     Entry::Decrypt,
     Entry::Sign,

@@ -39,6 +39,7 @@ mod shipped;
 pub mod strength;
 mod trial;
 mod word;
+mod wording;
 
 pub use alarm::{Alarm, Signal};
 pub use callers::Caller;
@@ -59,6 +60,7 @@ pub use ruleset::{
 };
 pub use trial::TestOutcome;
 pub use word::duration;
+pub use wording::Wording;
 
 #[cfg(test)]
 mod examples;

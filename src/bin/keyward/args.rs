@@ -409,13 +409,35 @@ pub(crate) enum Policy {
         #[arg(long, value_name = "NAME")]
         token: Option<String>,
     },
-    /// Lists the uses of a token's keys that are allowed now and that another policy would refuse
+    /// Lists the uses of a token's keys that are allowed now, or are on record, and that another policy would refuse
     ///
     /// With the user's PIN; nothing is used or changed.
     Try {
         /// A file, or the name of a shipped policy
         #[arg(value_name = "FILE|NAME")]
         policy: String,
+        /// Recorded uses from this moment on: 2026-11-22 or 2026-11-22T10:00:00Z
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        since: Option<u64>,
+        /// A folder that `keyward audit archive` moved segments to
+        #[arg(long, value_name = "DIR")]
+        archive: Vec<PathBuf>,
+        #[command(flatten)]
+        login: Login,
+    },
+    /// Proposes rules for what a token's keys were used for, as the audit trail tells
+    ///
+    /// With the user's PIN; nothing is used, changed or installed.
+    Learn {
+        /// Recorded uses from this moment on: 2026-11-22 or 2026-11-22T10:00:00Z
+        #[arg(long, value_name = "DATE", value_parser = date)]
+        since: Option<u64>,
+        /// A folder that `keyward audit archive` moved segments to
+        #[arg(long, value_name = "DIR")]
+        archive: Vec<PathBuf>,
+        /// A new file to write to, instead of standard output
+        #[arg(short, long, value_name = "FILE")]
+        output: Option<PathBuf>,
         #[command(flatten)]
         login: Login,
     },

@@ -1,13 +1,12 @@
 //! `keyward policy`, as far as it is about the policy in a token.
 
-use crate::args::{Login, Officer};
+use crate::args::Officer;
 use crate::output::{Json, printable, table};
 use crate::policy::{by_file, named};
 use crate::token::{self, said};
 use crate::{Answer, Context, Outcome, user};
-use keyward_pkcs11::admin::{self, Difference, Drift, Refused};
+use keyward_pkcs11::admin::{self, Difference, Drift};
 use keyward_pkcs11::ck::date::display_utc;
-use keyward_pkcs11::ck::names::mechanism_name;
 use keyward_pkcs11::ck::text::hex;
 use keyward_pkcs11::policy::Ruleset;
 use keyward_pkcs11::token::{Installation, Installed};
@@ -180,56 +179,4 @@ fn json(each: &Installation) -> Json {
         ("digest", Json::text(hex(&each.digest))),
         ("previous", Json::text(hex(&each.previous))),
     ])
-}
-
-pub(crate) fn would_refuse(context: &Context, policy: &str, login: &Login) -> Outcome {
-    let rules = named(policy)?;
-    let module = context.module()?;
-    let visit = token::visit(&module, login)?;
-    let keys = visit.keys().map_err(said)?.len();
-    let refused = visit.would_refuse(&rules).map_err(said)?;
-    let mechanisms =
-        |each: &Refused| each.mechanisms.iter().map(|ckm| mechanism_name(*ckm)).collect::<Vec<_>>();
-    let well = refused.is_empty();
-    if context.json {
-        let use_of = |each: &Refused| {
-            Json::Object(vec![
-                ("uid", Json::text(each.key.uid.to_string())),
-                ("label", Json::text(&each.key.facts.label)),
-                ("class", Json::text(each.key.class_word())),
-                ("op", Json::text(each.entry.word())),
-                ("mechanisms", Json::texts(mechanisms(each))),
-                ("reason", Json::text(each.denial.reason.word())),
-                ("rules", Json::texts(each.denial.rules.iter().map(|rule| rule.to_string()))),
-                ("detail", Json::text(each.denial.to_string())),
-            ])
-        };
-        let text = format!("{}\n", Json::List(refused.iter().map(use_of).collect()));
-        return Ok(Answer { text, well });
-    }
-    if well {
-        let name = rules.name();
-        return Ok(Answer::well(format!("{keys} keys: {name:?} refuses no use that is allowed now\n")));
-    }
-    let rows: Vec<_> = refused
-        .iter()
-        .map(|each| {
-            let names = mechanisms(each);
-            let more = names.len().saturating_sub(2);
-            let mut shown: Vec<String> = names.into_iter().take(2).collect();
-            if more > 0 {
-                shown.push(format!("{more} more"));
-            }
-            let rules: Vec<String> = each.denial.rules.iter().map(|rule| rule.to_string()).collect();
-            [
-                format!("{} {}", each.key.class_word(), each.key.facts.label),
-                each.key.kind(),
-                each.entry.word().to_owned(),
-                shown.join(", "),
-                each.denial.reason.word().to_owned(),
-                rules.join(", "),
-            ]
-        })
-        .collect();
-    Ok(Answer { text: table(["KEY", "TYPE", "REFUSED", "WITH", "REASON", "RULES"], &rows), well })
 }

@@ -11,6 +11,7 @@ mod metrics;
 mod output;
 mod pin;
 mod policy;
+mod replay;
 mod report;
 mod rotation;
 mod token;

@@ -3,7 +3,7 @@
 use crate::args::{Explain, Policy as PolicyCommand};
 use crate::output::{Json, printable, table};
 use crate::token::{said, visit};
-use crate::{Answer, Context, Outcome, installed};
+use crate::{Answer, Context, Outcome, installed, replay};
 use keyward_pkcs11::admin::Selector;
 use keyward_pkcs11::ck::text::hex;
 use keyward_pkcs11::policy::{Diagnostic, Explanation, Hypothesis, Outcome as Ended, Ruleset};
@@ -25,7 +25,14 @@ pub(crate) fn run(context: &Context, command: PolicyCommand) -> Outcome {
             installed::diff(context, policy.as_deref(), token.as_deref())
         }
         PolicyCommand::History { token } => installed::history(context, token.as_deref()),
-        PolicyCommand::Try { policy, login } => installed::would_refuse(context, &policy, &login),
+        PolicyCommand::Try { policy, since, archive, login } => {
+            let recorded = replay::Recorded { since, archive: &archive };
+            replay::would_refuse(context, &policy, &recorded, &login)
+        }
+        PolicyCommand::Learn { since, archive, output, login } => {
+            let recorded = replay::Recorded { since, archive: &archive };
+            replay::learn(context, &recorded, output.as_deref(), &login)
+        }
         PolicyCommand::Explain(asked) => explain(context, &asked),
     }
 }

@@ -29,7 +29,7 @@ pub(crate) fn run(context: &Context, command: &ReportCommand) -> Outcome {
 }
 
 /// A new file for nobody else's eyes: which keys a house has is nobody else's business.
-fn write(path: &Path, text: &str) -> std::io::Result<()> {
+pub(crate) fn write(path: &Path, text: &str) -> std::io::Result<()> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
     file.write_all(text.as_bytes())?;
     file.sync_all()

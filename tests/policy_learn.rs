@@ -1,0 +1,173 @@
+//! `keyward policy try` over recorded uses, run as an operator runs it.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+
+use cryptoki_sys::*;
+use keyward_pkcs11::api::{Module, keys, object, session, sign};
+use keyward_pkcs11::ck::Mechanism;
+use keyward_pkcs11::ck::raw::{RawAttribute, RawValue};
+use keyward_pkcs11::guard::Sink;
+use keyward_pkcs11::secret::Pin;
+use keyward_pkcs11::token::Configuration;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use tempfile::TempDir;
+use zeroize::Zeroizing;
+
+/// A store with a token called web, whose policy records every use.
+struct House {
+    folder: TempDir,
+}
+
+impl House {
+    fn new() -> Self {
+        let house = Self { folder: tempfile::tempdir().unwrap() };
+        house.write("so", "12345678\n");
+        house.write("pin", "123456\n");
+        house.write("all.toml", "policy = 1\nextends = \"default\"\n[keys]\naudit = \"all\"\n");
+        house.run(0, &["token", "init", "web", "--so-pin-file", "so", "--pin-file", "pin"]);
+        house.run(0, &["policy", "install", "all.toml", "--token", "web", "--so-pin-file", "so"]);
+        house
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path(name), text).unwrap();
+    }
+
+    /// What the command writes; it must end with this code.
+    fn run(&self, code: i32, words: &[&str]) -> String {
+        let command = Command::new(env!("CARGO_BIN_EXE_keyward"))
+            .args(words)
+            .current_dir(self.folder.path())
+            .env_clear()
+            .env("KEYWARD_STORE", self.path("store"))
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let told = String::from_utf8(command.stdout).unwrap();
+        let problem = String::from_utf8(command.stderr).unwrap();
+        assert_eq!(command.status.code(), Some(code), "{words:?}: {told}{problem}");
+        told
+    }
+
+    fn user(&self, code: i32, words: &[&str]) -> String {
+        self.run(code, &[words, &["--token", "web", "--pin-file", "pin"]].concat())
+    }
+
+    /// A new EC pair of this label begins so many signatures by each of the mechanisms, and may be destroyed after it.
+    fn signs(&self, label: &str, mechanisms: &[u64], times: usize, destroy: bool) {
+        let configuration = Configuration { store: self.path("store"), log: Sink::Silent };
+        let module = Module::with(&configuration).unwrap();
+        let slot = module.slots().tokens().unwrap()[0].slot();
+        let s = session::open_session(&module, slot, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
+        session::login(&module, s, CKU_USER, Some(Pin::from_slice(b"123456"))).unwrap();
+        let both = || vec![raw(CKA_TOKEN, &[CK_TRUE]), raw(CKA_LABEL, label.as_bytes())];
+        let mut public = both();
+        public.push(raw(CKA_EC_PARAMS, &[0x06, 0x08, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x03, 0x01, 0x07]));
+        public.push(raw(CKA_VERIFY, &[CK_TRUE]));
+        let mut private = both();
+        private.push(raw(CKA_SIGN, &[CK_TRUE]));
+        let mechanism = Mechanism::plain(CKM_EC_KEY_PAIR_GEN);
+        let (_, key) = keys::generate_key_pair(&module, s, mechanism, public, private).unwrap();
+        for ckm in mechanisms {
+            for _ in 0..times {
+                sign::sign_init(&module, s, Some(Mechanism::plain(*ckm)), key).unwrap();
+                sign::sign_init(&module, s, None, key).unwrap();
+            }
+        }
+        if destroy {
+            object::destroy_object(&module, s, key).unwrap();
+        }
+    }
+}
+
+fn raw(cka: u64, bytes: &[u8]) -> RawAttribute {
+    RawAttribute { cka, value: RawValue::Bytes(Zeroizing::new(bytes.to_vec())) }
+}
+
+#[test]
+fn try_replays_recorded_uses_and_tells_what_would_be_refused_and_what_is_not_judged() {
+    let house = House::new();
+    house.signs("tls", &[CKM_ECDSA_SHA256, CKM_ECDSA_SHA384], 3, false);
+    house.signs("gone", &[CKM_ECDSA_SHA256], 2, true);
+    let rule = |more: &str| {
+        format!(
+            "policy = 1\nextends = \"default\"\n[[rule]]\nid = \"r\"\nwhen = {{ label = \"tls\" }}\n{more}\n"
+        )
+    };
+    house.write("new.toml", &rule("mechanisms = \"CKM_ECDSA_SHA256\""));
+    let told = house.user(1, &["policy", "try", "new.toml"]);
+    let sum =
+        "recorded uses: 6 replayed, 3 refused (0 of them by the policy in force too), 2 not judged; from ";
+    assert!(told.contains(sum), "{told}");
+    assert!(told.contains("not judged: 2, the key is gone, or the login does not see it\n"), "{told}");
+    let json = house.user(1, &["policy", "try", "new.toml", "--json"]);
+    let group = "\"uses\":[{\"label\":\"tls\",\"op\":\"sign\",\"mechanism\":\"CKM_ECDSA_SHA384\",\
+                 \"reason\":\"mechanism\",\"rules\":[\"r\"],\"count\":3,";
+    assert!(json.contains(group), "{json}");
+    // What lies before the date is not asked; nothing was changed.
+    let later = house.user(1, &["policy", "try", "new.toml", "--since", "2200-01-01"]);
+    assert!(later.contains("recorded uses: none are on record"), "{later}");
+    let same = house.user(0, &["policy", "try", "all.toml"]);
+    assert!(
+        same.contains("6 replayed, 0 refused (0 of them by the policy in force too), 2 not judged"),
+        "{same}"
+    );
+
+    // The program is the one that was recorded, not the command that asks.
+    let program = std::env::current_exe().unwrap();
+    let callers = |exe: &str| rule(&format!("callers = {{ exe = {exe:?} }}"));
+    house.write("callers.toml", &callers(program.to_str().unwrap()));
+    assert!(house.user(1, &["policy", "try", "callers.toml"]).contains("6 replayed, 0 refused"));
+    house.write("callers.toml", &callers("/nobody"));
+    let told = house.user(1, &["policy", "try", "callers.toml"]);
+    assert!(told.contains("6 replayed, 6 refused") && told.contains("caller"), "{told}");
+}
+
+#[test]
+fn learn_proposes_rules_that_bear_what_was_seen_and_nothing_else() {
+    let house = House::new();
+    let learn = ["policy", "learn", "-o", "learned.toml"];
+    house.user(1, &learn);
+    house.signs("tls \"\n[x", &[CKM_ECDSA_SHA256, CKM_ECDSA_SHA384], 2, false);
+    house.signs("unused", &[], 0, false);
+    let told = house.user(0, &learn);
+    assert!(told.contains("4 replayed, 0 refused"), "{told}");
+    house.user(1, &learn);
+    let text = std::fs::read_to_string(house.path("learned.toml")).unwrap();
+    assert_eq!(text, house.user(0, &["policy", "learn"]));
+    assert!(text.contains("mechanisms = [\"CKM_ECDSA_SHA256\", \"CKM_ECDSA_SHA384\"]"), "{text}");
+    assert!(text.contains("purpose = [\"sign\"]") && text.contains("curves = [\"P-256\"]"), "{text}");
+    assert!(text.contains("# no rule: private \"unused\"") && text.contains("# caller: uid "), "{text}");
+    house.run(0, &["policy", "check", "learned.toml"]);
+    house.run(0, &["policy", "install", "learned.toml", "--token", "web", "--so-pin-file", "so"]);
+    let ask = |code, mechanism| {
+        let key = ["policy", "explain", "--key", "tls \"\n[x", "--op", "sign", "--mechanism"];
+        house.user(code, &[&key[..], &[mechanism]].concat())
+    };
+    ask(0, "CKM_ECDSA_SHA384");
+    assert!(ask(1, "CKM_ECDSA_SHA512").contains("by rule learned-1"));
+}
+
+#[test]
+fn commands_of_the_page_about_learning_do_what_it_says() {
+    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/command.md")).unwrap();
+    let section = page.split("`policy learn` proposes").nth(1).unwrap();
+    let block = section.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
+    let house = House::new();
+    house.signs("tls", &[CKM_ECDSA_SHA256], 1, false);
+    let mut ran = 0;
+    for line in block.lines() {
+        let (command, comment) = line.split_once('#').unwrap();
+        assert!(comment.contains("(user's PIN)"), "{line}");
+        let words: Vec<&str> = command.split_whitespace().skip(1).chain(["--pin-file", "pin"]).collect();
+        // What was not seen is refused, and `try` says so.
+        let told = house.run(i32::from(command.contains(" try ")), &words);
+        assert!(told.contains("1 replayed, 0 refused"), "{told}");
+        ran += 1;
+    }
+    assert_eq!(ran, 2);
+}
