@@ -353,15 +353,15 @@ impl Compiler<'_> {
     /// or for every key that the rule matches.
     fn impossible(&mut self, rules: &[Rule], written: &[&RuleSection]) {
         // Only conditions that certainly hold whenever this one does: those that test nothing, and the same.
-        let mut by_when: HashMap<String, Vec<&Rule>> = HashMap::new();
+        let mut by_when: HashMap<&When, Vec<&Rule>> = HashMap::new();
         for rule in rules.iter().filter(|rule| rule.allow.is_some() || !rule.deny.is_empty()) {
-            by_when.entry(format!("{:?}", rule.when)).or_default().push(rule);
+            by_when.entry(&rule.when).or_default().push(rule);
         }
-        let everywhere = format!("{:?}", When::default());
+        let everywhere = When::default();
         for section in written {
             let (Some(allowed), Some(id)) = (&section.mechanisms, &section.id) else { continue };
             let left = union(&allowed.value);
-            let mine = format!("{:?}", when(&section.when));
+            let mine = when(&section.when);
             let also = (mine != everywhere).then_some(&everywhere);
             let covering =
                 [Some(&mine), also].into_iter().flatten().filter_map(|when| by_when.get(when)).flatten();

@@ -5,7 +5,7 @@ use crate::object::facts::KeyFacts;
 use cryptoki_sys::CKO_PUBLIC_KEY;
 
 /// A boolean attribute of a key.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
 pub(super) enum Flag {
     Private,
     Sensitive,

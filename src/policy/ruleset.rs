@@ -138,7 +138,7 @@ pub struct KeyDefaults {
 }
 
 /// A set of purposes.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub struct PurposeSet(u8);
 
 /// Rules in force: immutable, cheap to clone, shared by all threads.
@@ -218,7 +218,7 @@ pub(super) struct WrapWith {
 }
 
 /// A condition; what is `None` is not tested.
-#[derive(Clone, PartialEq, Default, Debug)]
+#[derive(Clone, PartialEq, Eq, Hash, Default, Debug)]
 pub(super) struct When {
     pub(super) classes: Option<Vec<CK_OBJECT_CLASS>>,
     pub(super) key_types: Option<Vec<CK_KEY_TYPE>>,
@@ -235,7 +235,7 @@ pub(super) struct When {
 }
 
 /// A set of named curves.
-#[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default, Debug)]
 pub(super) struct CurveSet(u16);
 
 impl Ruleset {
