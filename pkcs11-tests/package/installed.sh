@@ -73,7 +73,7 @@ else
 fi
 completes='. /usr/share/bash-completion/completions/keyward
     COMP_WORDS=(keyward key com) COMP_CWORD=2; _keyward; test "${COMPREPLY[*]}" = compromise
-    COMP_WORDS=(keyward key destroy --pin) COMP_CWORD=3; _keyward; test "${COMPREPLY[*]}" = "--pin-file --pin-fd"'
+    COMP_WORDS=(keyward key destroy --pin) COMP_CWORD=3; _keyward; test "${COMPREPLY[*]}" = "--pin-file --pin-fd --pin-credential"'
 step "the completion" as tester "$completes"
 if command -v cc >/dev/null; then
     step "the header" as tester 'printf "#include <keyward.h>\nunsigned long state = CKA_KEYWARD_STATE;\n" | cc -std=c99 -Wall -Wextra -Werror -pedantic -c -x c - -o header.o'
