@@ -181,7 +181,7 @@ impl Guard {
         let uid = object.map(|object| object.uid().to_string()).unwrap_or_default();
         let why = alarm.why().map(|why| format!(": \"{why}\"")).unwrap_or_default();
         let words = format!("{}, {}{why}", alarm.id(), alarm.threshold());
-        let asked = std::mem::take(&mut event.operation.clone().into_owned());
+        let asked = event.operation.clone();
         self.journal()
             .line("alarm", format_args!("{words} ({number} counted, at {asked}, object {label:?} {uid})"));
         if let Some(trail) = self.trail() {
@@ -190,12 +190,11 @@ impl Guard {
                 other: [0; 16],
                 label,
                 operation: alarm.signal().word().into(),
-                detail: format!("{} at {asked}{why}", alarm.threshold()),
+                // The count of a record is that of equal records.
+                detail: format!("{number} counted; {} at {asked}{why}", alarm.threshold()),
                 rules: vec![alarm.id().to_string()],
                 ..event
             };
-            // The count of a record is of equal records; how many were counted stands in the words.
-            let event = Event { detail: format!("{number} counted; {}", event.detail), ..event };
             let _ = trail.record(event, true);
         }
         if let (true, Some(object)) = (alarm.suspends(), object)

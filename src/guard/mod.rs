@@ -164,7 +164,7 @@ impl Guard {
         AuditOfAll {
             least: keys.audit,
             required: keys.audit_required,
-            lasting: keys.audit_sync == policy::Sync::All,
+            lasting: keys.audit_sync == policy::AuditSync::All,
         }
     }
 
@@ -214,20 +214,15 @@ impl Guard {
         books: &dyn Books,
         op: O,
     ) -> Result<Authorized<O>, Denial> {
-        let judged = order::judge(self, who, &op.ask())
-            .and_then(|judged| self.watch(who, &op.ask()).map(|()| judged))
-            .and_then(|judged| charge::count(self, books, &op.ask()).map(|()| judged));
-        match judged {
-            Ok((row, obligations, bound)) => {
-                let trace =
-                    self.trace(who, &op.ask()).inspect_err(|denial| self.refused(who, &op.ask(), denial))?;
-                Ok(Authorized::new(op, row, obligations, trace).binding(bound))
-            }
-            Err(denial) => {
-                self.refused(who, &op.ask(), &denial);
-                Err(denial)
-            }
-        }
+        let ask = op.ask();
+        let granted = order::judge(self, who, &ask)
+            .and_then(|judged| self.watch(who, &ask).map(|()| judged))
+            .and_then(|judged| charge::count(self, books, &ask).map(|()| judged))
+            .and_then(|judged| Ok((judged, self.trace(who, &ask)?)))
+            .inspect_err(|denial| self.refused(who, &ask, denial));
+        drop(ask);
+        let ((row, obligations, bound), trace) = granted?;
+        Ok(Authorized::new(op, row, obligations, trace).binding(bound))
     }
 
     /// Says, once a day for each key, that a use will be refused: by a rule whose date lies ahead, or by a draft.

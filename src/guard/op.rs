@@ -29,6 +29,13 @@ pub struct Ask<'a> {
     pub makes: Makes<'a>,
 }
 
+impl Ask<'_> {
+    /// A question that names an entry point and nothing else.
+    const fn of(entry: Option<Entry>) -> Self {
+        Self { entry, mechanism: None, object: None, target: None, seconds: &[], makes: Makes::Nothing }
+    }
+}
+
 /// The effect of an operation on objects.
 pub enum Makes<'a> {
     /// None.
@@ -47,15 +54,8 @@ pub enum Makes<'a> {
     Sight(CK_ATTRIBUTE_TYPE),
 }
 
-pub(super) const fn uses<'a>(entry: Entry, mechanism: &'a Mechanism, key: &'a Arc<Held>) -> Ask<'a> {
-    Ask {
-        entry: Some(entry),
-        mechanism: Some(mechanism),
-        object: Some(key),
-        target: None,
-        seconds: &[],
-        makes: Makes::Nothing,
-    }
+pub(super) fn uses<'a>(entry: Entry, mechanism: &'a Mechanism, key: &'a Arc<Held>) -> Ask<'a> {
+    Ask { mechanism: Some(mechanism), object: Some(key), ..Ask::of(Some(entry)) }
 }
 
 macro_rules! key_uses {
@@ -101,14 +101,7 @@ pub struct Digest {
 
 impl Op for Digest {
     fn ask(&self) -> Ask<'_> {
-        Ask {
-            entry: None,
-            mechanism: Some(&self.mechanism),
-            object: None,
-            target: None,
-            seconds: &[],
-            makes: Makes::Nothing,
-        }
+        Ask { mechanism: Some(&self.mechanism), ..Ask::of(None) }
     }
 }
 
@@ -120,14 +113,7 @@ pub struct DigestKey {
 
 impl Op for DigestKey {
     fn ask(&self) -> Ask<'_> {
-        Ask {
-            entry: Some(Entry::DigestKey),
-            mechanism: None,
-            object: Some(&self.key),
-            target: None,
-            seconds: &[],
-            makes: Makes::Nothing,
-        }
+        Ask { object: Some(&self.key), ..Ask::of(Some(Entry::DigestKey)) }
     }
 }
 
@@ -142,12 +128,9 @@ pub struct Generate {
 impl Op for Generate {
     fn ask(&self) -> Ask<'_> {
         Ask {
-            entry: Some(Entry::Generate),
             mechanism: Some(&self.mechanism),
-            object: None,
-            target: None,
-            seconds: &[],
             makes: Makes::Objects(vec![generated(&self.template)]),
+            ..Ask::of(Some(Entry::Generate))
         }
     }
 }
@@ -178,12 +161,9 @@ impl Op for GeneratePair {
         (private.bits, private.curve) = (public.bits, public.curve);
         private.parameter_set = public.parameter_set;
         Ask {
-            entry: Some(Entry::Generate),
             mechanism: Some(&self.mechanism),
-            object: None,
-            target: None,
-            seconds: &[],
             makes: Makes::Objects(vec![public, private]),
+            ..Ask::of(Some(Entry::Generate))
         }
     }
 }
@@ -198,14 +178,7 @@ pub struct Create {
 
 impl Op for Create {
     fn ask(&self) -> Ask<'_> {
-        Ask {
-            entry: Some(Entry::Create),
-            mechanism: None,
-            object: None,
-            target: None,
-            seconds: &[],
-            makes: Makes::Objects(vec![self.facts.clone()]),
-        }
+        Ask { makes: Makes::Objects(vec![self.facts.clone()]), ..Ask::of(Some(Entry::Create)) }
     }
 }
 
@@ -319,12 +292,9 @@ pub struct Copy {
 impl Op for Copy {
     fn ask(&self) -> Ask<'_> {
         Ask {
-            entry: Some(Entry::Copy),
-            mechanism: None,
             object: Some(&self.object),
-            target: None,
-            seconds: &[],
             makes: Makes::Objects(vec![KeyFacts::of(&self.attributes)]),
+            ..Ask::of(Some(Entry::Copy))
         }
     }
 }
@@ -340,12 +310,9 @@ pub struct Reveal {
 impl Op for Reveal {
     fn ask(&self) -> Ask<'_> {
         Ask {
-            entry: Some(Entry::Reveal),
-            mechanism: None,
             object: Some(&self.object),
-            target: None,
-            seconds: &[],
             makes: Makes::Sight(self.attribute),
+            ..Ask::of(Some(Entry::Reveal))
         }
     }
 }
@@ -361,12 +328,9 @@ pub struct Change {
 impl Op for Change {
     fn ask(&self) -> Ask<'_> {
         Ask {
-            entry: Some(Entry::SetAttribute),
-            mechanism: None,
             object: Some(&self.object),
-            target: None,
-            seconds: &[],
             makes: Makes::Changed(&self.attributes),
+            ..Ask::of(Some(Entry::SetAttribute))
         }
     }
 }
@@ -382,12 +346,9 @@ pub struct Transition {
 impl Op for Transition {
     fn ask(&self) -> Ask<'_> {
         Ask {
-            entry: Some(Entry::SetAttribute),
-            mechanism: None,
             object: Some(&self.object),
-            target: None,
-            seconds: &[],
             makes: Makes::Transition(self.to),
+            ..Ask::of(Some(Entry::SetAttribute))
         }
     }
 }
@@ -400,14 +361,7 @@ pub struct Supersede {
 
 impl Op for Supersede {
     fn ask(&self) -> Ask<'_> {
-        Ask {
-            entry: Some(Entry::SetAttribute),
-            mechanism: None,
-            object: Some(&self.object),
-            target: None,
-            seconds: &[],
-            makes: Makes::Successor,
-        }
+        Ask { object: Some(&self.object), makes: Makes::Successor, ..Ask::of(Some(Entry::SetAttribute)) }
     }
 }
 
@@ -419,13 +373,6 @@ pub struct Destroy {
 
 impl Op for Destroy {
     fn ask(&self) -> Ask<'_> {
-        Ask {
-            entry: Some(Entry::Destroy),
-            mechanism: None,
-            object: Some(&self.object),
-            target: None,
-            seconds: &[],
-            makes: Makes::Removal,
-        }
+        Ask { object: Some(&self.object), makes: Makes::Removal, ..Ask::of(Some(Entry::Destroy)) }
     }
 }

@@ -172,7 +172,7 @@ impl Compiler<'_> {
             }
         }
         let written: Vec<&RuleSection> = documents.iter().flat_map(|document| &document.rules).collect();
-        self.impossible(&rules, &written);
+        self.impossible(&rules, &written, drafts);
         let index = RowIndex::of(rows);
         for rule in &mut rules {
             rule.index(&index);
@@ -351,14 +351,18 @@ impl Compiler<'_> {
 
     /// Refuses rules that together allow nothing: an allow-list that lies outside what holds for every key
     /// or for every key that the rule matches.
-    fn impossible(&mut self, rules: &[Rule], written: &[&RuleSection]) {
+    fn impossible(&mut self, rules: &[Rule], written: &[&RuleSection], drafts: bool) {
         // Only conditions that certainly hold whenever this one does: those that test nothing, and the same.
         let mut by_when: HashMap<&When, Vec<&Rule>> = HashMap::new();
-        for rule in rules.iter().filter(|rule| rule.allow.is_some() || !rule.deny.is_empty()) {
+        // A draft refuses nothing unless a file opts in.
+        let holds = |rule: &&Rule| rule.effective != NEVER && (rule.allow.is_some() || !rule.deny.is_empty());
+        for rule in rules.iter().filter(holds) {
             by_when.entry(&rule.when).or_default().push(rule);
         }
         let everywhere = When::default();
-        for section in written {
+        let is_draft =
+            |section: &RuleSection| !drafts && section.draft.as_ref().is_some_and(|draft| draft.value);
+        for section in written.iter().filter(|section| !is_draft(section)) {
             let (Some(allowed), Some(id)) = (&section.mechanisms, &section.id) else { continue };
             let left = union(&allowed.value);
             let mine = when(&section.when);
@@ -482,7 +486,7 @@ fn keys(documents: &[Document]) -> KeyDefaults {
             .filter_map(|document| document.audit_sync.as_ref())
             .map(|at| at.value)
             .max()
-            .unwrap_or(Sync::Changes),
+            .unwrap_or(AuditSync::Changes),
         // One file that requires it is enough.
         audit_required: documents
             .iter()

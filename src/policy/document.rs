@@ -11,7 +11,7 @@ use super::limits::Limit;
 use super::parameters::{ParameterRule, Parameters};
 use super::pattern::Numbers;
 use super::rotation::RotateSection;
-use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose, Sync, WrapWith};
+use super::ruleset::{Audit, AuditSync, Export, InitialState, Sensitive, SinglePurpose, WrapWith};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
 use crate::crypto::ParameterSet;
@@ -36,7 +36,7 @@ pub(super) struct Document {
     /// `[audit] required`
     pub(super) audit_required: Option<At<bool>>,
     /// `[audit] sync`
-    pub(super) audit_sync: Option<At<Sync>>,
+    pub(super) audit_sync: Option<At<AuditSync>>,
     pub(super) rules: Vec<RuleSection>,
     pub(super) alarms: Vec<AlarmSection>,
     pub(super) tests: Vec<TestSection>,

@@ -241,6 +241,13 @@ fn tests_may_say_when_and_with_which_parameters() {
 }
 
 #[test]
+fn draft_that_allows_nothing_together_with_a_rule_still_loads_and_does_not_where_drafts_hold() {
+    let rules = "[[rule]]\nid = \"a\"\nmechanisms = \"CKM_ECDSA\"\n[[rule]]\nid = \"b\"\nmechanisms = \"CKM_AES_GCM\"\ndraft = true\n";
+    assert!(load(&format!("policy = 1\n{rules}")).is_ok());
+    assert!(told(&format!("draft = true\n{rules}")).message.contains("allows no mechanism at all"));
+}
+
+#[test]
 fn mistakes_in_alarms_are_told_at_their_place() {
     for (body, message) in [
         ("", "needs `on`"),

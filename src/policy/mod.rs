@@ -55,8 +55,8 @@ pub use pattern::GROUPS;
 pub use record::KeyRules;
 pub use rotation::{Causes, Rotation};
 pub use ruleset::{
-    Audit, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive, SinglePurpose, Sync,
-    TokenRules,
+    Audit, AuditSync, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive,
+    SinglePurpose, TokenRules,
 };
 pub use trial::TestOutcome;
 pub use word::duration;

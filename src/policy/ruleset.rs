@@ -74,7 +74,7 @@ pub enum Audit {
 
 /// `[audit] sync`, the least first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub enum Sync {
+pub enum AuditSync {
     /// Records of what changes something that lasts are on the disk before the caller hears of the end.
     Changes,
     /// Every record is.
@@ -132,7 +132,7 @@ pub struct KeyDefaults {
     /// Whether what cannot be recorded is refused.
     pub audit_required: bool,
     /// Which records are on the disk before the caller hears of the end.
-    pub audit_sync: Sync,
+    pub audit_sync: AuditSync,
     /// What suspended and compromised keys may still process.
     pub exceptions: Exceptions,
 }

@@ -1,7 +1,7 @@
 //! The words of the language and what they stand for: one table a kind. A new word is a new row.
 
 use super::entry::Entry;
-use super::ruleset::{Audit, Export, InitialState, Sensitive, SinglePurpose, Sync};
+use super::ruleset::{Audit, AuditSync, Export, InitialState, Sensitive, SinglePurpose};
 use super::strength::NamedCurve;
 use crate::ck::{CK_KEY_TYPE, CK_OBJECT_CLASS};
 use crate::crypto::{ParameterSet, ml_dsa, ml_kem, slh_dsa};
@@ -50,7 +50,7 @@ impl Word for Class {
     ];
 }
 
-impl Word for Sync {
+impl Word for AuditSync {
     const WHAT: &'static str = "value of `sync`";
     const WORDS: &'static [(&'static str, Self)] = &[("changes", Self::Changes), ("all", Self::All)];
 }

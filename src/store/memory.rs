@@ -171,7 +171,10 @@ impl Store for MemoryStore {
     }
 
     fn copy_to(&self, _: &Path) -> Result<()> {
-        Err(StoreError::Aborted(crate::ck::Error::FunctionNotSupported))
+        Err(StoreError::Unusable {
+            path: "memory".to_owned(),
+            reason: "a store in memory has no file to be copied".to_owned(),
+        })
     }
 }
 

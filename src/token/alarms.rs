@@ -67,55 +67,15 @@ impl Token {
 
 #[cfg(test)]
 mod tests {
-    use crate::api::{Module, keys, session, sign, slot};
-    use crate::audit::read::{Entry, entries};
+    use crate::api::{Module, keys, object, session, sign, wrapping};
     use crate::audit::{Event, Kind};
-    use crate::ck::raw::{RawAttribute, RawValue, ulong_to_bytes};
-    use crate::ck::{Error, Mechanism, ObjectHandle, Result, SessionHandle, SlotId};
+    use crate::ck::raw::{AttributeSlot, Room, ulong_to_bytes};
+    use crate::ck::{Error, Mechanism, ObjectHandle, SessionHandle};
     use crate::object::State;
     use crate::policy::Reason;
-    use crate::secret::Pin;
     use crate::session::Output;
+    use crate::token::rehearsal::*;
     use cryptoki_sys::*;
-    use std::path::Path;
-    use zeroize::Zeroizing;
-
-    const PIN: &[u8] = b"123456";
-
-    fn pin(bytes: &[u8]) -> Option<Pin> {
-        Some(Pin::from_slice(bytes))
-    }
-
-    /// A token under a policy, in whose session the user is logged in.
-    fn ready(policy: &str, folder: &Path) -> (Module, SlotId, SessionHandle) {
-        let module = Module::under(policy, folder);
-        let at = slot::slots(&module, true, true).unwrap()[0];
-        slot::init_token(&module, at, pin(PIN), &[b'x'; 32]).unwrap();
-        let s = session::open_session(&module, at, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
-        session::login(&module, s, CKU_SO, pin(PIN)).unwrap();
-        slot::init_pin(&module, s, pin(PIN)).unwrap();
-        session::logout(&module, s).unwrap();
-        session::login(&module, s, CKU_USER, pin(PIN)).unwrap();
-        (module, at, s)
-    }
-
-    fn mac_key(module: &Module, s: SessionHandle, label: &str, token: bool) -> ObjectHandle {
-        let raw =
-            |cka, bytes: &[u8]| RawAttribute { cka, value: RawValue::Bytes(Zeroizing::new(bytes.to_vec())) };
-        let template = vec![
-            raw(CKA_LABEL, label.as_bytes()),
-            raw(CKA_TOKEN, &[token.into()]),
-            raw(CKA_SIGN, &[CK_TRUE]),
-            raw(CKA_VALUE_LEN, &ulong_to_bytes(32)),
-        ];
-        keys::generate_key(module, s, Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN), template).unwrap()
-    }
-
-    fn mac(module: &Module, s: SessionHandle, key: ObjectHandle) -> Result<()> {
-        sign::sign_init(module, s, Some(Mechanism::plain(CKM_SHA256_HMAC)), key)?;
-        let (mut room, mut len) = ([0; 32], 32);
-        sign::sign(module, s, b"four", Output::new(Some(&mut room), &mut len))
-    }
 
     fn state(module: &Module, key: ObjectHandle) -> State {
         module.slots().tokens().unwrap()[0].object(key).unwrap().facts().state
@@ -125,18 +85,12 @@ mod tests {
         session::session_info(module, s).unwrap().device_error.into()
     }
 
-    fn told(module: &Module) -> Vec<Event> {
-        let tokens = module.slots().tokens().unwrap();
-        let trail = tokens[0].guard().trail().unwrap();
-        trail.close().unwrap();
-        let copy = trail.copy(&[]).unwrap();
-        assert!(trail.verify(&copy, None, None).holds());
-        let all = copy.segments().flat_map(|(_, bytes)| entries(&bytes));
-        all.map(|entry: Entry| entry.event).collect()
+    fn events(module: &Module) -> Vec<Event> {
+        told(module).into_iter().map(|entry| entry.event).collect()
     }
 
     fn alarms(module: &Module) -> Vec<Event> {
-        told(module).into_iter().filter(|event| event.kind == Kind::Alarm).collect()
+        events(module).into_iter().filter(|event| event.kind == Kind::Alarm).collect()
     }
 
     #[test]
@@ -167,7 +121,8 @@ mod tests {
             let policy = "policy = 1\n[[alarm]]\nid = \"flood\"\non = \"uses\"\nover = 5\nwithin = \"1m\"\n\
                           when = { label = \"web\" }\nthen = \"suspend\"\n";
             let (module, _, s) = ready(policy, folder.path());
-            let (web, other) = (mac_key(&module, s, "web", token), mac_key(&module, s, "other", token));
+            let (web, other) =
+                (mac_key(&module, s, "web", token).unwrap(), mac_key(&module, s, "other", token).unwrap());
             for _ in 0..5 {
                 mac(&module, s, web).unwrap();
             }
@@ -177,7 +132,7 @@ mod tests {
             assert_eq!(mac(&module, s, web), Err(Error::KeyFunctionNotPermitted));
             assert_eq!(reason(&module, s), u64::from(Reason::StateSuspended.code()));
             (0..20).for_each(|_| mac(&module, s, other).unwrap());
-            let told = told(&module);
+            let told = events(&module);
             let alarm = told.iter().find(|event| event.kind == Kind::Alarm).unwrap();
             assert_eq!((alarm.label.as_str(), &*alarm.operation), ("web", "uses"));
             let change =
@@ -192,7 +147,7 @@ mod tests {
         let policy = "policy = 1\n[[rule]]\nid = \"r\"\ndeny = [\"CKM_SHA512_HMAC\"]\n[[alarm]]\nid = \"probing\"\n\
                       on = \"denials\"\nover = 2\nwithin = \"1m\"\nthen = \"suspend\"\n";
         let (module, _, s) = ready(policy, folder.path());
-        let key = mac_key(&module, s, "web", true);
+        let key = mac_key(&module, s, "web", true).unwrap();
         for probe in 0..3 {
             assert_eq!(state(&module, key), State::Active, "{probe}");
             let denied = sign::sign_init(&module, s, Some(Mechanism::plain(CKM_SHA512_HMAC)), key);
@@ -206,7 +161,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let policy = "policy = 1\n[[alarm]]\nid = \"stranger\"\non = \"new-caller\"\n";
         let (module, _, s) = ready(policy, folder.path());
-        let key = mac_key(&module, s, "web", true);
+        let key = mac_key(&module, s, "web", true).unwrap();
         mac(&module, s, key).unwrap();
         mac(&module, s, key).unwrap();
         let tokens = module.slots().tokens().unwrap();
@@ -239,7 +194,7 @@ mod tests {
             )
         };
         let (module, _, s) = ready(&day("Mon-Sun"), folder.path());
-        let key = mac_key(&module, s, "web", true);
+        let key = mac_key(&module, s, "web", true).unwrap();
         mac(&module, s, key).unwrap();
         assert!(alarms(&module).is_empty());
         // 1970-01-01 was a Thursday.
@@ -248,9 +203,63 @@ mod tests {
         let other = names[(today as usize + 3) % 7];
         let folder = tempfile::tempdir().unwrap();
         let (module, _, s) = ready(&day(other), folder.path());
-        let key = mac_key(&module, s, "web", true);
+        let key = mac_key(&module, s, "web", true).unwrap();
         mac(&module, s, key).unwrap();
         mac(&module, s, key).unwrap();
         assert_eq!(alarms(&module).len(), 1);
+    }
+
+    #[test]
+    fn keys_that_leave_in_a_burst_are_told_of_and_stopped() {
+        let folder = tempfile::tempdir().unwrap();
+        let alarm = |id: &str, on: &str, label: &str| {
+            format!(
+                "[[alarm]]\nid = \"{id}\"\non = \"{on}\"\nover = 2\nwithin = \"1m\"\nwhen = {{ label = \"{label}\" }}\nthen = \"suspend\"\n"
+            )
+        };
+        let policy = format!(
+            "policy = 1\n{}{}",
+            alarm("emptied", "wraps", "kek"),
+            alarm("leaves", "exports", "data-*")
+        );
+        let (module, _, s) = ready(&policy, folder.path());
+        let kek = [
+            raw(CKA_LABEL, b"kek"),
+            raw(CKA_TOKEN, &[CK_TRUE]),
+            raw(CKA_WRAP, &[CK_TRUE]),
+            raw(CKA_VALUE_LEN, &ulong_to_bytes(32)),
+        ];
+        let kek = keys::generate_key(&module, s, Mechanism::plain(CKM_AES_KEY_GEN), kek.into()).unwrap();
+        let data = |number: u8| {
+            let template = vec![
+                raw(CKA_LABEL, format!("data-{number}").as_bytes()),
+                raw(CKA_TOKEN, &[CK_TRUE]),
+                raw(CKA_EXTRACTABLE, &[CK_TRUE]),
+                raw(CKA_SENSITIVE, &[CK_FALSE]),
+                raw(CKA_VALUE_LEN, &ulong_to_bytes(32)),
+            ];
+            keys::generate_key(&module, s, Mechanism::plain(CKM_AES_KEY_GEN), template).unwrap()
+        };
+        let (one, other) = (data(1), data(2));
+        let leave = |key| {
+            let (mut room, mut len) = ([0; 64], 64);
+            let out = Output::new(Some(&mut room), &mut len);
+            wrapping::wrap_key(&module, s, Mechanism::plain(CKM_AES_KEY_WRAP), kek, key, out)
+        };
+        // Two of one key and one of the other: more than two under the wrapping key.
+        leave(one).unwrap();
+        leave(one).unwrap();
+        assert_eq!(leave(other), Err(Error::ActionProhibited));
+        assert_eq!(reason(&module, s), u64::from(Reason::Alarm.code()));
+        assert_eq!((state(&module, kek), state(&module, one)), (State::Suspended, State::Active));
+        // The third time that the value leaves, by whatever way.
+        let (mut room, mut len) = ([0; 32], 32);
+        let slot = AttributeSlot { cka: CKA_VALUE, room: Room::Bytes(&mut room), len: &mut len };
+        let seen = object::attribute_values(&module, s, one, &mut [slot]);
+        assert_eq!((seen, room), (Err(Error::AttributeSensitive), [0; 32]));
+        assert_eq!((state(&module, one), state(&module, other)), (State::Suspended, State::Active));
+        let told = alarms(&module);
+        let signals: Vec<_> = told.iter().map(|event| (&*event.operation, event.label.as_str())).collect();
+        assert_eq!(signals, [("wraps", "kek"), ("exports", "data-1")]);
     }
 }

@@ -34,6 +34,11 @@ impl Slots {
             let _ = std::fs::remove_dir_all(to);
         }
         written?;
+        // Its name must survive a loss of power, as what is in it does.
+        if let Some(parent) = to.parent() {
+            let synced = File::open(parent).and_then(|folder| folder.sync_all());
+            synced.map_err(|error| unusable(parent, &error))?;
+        }
         let detail =
             format!("{} the store's key, to {}", if with_key { "with" } else { "without" }, to.display());
         let done = telling("backup", &detail);
@@ -99,7 +104,9 @@ pub fn put_back(from: &Path, key: Option<&Path>, store: &Path) -> Result<Vec<Pat
         let made = DirBuilder::new().recursive(true).mode(0o700).create(store);
         made.map_err(|error| unusable(store, &error))?;
     }
-    let put = copy_file(&from_key, &store_key).and_then(|()| copy_file(&from.join(DATABASE), &database));
+    let put = copy_file(&from_key, &store_key)
+        .and_then(|()| copy_file(&from.join(DATABASE), &database))
+        .and_then(|()| File::open(store)?.sync_all());
     if let Err(error) = put {
         take_away(&[database, store_key]);
         return Err(unusable(store, &error));

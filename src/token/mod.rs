@@ -17,6 +17,8 @@ mod login;
 mod making;
 mod objects;
 mod record;
+#[cfg(test)]
+mod rehearsal;
 pub mod rotation;
 mod slots;
 mod state;

@@ -85,57 +85,10 @@ impl Token {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::api::{Module, keys, session, sign, slot};
-    use crate::audit::read::{Entry, entries};
-    use crate::ck::raw::{RawAttribute, RawValue, ulong_to_bytes};
-    use crate::ck::{Mechanism, ObjectHandle, SlotId};
-    use crate::secret::Pin;
-    use crate::session::Output;
+    use crate::api::session;
+    use crate::audit::read::Entry;
+    use crate::token::rehearsal::*;
     use cryptoki_sys::*;
-    use std::path::Path;
-    use zeroize::Zeroizing;
-
-    const PIN: &[u8] = b"123456";
-
-    /// A token under a policy, in whose session the user is logged in.
-    fn ready(policy: &str, folder: &Path) -> (Module, SlotId, SessionHandle) {
-        let module = Module::under(policy, folder);
-        let at = slot::slots(&module, true, true).unwrap()[0];
-        let pin = || Some(Pin::from_slice(PIN));
-        slot::init_token(&module, at, pin(), &[b'x'; 32]).unwrap();
-        let s = session::open_session(&module, at, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
-        session::login(&module, s, CKU_SO, pin()).unwrap();
-        slot::init_pin(&module, s, pin()).unwrap();
-        session::logout(&module, s).unwrap();
-        session::login(&module, s, CKU_USER, pin()).unwrap();
-        (module, at, s)
-    }
-
-    fn mac_key(module: &Module, s: SessionHandle, label: &str) -> Result<ObjectHandle> {
-        let raw =
-            |cka, bytes: &[u8]| RawAttribute { cka, value: RawValue::Bytes(Zeroizing::new(bytes.to_vec())) };
-        let template = vec![
-            raw(CKA_LABEL, label.as_bytes()),
-            raw(CKA_SIGN, &[CK_TRUE]),
-            raw(CKA_VALUE_LEN, &ulong_to_bytes(32)),
-        ];
-        keys::generate_key(module, s, Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN), template)
-    }
-
-    fn mac(module: &Module, s: SessionHandle, key: ObjectHandle) -> Result<()> {
-        sign::sign_init(module, s, Some(Mechanism::plain(CKM_SHA256_HMAC)), key)?;
-        let (mut room, mut len) = ([0; 32], 32);
-        sign::sign(module, s, b"four", Output::new(Some(&mut room), &mut len))
-    }
-
-    fn told(module: &Module) -> Vec<Entry> {
-        let tokens = module.slots().tokens().unwrap();
-        let trail = tokens[0].guard().trail().unwrap();
-        trail.close().unwrap();
-        let copy = trail.copy(&[]).unwrap();
-        assert!(trail.verify(&copy, None, None).holds());
-        copy.segments().flat_map(|(_, bytes)| entries(&bytes)).collect()
-    }
 
     fn uses_of<'e>(entries: &'e [Entry], label: &str) -> Vec<&'e Event> {
         let is_it = |event: &&Event| event.operation == "sign" && event.label == label;
@@ -149,7 +102,7 @@ mod tests {
                       when = { label = \"watched-*\" }\naudit = \"all\"\n";
         let (module, _, s) = ready(policy, folder.path());
         for label in ["watched-1", "plain"] {
-            let key = mac_key(&module, s, label).unwrap();
+            let key = mac_key(&module, s, label, false).unwrap();
             (0..50).for_each(|_| mac(&module, s, key).unwrap());
         }
         let told = told(&module);
@@ -168,7 +121,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let policy = "policy = 1\n[keys]\naudit = \"all\"\n[audit]\nsync = \"all\"\n";
         let (module, _, s) = ready(policy, folder.path());
-        let key = mac_key(&module, s, "web").unwrap();
+        let key = mac_key(&module, s, "web", false).unwrap();
         (0..10).for_each(|_| mac(&module, s, key).unwrap());
         let told = told(&module);
         let uses = uses_of(&told, "web");
@@ -181,7 +134,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let policy = "policy = 1\n[keys]\naudit = \"all\"\n[audit]\nrequired = true\n";
         let (module, at, s) = ready(policy, folder.path());
-        let key = mac_key(&module, s, "web").unwrap();
+        let key = mac_key(&module, s, "web", false).unwrap();
         mac(&module, s, key).unwrap();
         let trail = folder.path().join("trail");
         let aside = folder.path().join("aside");
@@ -189,17 +142,16 @@ mod tests {
         std::fs::rename(&trail, &aside).unwrap();
         std::fs::write(&trail, b"a file in the way").unwrap();
         assert_eq!(mac(&module, s, key), Err(Error::FunctionFailed));
-        assert_eq!(mac_key(&module, s, "db").err(), Some(Error::FunctionFailed));
-        let pin = || Some(Pin::from_slice(PIN));
+        assert_eq!(mac_key(&module, s, "db", false).err(), Some(Error::FunctionFailed));
         session::logout(&module, s).unwrap();
-        assert_eq!(session::login(&module, s, CKU_USER, pin()), Err(Error::FunctionFailed));
+        assert_eq!(session::login(&module, s, CKU_USER, pin(PIN)), Err(Error::FunctionFailed));
         let token = module.slots().slot(at).unwrap();
         assert!(
             matches!(token, crate::token::Slot::Token(token) if token.role() == crate::guard::Role::Public)
         );
         std::fs::remove_file(&trail).unwrap();
         std::fs::rename(&aside, &trail).unwrap();
-        session::login(&module, s, CKU_USER, pin()).unwrap();
+        session::login(&module, s, CKU_USER, pin(PIN)).unwrap();
         let told = told(&module);
         assert!(
             told.iter().any(|entry| entry.event.kind == Kind::Lost && entry.event.count >= 3),

@@ -1,66 +1,28 @@
-//! `keyward policy try` over recorded uses, run as an operator runs it.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
+//! `keyward policy try` over recorded uses, and `keyward policy learn`.
 
+use super::house::*;
 use cryptoki_sys::*;
-use keyward_pkcs11::api::{Module, keys, object, session, sign};
+use keyward_pkcs11::api::{keys, object, session, sign};
 use keyward_pkcs11::ck::Mechanism;
-use keyward_pkcs11::ck::raw::{RawAttribute, RawValue};
-use keyward_pkcs11::guard::Sink;
 use keyward_pkcs11::secret::Pin;
-use keyward_pkcs11::token::Configuration;
-use std::path::PathBuf;
-use std::process::{Command, Stdio};
-use tempfile::TempDir;
-use zeroize::Zeroizing;
 
-/// A store with a token called web, whose policy records every use.
-struct House {
-    folder: TempDir,
+/// A house whose policy records every use.
+fn recording() -> House {
+    let house = House::new();
+    house.write("all.toml", "policy = 1\nextends = \"default\"\n[keys]\naudit = \"all\"\n");
+    house.must(0, &["policy", "install", "all.toml", "--token", "web", "--so-pin-file", "so"]);
+    house
 }
 
 impl House {
-    fn new() -> Self {
-        let house = Self { folder: tempfile::tempdir().unwrap() };
-        house.write("so", "12345678\n");
-        house.write("pin", "123456\n");
-        house.write("all.toml", "policy = 1\nextends = \"default\"\n[keys]\naudit = \"all\"\n");
-        house.run(0, &["token", "init", "web", "--so-pin-file", "so", "--pin-file", "pin"]);
-        house.run(0, &["policy", "install", "all.toml", "--token", "web", "--so-pin-file", "so"]);
-        house
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    fn write(&self, name: &str, text: &str) {
-        std::fs::write(self.path(name), text).unwrap();
-    }
-
-    /// What the command writes; it must end with this code.
-    fn run(&self, code: i32, words: &[&str]) -> String {
-        let command = Command::new(env!("CARGO_BIN_EXE_keyward"))
-            .args(words)
-            .current_dir(self.folder.path())
-            .env_clear()
-            .env("KEYWARD_STORE", self.path("store"))
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let told = String::from_utf8(command.stdout).unwrap();
-        let problem = String::from_utf8(command.stderr).unwrap();
-        assert_eq!(command.status.code(), Some(code), "{words:?}: {told}{problem}");
-        told
-    }
-
-    fn user(&self, code: i32, words: &[&str]) -> String {
-        self.run(code, &[words, &["--token", "web", "--pin-file", "pin"]].concat())
+    /// With the user's PIN; it must end with this code.
+    fn user_must(&self, code: i32, words: &[&str]) -> String {
+        self.must(code, &[words, &["--token", "web", "--pin-file", "pin"]].concat())
     }
 
     /// A new EC pair of this label begins so many signatures by each of the mechanisms, and may be destroyed after it.
     fn signs(&self, label: &str, mechanisms: &[u64], times: usize, destroy: bool) {
-        let configuration = Configuration { store: self.path("store"), log: Sink::Silent };
-        let module = Module::with(&configuration).unwrap();
+        let module = module(&self.store());
         let slot = module.slots().tokens().unwrap()[0].slot();
         let s = session::open_session(&module, slot, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
         session::login(&module, s, CKU_USER, Some(Pin::from_slice(b"123456"))).unwrap();
@@ -84,13 +46,9 @@ impl House {
     }
 }
 
-fn raw(cka: u64, bytes: &[u8]) -> RawAttribute {
-    RawAttribute { cka, value: RawValue::Bytes(Zeroizing::new(bytes.to_vec())) }
-}
-
 #[test]
 fn try_replays_recorded_uses_and_tells_what_would_be_refused_and_what_is_not_judged() {
-    let house = House::new();
+    let house = recording();
     house.signs("tls", &[CKM_ECDSA_SHA256, CKM_ECDSA_SHA384], 3, false);
     house.signs("gone", &[CKM_ECDSA_SHA256], 2, true);
     let rule = |more: &str| {
@@ -99,19 +57,19 @@ fn try_replays_recorded_uses_and_tells_what_would_be_refused_and_what_is_not_jud
         )
     };
     house.write("new.toml", &rule("mechanisms = \"CKM_ECDSA_SHA256\""));
-    let told = house.user(1, &["policy", "try", "new.toml"]);
+    let told = house.user_must(1, &["policy", "try", "new.toml"]);
     let sum =
         "recorded uses: 6 replayed, 3 refused (0 of them by the policy in force too), 2 not judged; from ";
     assert!(told.contains(sum), "{told}");
     assert!(told.contains("not judged: 2, the key is gone, or the login does not see it\n"), "{told}");
-    let json = house.user(1, &["policy", "try", "new.toml", "--json"]);
+    let json = house.user_must(1, &["policy", "try", "new.toml", "--json"]);
     let group = "\"uses\":[{\"label\":\"tls\",\"op\":\"sign\",\"mechanism\":\"CKM_ECDSA_SHA384\",\
                  \"reason\":\"mechanism\",\"rules\":[\"r\"],\"count\":3,";
     assert!(json.contains(group), "{json}");
     // What lies before the date is not asked; nothing was changed.
-    let later = house.user(1, &["policy", "try", "new.toml", "--since", "2200-01-01"]);
+    let later = house.user_must(1, &["policy", "try", "new.toml", "--since", "2200-01-01"]);
     assert!(later.contains("recorded uses: none are on record"), "{later}");
-    let same = house.user(0, &["policy", "try", "all.toml"]);
+    let same = house.user_must(0, &["policy", "try", "all.toml"]);
     assert!(
         same.contains("6 replayed, 0 refused (0 of them by the policy in force too), 2 not judged"),
         "{same}"
@@ -121,32 +79,32 @@ fn try_replays_recorded_uses_and_tells_what_would_be_refused_and_what_is_not_jud
     let program = std::env::current_exe().unwrap();
     let callers = |exe: &str| rule(&format!("callers = {{ exe = {exe:?} }}"));
     house.write("callers.toml", &callers(program.to_str().unwrap()));
-    assert!(house.user(1, &["policy", "try", "callers.toml"]).contains("6 replayed, 0 refused"));
+    assert!(house.user_must(1, &["policy", "try", "callers.toml"]).contains("6 replayed, 0 refused"));
     house.write("callers.toml", &callers("/nobody"));
-    let told = house.user(1, &["policy", "try", "callers.toml"]);
+    let told = house.user_must(1, &["policy", "try", "callers.toml"]);
     assert!(told.contains("6 replayed, 6 refused") && told.contains("caller"), "{told}");
 }
 
 #[test]
 fn learn_proposes_rules_that_bear_what_was_seen_and_nothing_else() {
-    let house = House::new();
+    let house = recording();
     let learn = ["policy", "learn", "-o", "learned.toml"];
-    house.user(1, &learn);
+    house.user_must(1, &learn);
     house.signs("tls \"\n[x", &[CKM_ECDSA_SHA256, CKM_ECDSA_SHA384], 2, false);
     house.signs("unused", &[], 0, false);
-    let told = house.user(0, &learn);
+    let told = house.user_must(0, &learn);
     assert!(told.contains("4 replayed, 0 refused"), "{told}");
-    house.user(1, &learn);
+    house.user_must(1, &learn);
     let text = std::fs::read_to_string(house.path("learned.toml")).unwrap();
-    assert_eq!(text, house.user(0, &["policy", "learn"]));
+    assert_eq!(text, house.user_must(0, &["policy", "learn"]));
     assert!(text.contains("mechanisms = [\"CKM_ECDSA_SHA256\", \"CKM_ECDSA_SHA384\"]"), "{text}");
     assert!(text.contains("purpose = [\"sign\"]") && text.contains("curves = [\"P-256\"]"), "{text}");
     assert!(text.contains("# no rule: private \"unused\"") && text.contains("# caller: uid "), "{text}");
-    house.run(0, &["policy", "check", "learned.toml"]);
-    house.run(0, &["policy", "install", "learned.toml", "--token", "web", "--so-pin-file", "so"]);
+    house.must(0, &["policy", "check", "learned.toml"]);
+    house.must(0, &["policy", "install", "learned.toml", "--token", "web", "--so-pin-file", "so"]);
     let ask = |code, mechanism| {
         let key = ["policy", "explain", "--key", "tls \"\n[x", "--op", "sign", "--mechanism"];
-        house.user(code, &[&key[..], &[mechanism]].concat())
+        house.user_must(code, &[&key[..], &[mechanism]].concat())
     };
     ask(0, "CKM_ECDSA_SHA384");
     assert!(ask(1, "CKM_ECDSA_SHA512").contains("by rule learned-1"));
@@ -157,7 +115,7 @@ fn commands_of_the_page_about_learning_do_what_it_says() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/command.md")).unwrap();
     let section = page.split("`policy learn` proposes").nth(1).unwrap();
     let block = section.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
-    let house = House::new();
+    let house = recording();
     house.signs("tls", &[CKM_ECDSA_SHA256], 1, false);
     let mut ran = 0;
     for line in block.lines() {
@@ -165,7 +123,7 @@ fn commands_of_the_page_about_learning_do_what_it_says() {
         assert!(comment.contains("(user's PIN)"), "{line}");
         let words: Vec<&str> = command.split_whitespace().skip(1).chain(["--pin-file", "pin"]).collect();
         // What was not seen is refused, and `try` says so.
-        let told = house.run(i32::from(command.contains(" try ")), &words);
+        let told = house.must(i32::from(command.contains(" try ")), &words);
         assert!(told.contains("1 replayed, 0 refused"), "{told}");
         ran += 1;
     }
