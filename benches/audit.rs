@@ -6,64 +6,44 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a program for us")]
 #![expect(clippy::disallowed_methods, reason = "a program of its own")]
 
+mod rig;
+
 use cryptoki_sys::*;
 use keyward_pkcs11::admin::audit::first_key;
-use keyward_pkcs11::api::{Module, encrypt, keys, session, sign, slot};
+use keyward_pkcs11::api::{encrypt, keys, sign};
 use keyward_pkcs11::audit::{Event, Kind, Trail};
-use keyward_pkcs11::ck::raw::{RawAttribute, RawValue, ulong_to_bytes};
-use keyward_pkcs11::ck::{Mechanism, ObjectHandle, Params, SessionHandle};
-use keyward_pkcs11::guard::{Journal, Sink};
-use keyward_pkcs11::policy::Ruleset;
-use keyward_pkcs11::secret::{Pin, Secret};
+use keyward_pkcs11::ck::raw::ulong_to_bytes;
+use keyward_pkcs11::ck::{Mechanism, ObjectHandle, Params};
+use keyward_pkcs11::secret::Secret;
 use keyward_pkcs11::session::Output;
 use keyward_pkcs11::store::memory::MemoryStore;
-use keyward_pkcs11::token::Configuration;
+use rig::{Rig, compare, each, raw};
 use std::sync::Arc;
 use std::time::Instant;
-use zeroize::Zeroizing;
 
 /// Turns, of which the median is taken.
 const TURNS: usize = 61;
-const PIN: &[u8] = b"123456";
-
 struct Bench {
-    module: Module,
-    session: SessionHandle,
+    rig: Rig,
     aes: ObjectHandle,
     rsa: ObjectHandle,
-    _folder: tempfile::TempDir,
-}
-
-fn raw(cka: u64, bytes: &[u8]) -> RawAttribute {
-    RawAttribute { cka, value: RawValue::Bytes(Zeroizing::new(bytes.to_vec())) }
 }
 
 impl Bench {
     fn new(setting: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let policy = format!("policy = 1\n[keys]\naudit = \"{setting}\"\n");
-        let rules = Ruleset::load("bench.toml", &policy, &|_| Err("no files here".to_owned())).unwrap();
-        let configuration = Configuration { store: folder.path().to_owned(), log: Sink::Silent };
-        let module = Module::ruled(&configuration, Arc::new(Journal::new(Sink::Silent)), rules).unwrap();
-        let at = slot::slots(&module, true, true).unwrap()[0];
-        let pin = || Some(Pin::from_slice(PIN));
-        slot::init_token(&module, at, pin(), &[b'x'; 32]).unwrap();
-        let s = session::open_session(&module, at, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
-        session::login(&module, s, CKU_SO, pin()).unwrap();
-        slot::init_pin(&module, s, pin()).unwrap();
-        session::logout(&module, s).unwrap();
-        session::login(&module, s, CKU_USER, pin()).unwrap();
+        let rig = Rig::under(&format!("policy = 1\n[keys]\naudit = \"{setting}\"\n"));
+        let (module, s) = (&rig.module, rig.session);
         let aes = vec![
             raw(CKA_VALUE_LEN, &ulong_to_bytes(32)),
             raw(CKA_ENCRYPT, &[CK_TRUE]),
             raw(CKA_LABEL, b"bench-aes"),
         ];
-        let aes = keys::generate_key(&module, s, Mechanism::plain(CKM_AES_KEY_GEN), aes).unwrap();
+        let aes = keys::generate_key(module, s, Mechanism::plain(CKM_AES_KEY_GEN), aes).unwrap();
         let public = vec![raw(CKA_MODULUS_BITS, &ulong_to_bytes(2048)), raw(CKA_VERIFY, &[CK_TRUE])];
         let private = vec![raw(CKA_SIGN, &[CK_TRUE]), raw(CKA_LABEL, b"bench-rsa")];
         let pair = Mechanism::plain(CKM_RSA_PKCS_KEY_PAIR_GEN);
-        let (_, rsa) = keys::generate_key_pair(&module, s, pair, public, private).unwrap();
-        Self { module, session: s, aes, rsa, _folder: folder }
+        let (_, rsa) = keys::generate_key_pair(module, s, pair, public, private).unwrap();
+        Self { rig, aes, rsa }
     }
 
     /// Nanoseconds for C_EncryptInit and C_Encrypt of 1 KiB with AES-256-GCM.
@@ -75,10 +55,15 @@ impl Bench {
             iv[..4].copy_from_slice(&number.to_le_bytes());
             let params = Params::Gcm { iv, aad: Vec::new(), tag_bits: 128 };
             let mechanism = Mechanism { ckm: CKM_AES_GCM, params };
-            encrypt::encrypt_init(&self.module, self.session, Some(mechanism), self.aes).unwrap();
+            encrypt::encrypt_init(&self.rig.module, self.rig.session, Some(mechanism), self.aes).unwrap();
             let mut len = room.len() as u64;
-            encrypt::encrypt(&self.module, self.session, &data, Output::new(Some(&mut room), &mut len))
-                .unwrap();
+            encrypt::encrypt(
+                &self.rig.module,
+                self.rig.session,
+                &data,
+                Output::new(Some(&mut room), &mut len),
+            )
+            .unwrap();
         }
         each(from, times)
     }
@@ -89,36 +74,12 @@ impl Bench {
         let from = Instant::now();
         for _ in 0..times {
             let mechanism = Mechanism::plain(CKM_SHA256_RSA_PKCS);
-            sign::sign_init(&self.module, self.session, Some(mechanism), self.rsa).unwrap();
+            sign::sign_init(&self.rig.module, self.rig.session, Some(mechanism), self.rsa).unwrap();
             let mut len = room.len() as u64;
-            sign::sign(&self.module, self.session, b"data", Output::new(Some(&mut room), &mut len)).unwrap();
+            sign::sign(&self.rig.module, self.rig.session, b"data", Output::new(Some(&mut room), &mut len))
+                .unwrap();
         }
         each(from, times)
-    }
-}
-
-fn each(from: Instant, times: u32) -> u64 {
-    u64::try_from(from.elapsed().as_nanos() / u128::from(times)).unwrap()
-}
-
-fn median(mut of: Vec<u64>) -> u64 {
-    of.sort_unstable();
-    of[of.len() / 2]
-}
-
-fn compare(name: &str, benches: &[(&str, Bench)], one: impl Fn(&Bench) -> u64) {
-    let mut taken = vec![Vec::new(); benches.len()];
-    for _ in 0..TURNS {
-        for (place, (_, bench)) in taken.iter_mut().zip(benches) {
-            place.push(one(bench));
-        }
-    }
-    let medians: Vec<_> = taken.into_iter().map(median).collect();
-    for ((setting, _), median) in benches.iter().zip(&medians) {
-        println!(
-            "{name}, audit = {setting}: {median} ns ({:+} ns)",
-            median.cast_signed() - medians[0].cast_signed()
-        );
     }
 }
 
@@ -157,9 +118,8 @@ fn verify_many() {
 }
 
 fn main() {
-    let benches: Vec<_> =
-        ["denials", "changes", "all"].into_iter().map(|setting| (setting, Bench::new(setting))).collect();
-    compare("AES-256-GCM, 1 KiB", &benches, |bench| bench.gcm(2000));
-    compare("RSA-2048 signature", &benches, |bench| bench.rsa(20));
+    let benches = ["denials", "changes", "all"].map(|setting| (setting, Bench::new(setting)));
+    compare("AES-256-GCM, 1 KiB, audit =", TURNS, &benches, |bench| bench.gcm(2000));
+    compare("RSA-2048 signature, audit =", TURNS, &benches, |bench| bench.rsa(20));
     verify_many();
 }

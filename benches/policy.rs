@@ -4,60 +4,38 @@
 //! `cargo bench --bench policy` asks all modules in turns and prints medians and differences. Nothing here asserts a time.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a program for us")]
 
+mod rig;
+
 use cryptoki_sys::*;
-use keyward_pkcs11::api::{Module, keys, session, slot};
-use keyward_pkcs11::ck::raw::{RawAttribute, RawValue, ulong_to_bytes};
-use keyward_pkcs11::ck::{Mechanism, SessionHandle};
+use keyward_pkcs11::api::keys;
+use keyward_pkcs11::ck::Mechanism;
+use keyward_pkcs11::ck::raw::ulong_to_bytes;
 use keyward_pkcs11::crypto::table;
+use keyward_pkcs11::guard::Held;
 use keyward_pkcs11::guard::op::Sign;
-use keyward_pkcs11::guard::{Held, Journal, Sink};
-use keyward_pkcs11::policy::{Entry, Parameters, Request, Ruleset, decide};
-use keyward_pkcs11::secret::Pin;
-use keyward_pkcs11::token::{Configuration, Token};
+use keyward_pkcs11::policy::{Entry, Parameters, Request, decide};
+use keyward_pkcs11::token::Token;
+use rig::{Rig, compare, each, median, raw, ruled};
 use std::fmt::Write;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Instant;
-use zeroize::Zeroizing;
 
 /// Turns, of which the median is taken.
 const TURNS: usize = 101;
 /// Decisions of one turn.
 const DECISIONS: u32 = 20_000;
 const RULES: usize = 10_000;
-const PIN: &[u8] = b"123456";
-
 struct Bench {
-    name: &'static str,
-    session: SessionHandle,
+    rig: Rig,
     token: Arc<Token>,
     key: Arc<Held>,
-    _module: Module,
-    _folder: tempfile::TempDir,
-}
-
-fn raw(cka: u64, bytes: &[u8]) -> RawAttribute {
-    RawAttribute { cka, value: RawValue::Bytes(Zeroizing::new(bytes.to_vec())) }
-}
-
-fn ruled(text: &str) -> Ruleset {
-    Ruleset::load("bench.toml", text, &|_| Err("no files here".to_owned())).unwrap()
 }
 
 impl Bench {
-    fn new(name: &'static str, policy: &str) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let configuration = Configuration { store: folder.path().to_owned(), log: Sink::Silent };
-        let journal = Arc::new(Journal::new(Sink::Silent));
-        let module = Module::ruled(&configuration, journal, ruled(policy)).unwrap();
-        let at = slot::slots(&module, true, true).unwrap()[0];
-        let pin = || Some(Pin::from_slice(PIN));
-        slot::init_token(&module, at, pin(), &[b'x'; 32]).unwrap();
-        let s = session::open_session(&module, at, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
-        session::login(&module, s, CKU_SO, pin()).unwrap();
-        slot::init_pin(&module, s, pin()).unwrap();
-        session::logout(&module, s).unwrap();
-        session::login(&module, s, CKU_USER, pin()).unwrap();
+    fn new(policy: &str) -> Self {
+        let rig = Rig::under(policy);
+        let (module, s) = (&rig.module, rig.session);
         let template = vec![
             raw(CKA_VALUE_LEN, &ulong_to_bytes(32)),
             raw(CKA_SIGN, &[CK_TRUE]),
@@ -65,11 +43,9 @@ impl Bench {
             raw(CKA_LABEL, b"bench-key"),
         ];
         let mechanism = Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN);
-        let handle = keys::generate_key(&module, s, mechanism, template).unwrap();
+        let handle = keys::generate_key(module, s, mechanism, template).unwrap();
         let token = Arc::clone(&module.slots().tokens().unwrap()[0]);
-        let bench =
-            |key| Self { name, session: s, token: Arc::clone(&token), key, _module: module, _folder: folder };
-        let first = bench(token.object(handle).unwrap());
+        let first = Self { key: token.object(handle).unwrap(), token, rig };
         // The first use binds the purpose, and gives the key another version.
         first.decide(1);
         let key = first.token.object(handle).unwrap();
@@ -94,7 +70,7 @@ impl Bench {
         for _ in 0..times {
             let _ = black_box(decide(black_box(rules), black_box(facts), black_box(&request)).ok().unwrap());
         }
-        u64::try_from(from.elapsed().as_nanos() / u128::from(times)).unwrap()
+        each(from, times)
     }
 
     /// Nanoseconds of one decision: what stands between C_SignInit and the algorithm.
@@ -102,15 +78,10 @@ impl Bench {
         let from = Instant::now();
         for _ in 0..times {
             let op = Sign { key: Arc::clone(&self.key), mechanism: Mechanism::plain(CKM_SHA256_HMAC) };
-            drop(black_box(self.token.authorize(self.session, true, op).ok().unwrap()));
+            drop(black_box(self.token.authorize(self.rig.session, true, op).ok().unwrap()));
         }
-        u64::try_from(from.elapsed().as_nanos() / u128::from(times)).unwrap()
+        each(from, times)
     }
-}
-
-fn median(mut of: Vec<u64>) -> u64 {
-    of.sort_unstable();
-    of[of.len() / 2]
 }
 
 const HEAD: &str = "policy = 1\n[keys]\naudit = \"denials\"\n";
@@ -156,34 +127,20 @@ fn many() -> String {
     text
 }
 
-fn compare(what: &str, benches: &[Bench], one: impl Fn(&Bench) -> u64) {
-    let mut taken = vec![Vec::new(); benches.len()];
-    for _ in 0..TURNS {
-        for (place, bench) in taken.iter_mut().zip(benches) {
-            place.push(one(bench));
-        }
-    }
-    let medians: Vec<_> = taken.into_iter().map(median).collect();
-    for (bench, median) in benches.iter().zip(&medians) {
-        let more = median.cast_signed() - medians[0].cast_signed();
-        println!("{what}, {}: {median} ns ({more:+} ns)", bench.name);
-    }
-}
-
 fn main() {
     let benches = [
-        Bench::new("no rule", HEAD),
-        Bench::new("20 rules", &matching(20)),
-        Bench::new("20 rules, hours and callers", &of_all_sorts()),
+        ("no rule", Bench::new(HEAD)),
+        ("20 rules", Bench::new(&matching(20))),
+        ("20 rules, hours and callers", Bench::new(&of_all_sorts())),
     ];
-    compare("the policy's part of a decision", &benches, |bench| bench.policy(DECISIONS));
-    compare("a decision at the choke point", &benches, |bench| bench.decide(DECISIONS));
+    compare("the policy's part of a decision", TURNS, &benches, |bench| bench.policy(DECISIONS));
+    compare("a decision at the choke point", TURNS, &benches, |bench| bench.decide(DECISIONS));
 
     let text = many();
     let compiled = median((0..7).map(|_| microseconds(|| drop(black_box(ruled(&text))))).collect());
     println!("{RULES} rules, {} KiB, compiled in {:.1} ms", text.len() / 1024, compiled as f64 / 1000.0);
     let rules = ruled(&text);
-    let facts = benches[0].key.facts();
+    let facts = benches[0].1.key.facts();
     let asked = median((0..101).map(|_| microseconds(|| drop(black_box(rules.record_for(facts))))).collect());
     println!("{RULES} rules, asked for one key when it is loaded: {asked} us");
 }
