@@ -25,6 +25,8 @@ pub(super) const MECHANISMS_DENY: &str = "mechanisms.deny";
 pub(super) const MECHANISMS_LEGACY: &str = "mechanisms.legacy_use";
 const KEYS_STRENGTH: &str = "keys.min_strength";
 const KEYS_EXPORT: &str = "keys.export";
+const KEYS_ESCROW: &str = "keys.escrow";
+const KEYS_APPROVALS: &str = "keys.approvals";
 const KEYS_AUDIT: &str = "keys.audit";
 const KEYS_ROTATE: &str = "keys.rotate";
 const KEYS_HIDE: &str = "keys.hide_inactive";
@@ -165,6 +167,8 @@ impl Compiler<'_> {
             recipient_seconds: period(&section.recipient),
             limits: section.limits.clone(),
             export: section.export.as_ref().map(|export| export.value),
+            escrow: section.escrow.as_ref().map(|escrow| escrow.value),
+            approvals: section.approvals.as_ref().map(|at| at.value.clone()),
             parameters: section.parameters.as_ref().map(|at| at.value.clone()).unwrap_or_default(),
             wrap_with: section.wrap_with.as_ref().map(|at| at.value.clone()),
             template: section.template.iter().map(|(flag, value)| (flag.value, *value)).collect(),
@@ -197,6 +201,8 @@ impl Compiler<'_> {
             && section.recipient.is_none()
             && section.limits.is_empty()
             && section.export.is_none()
+            && section.escrow.is_none()
+            && section.approvals.is_none()
             && section.parameters.is_none()
             && section.wrap_with.is_none()
             && section.template.is_empty()
@@ -346,6 +352,12 @@ fn settings(document: &Document) -> Vec<Rule> {
     }
     if let Some(export) = &document.keys.export {
         add(KEYS_EXPORT, Rule { export: Some(export.value), ..Rule::default() });
+    }
+    if let Some(escrow) = &document.keys.escrow {
+        add(KEYS_ESCROW, Rule { escrow: Some(escrow.value), ..Rule::default() });
+    }
+    if let Some(approvals) = &document.keys.approvals {
+        add(KEYS_APPROVALS, Rule { approvals: Some(approvals.value.clone()), ..Rule::default() });
     }
     if let Some(audit) = &document.keys.audit {
         add(KEYS_AUDIT, Rule { audit: Some(audit.value), ..Rule::default() });
