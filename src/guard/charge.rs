@@ -45,7 +45,19 @@ fn count_use(
     held: &Held,
     ckm: CK_MECHANISM_TYPE,
 ) -> core::result::Result<(), Denial> {
-    let Some(limits) = limits_of(guard, entry, held) else { return Ok(()) };
+    match limits_of(guard, entry, held) {
+        None => Ok(()),
+        Some(limits) => count_limited(limits, books, entry, held, ckm),
+    }
+}
+
+fn count_limited(
+    limits: &Limits,
+    books: &dyn Books,
+    entry: Entry,
+    held: &Held,
+    ckm: CK_MECHANISM_TYPE,
+) -> core::result::Result<(), Denial> {
     let uses = limits.asks(Unit::Uses, ckm);
     let wrapped = entry == Entry::Wrap && limits.asks(Unit::KeysWrapped, ckm);
     if !uses && !wrapped && !limits.has_rates() {
@@ -73,6 +85,7 @@ fn mechanism_of(ask: &Ask<'_>) -> CK_MECHANISM_TYPE {
 }
 
 /// Counts the uses of all keys of an operation that is otherwise allowed, or refuses it.
+#[inline]
 pub(super) fn count(guard: &Guard, books: &dyn Books, ask: &Ask<'_>) -> core::result::Result<(), Denial> {
     if let (Some(entry), Some(object)) = (ask.entry, ask.object) {
         count_use(guard, books, entry, object, mechanism_of(ask))?;

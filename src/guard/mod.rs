@@ -40,6 +40,7 @@ use arc_swap::ArcSwap;
 use op::Op;
 use signals::Signals;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Who asks, and in which state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -80,6 +81,9 @@ impl Role {
 /// The law of one token.
 pub struct Guard {
     law: ArcSwap<Law>,
+    /// It was closed at some time, so each decision looks whether it is. Set before the law says so, and never taken back:
+    /// whoever opens it again would have to be told from whoever closes it at the same time.
+    was_closed: AtomicBool,
     journal: Arc<Journal>,
     /// The record; none where a store has no place for it.
     trail: Option<Arc<Trail>>,
@@ -95,6 +99,12 @@ struct AuditOfAll {
     required: bool,
     /// Every record is on the disk before the caller hears of the end.
     lasting: bool,
+}
+
+/// What a grant is made of, beside its operation.
+struct Granted {
+    judged: order::Judged,
+    trace: Trace,
 }
 
 /// The rules in force, and what follows from them for the whole token.
@@ -117,7 +127,14 @@ impl Guard {
     /// A guard under these rules.
     pub fn new(rules: Arc<Ruleset>, journal: Arc<Journal>, trail: Option<Arc<Trail>>) -> Self {
         let watch = alarm::Watch::new(Arc::new(Signals::in_memory()), "");
-        Self { law: ArcSwap::from_pointee(Law::of(rules)), journal, trail, watch, clock: clock::utc_seconds }
+        Self {
+            law: ArcSwap::from_pointee(Law::of(rules)),
+            was_closed: AtomicBool::new(false),
+            journal,
+            trail,
+            watch,
+            clock: clock::utc_seconds,
+        }
     }
 
     /// The same guard, that counts what its alarms watch together with all processes that use the token.
@@ -144,6 +161,7 @@ impl Guard {
 
     /// Allows nothing from now on, until other rules are put in force.
     pub fn close(&self, reason: String) {
+        self.was_closed.store(true, Ordering::SeqCst);
         self.law.rcu(|law| Law {
             rules: Arc::clone(&law.rules),
             denied: law.denied,
@@ -156,11 +174,12 @@ impl Guard {
         self.law.load().unusable.clone()
     }
 
-    /// What is recorded of every key at least, and whether nothing may be done without its record. Asked at each operation:
-    /// a look at the rules, which takes no part of their ownership.
-    fn audit_of_all(&self) -> AuditOfAll {
-        let law = self.law.load();
-        let keys = law.rules.keys();
+    /// What is recorded at least. What is done with a key is recorded as the rules say that it is judged by; other objects
+    /// do not hear of new rules.
+    #[inline]
+    fn audit_of_all(&self, object: Option<&Arc<Held>>) -> AuditOfAll {
+        let key = object.filter(|object| object.facts().key_type.is_some());
+        let keys = key.map_or_else(|| self.law.load().rules.keys(), |key| *key.rules().for_every_key());
         AuditOfAll {
             least: keys.audit,
             required: keys.audit_required,
@@ -179,7 +198,13 @@ impl Guard {
     }
 
     /// There are rules by which to judge.
+    #[inline]
     fn has_law(&self) -> Result<(), Denial> {
+        if self.was_closed.load(Ordering::SeqCst) { self.is_open() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn is_open(&self) -> Result<(), Denial> {
         match &self.law.load().unusable {
             None => Ok(()),
             Some(reason) => Err(Denial::new(Reason::PolicyUnusable, reason.as_str())),
@@ -215,14 +240,18 @@ impl Guard {
         op: O,
     ) -> Result<Authorized<O>, Denial> {
         let ask = op.ask();
-        let granted = order::judge(self, who, &ask)
-            .and_then(|judged| self.watch(who, &ask).map(|()| judged))
-            .and_then(|judged| charge::count(self, books, &ask).map(|()| judged))
-            .and_then(|judged| Ok((judged, self.trace(who, &ask)?)))
-            .inspect_err(|denial| self.refused(who, &ask, denial));
+        let Granted { judged: (row, obligations, bound), trace } =
+            self.grant(who, books, &ask).inspect_err(|denial| self.refused(who, &ask, denial))?;
         drop(ask);
-        let ((row, obligations, bound), trace) = granted?;
         Ok(Authorized::new(op, row, obligations, trace).binding(bound))
+    }
+
+    /// All of it that is the same for every operation.
+    fn grant(&self, who: &Caller<'_>, books: &dyn Books, ask: &op::Ask<'_>) -> Result<Granted, Denial> {
+        let judged = order::judge(self, who, ask)?;
+        self.watch(who, ask)?;
+        charge::count(self, books, ask)?;
+        Ok(Granted { judged, trace: self.trace(who, ask)? })
     }
 
     /// Says, once a day for each key, that a use will be refused: by a rule whose date lies ahead, or by a draft.

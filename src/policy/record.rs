@@ -9,7 +9,7 @@ use super::judge::by;
 use super::limits::Limits;
 use super::pattern::matches;
 use super::rotation::Rotation;
-use super::ruleset::{Audit, Compiled, Escrow, Export, PurposeSet, Rule, When, WrapWith};
+use super::ruleset::{Audit, Compiled, Escrow, Export, KeyDefaults, PurposeSet, Rule, When, WrapWith};
 use super::strength;
 use crate::ck::date::UtcSeconds;
 use crate::ck::text::hex;
@@ -123,6 +123,12 @@ impl KeyRules {
     /// Whether the first use of a key binds it to a purpose.
     pub const fn first_use_binds(&self) -> bool {
         self.binds
+    }
+
+    /// What the policy says of every key.
+    #[inline]
+    pub fn for_every_key(&self) -> &KeyDefaults {
+        &self.compiled.keys
     }
 
     /// What of the key is recorded: the most that any rule asks for at a moment, whatever the purpose.

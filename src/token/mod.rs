@@ -176,9 +176,8 @@ impl Token {
         let answer = self.guard.authorize(&caller, self, op);
         self.answer_alarms();
         let grant = answer?;
-        let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
-        for (key, purpose) in bindings {
-            self.bind(&key, purpose)?;
+        if grant.binds() {
+            self.bind_all(&grant)?;
         }
         // One look: a key that is due gives way by its use, which goes on with the key that it was granted for.
         if let Ok(object) = grant.object()
@@ -187,6 +186,13 @@ impl Token {
             self.rotate_when_due(session, &grant.op().ask());
         }
         Ok(grant)
+    }
+
+    /// Writes the purposes that a use binds.
+    #[cold]
+    fn bind_all<O: Op>(&self, grant: &Authorized<O>) -> core::result::Result<(), Denial> {
+        let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
+        bindings.iter().try_for_each(|(key, purpose)| self.bind(key, *purpose))
     }
 
     /// C_Login. Checks the PIN, then everything the token's key vouches for.
