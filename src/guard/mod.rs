@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod alarm;
+mod approval;
 mod authorized;
 mod budget;
 pub mod caller;
@@ -23,6 +24,7 @@ mod trace;
 pub mod vault;
 
 pub use alarm::Answer;
+pub use approval::{Agreed, Question, Requests, can_ask};
 pub use authorized::{Authorized, Obligations};
 pub use budget::{Block, Books, Budget};
 pub use charge::Charge;
@@ -202,8 +204,9 @@ impl Guard {
     }
 
     /// The only way to use a key. The checks run in one order, written once in [`order`]; the first
-    /// refusal decides the return code, and leaves one line in the log and one record. What is allowed is counted last of
-    /// all, where a limit asks for it ([`charge`]): what is refused costs no part of a budget. What is allowed leaves its
+    /// refusal decides the return code, and leaves one line in the log and one record. What is allowed then waits for those
+    /// who must agree ([`approval`]), and is counted last of all, where a limit asks for it ([`charge`]): what is refused
+    /// costs no part of a budget. What is allowed leaves its
     /// record when it has ended, as far as the policy wants one ([`Trace`]).
     ///
     /// # Errors
@@ -217,6 +220,7 @@ impl Guard {
         let ask = op.ask();
         let granted = order::judge(self, who, &ask)
             .and_then(|judged| self.watch(who, &ask).map(|()| judged))
+            .and_then(|judged| approval::obtain(self, books, &ask).map(|()| judged))
             .and_then(|judged| charge::count(self, books, &ask).map(|()| judged))
             .and_then(|judged| Ok((judged, self.trace(who, &ask)?)))
             .inspect_err(|denial| self.refused(who, &ask, denial));
