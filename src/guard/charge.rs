@@ -2,6 +2,7 @@
 //! bytes and messages.
 
 use super::Guard;
+use super::approval::{self, Question};
 use super::budget::{Books, Budget};
 use super::held::Held;
 use super::op::{self, Ask};
@@ -149,9 +150,11 @@ impl Charge {
         let ask = op.ask();
         let (Some(entry), Some(held)) = (ask.entry, ask.object) else { return Self(None) };
         let mechanism = mechanism_of(&ask);
-        let Some(limits) = limits_of(books.guard(), entry, held) else { return Self(None) };
-        let counts = limits.asks(Unit::Bytes, mechanism)
-            || (messages || entry == Entry::Wrap) && limits.ask_of(mechanism);
+        let limited = limits_of(books.guard(), entry, held).is_some_and(|limits| {
+            limits.asks(Unit::Bytes, mechanism)
+                || (messages || entry == Entry::Wrap) && limits.ask_of(mechanism)
+        });
+        let counts = limited || messages && held.rules().asks_approval();
         Self(counts.then(|| Running {
             books: Arc::<B>::clone(books),
             held: Arc::clone(held),
@@ -222,7 +225,10 @@ impl Running {
 
     fn message(&self) -> Result<()> {
         let books = &*self.books;
-        count_use(books.guard(), books, self.entry, &self.held, self.mechanism)
+        let (entry, now) = (self.entry, books.guard().now());
+        let question = Question { held: &self.held, entry, mechanism: Some(self.mechanism), now };
+        approval::obtain_again(books, question)
+            .and_then(|()| count_use(books.guard(), books, entry, &self.held, self.mechanism))
             .map_err(|denial| self.refused(&denial))
     }
 

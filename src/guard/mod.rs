@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod alarm;
+mod approval;
 mod authorized;
 mod budget;
 pub mod caller;
@@ -23,6 +24,7 @@ mod trace;
 pub mod vault;
 
 pub use alarm::Answer;
+pub use approval::{Agreed, Question, Requests, can_ask};
 pub use authorized::{Authorized, Obligations};
 pub use budget::{Block, Books, Budget};
 pub use charge::Charge;
@@ -227,8 +229,9 @@ impl Guard {
     }
 
     /// The only way to use a key. The checks run in one order, written once in [`order`]; the first
-    /// refusal decides the return code, and leaves one line in the log and one record. What is allowed is counted last of
-    /// all, where a limit asks for it ([`charge`]): what is refused costs no part of a budget. What is allowed leaves its
+    /// refusal decides the return code, and leaves one line in the log and one record. What is allowed then waits for those
+    /// who must agree ([`approval`]), and is counted last of all, where a limit asks for it ([`charge`]): what is refused
+    /// costs no part of a budget. What is allowed leaves its
     /// record when it has ended, as far as the policy wants one ([`Trace`]).
     ///
     /// # Errors
@@ -250,6 +253,7 @@ impl Guard {
     fn grant(&self, who: &Caller<'_>, books: &dyn Books, ask: &op::Ask<'_>) -> Result<Granted, Denial> {
         let judged = order::judge(self, who, ask)?;
         self.watch(who, ask)?;
+        approval::obtain(self, books, ask)?;
         charge::count(self, books, ask)?;
         Ok(Granted { judged, trace: self.trace(who, ask)? })
     }

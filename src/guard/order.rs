@@ -330,7 +330,8 @@ fn may_copy(guard: &Guard, object: &Held, new: &[KeyFacts]) -> Result<(), Denial
     }
     new.iter().try_for_each(|after| {
         stays_over(guard, object.facts(), after)?;
-        succession::stays_replaced(object, after)
+        succession::stays_replaced(object, after)?;
+        guard.rules().judge_names(object.facts(), after)
     })
 }
 
@@ -390,6 +391,7 @@ fn may_change(guard: &Guard, who: &Caller<'_>, object: &Held, after: &Attributes
     }
     stays_over(guard, object.facts(), &facts)?;
     succession::stays_replaced(object, &facts)?;
+    guard.rules().judge_names(object.facts(), &facts)?;
     guard.rules().judge_change(object.facts(), &facts, guard.now())
 }
 

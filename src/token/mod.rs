@@ -3,14 +3,17 @@
 #![forbid(unsafe_code)]
 
 mod alarms;
+mod approval;
 mod backup;
 mod budget;
 mod built_in;
 pub mod config;
+mod escrow;
 mod events;
 mod examine;
 pub mod handles;
 mod information;
+mod inner;
 mod law;
 mod life;
 mod login;
@@ -24,6 +27,7 @@ mod slots;
 mod state;
 mod users;
 
+pub use approval::{ApprovalRequest, Said};
 pub use backup::{put_back, take_away};
 pub use config::{Configuration, ConfigurationError};
 pub use examine::Damage;
@@ -74,6 +78,8 @@ pub struct Token {
     seen_policy: Mutex<law::Seen>,
     built_in: built_in::BuiltIn,
     budgets: budget::Budgets,
+    /// When the store was last backed up, seconds; 0: never.
+    backed_up: AtomicU64,
     /// The token's row as last read: C_GetTokenInfo never touches the disk.
     record: ArcSwap<TokenRecord>,
     /// The store's generation at which the cache was true.
@@ -120,6 +126,7 @@ impl Token {
             seen_policy: Mutex::new(law::Seen::Nothing),
             built_in: built_in::BuiltIn::default(),
             budgets: budget::Budgets::default(),
+            backed_up: AtomicU64::new(0),
             seen: AtomicU64::new(u64::MAX),
             seen_version: Mutex::new(record.version),
             binding: Mutex::new(()),
