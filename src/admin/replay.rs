@@ -154,7 +154,10 @@ impl Replay {
         self.replayed = self.replayed.saturating_add(event.count);
         let denied = questions.iter().find_map(|(entry, key)| {
             let request = request(*entry, record, key, caller, at);
-            let denial = decide(&key.new, key.held.facts(), &request).err()?;
+            let denial = match decide(&key.new, key.held.facts(), &request) {
+                Err(denial) => denial,
+                Ok(_) => key.new.newly_asks(key.held.rules(), *entry, key.held.facts(), at)?,
+            };
             Some((*entry, *key, denial, decide(key.held.rules(), key.held.facts(), &request).is_err()))
         });
         if let Some((entry, key, denial, already)) = denied {
