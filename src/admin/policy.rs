@@ -134,7 +134,9 @@ impl Visit<'_> {
         for key in self.keys()? {
             let Some(held) = key.handle.and_then(|handle| session.key(handle).ok()) else { continue };
             let facts = held.facts();
+            let user = session.token().known_user();
             let new = rules.record_for(facts);
+            let (new, held_rules) = (new.while_in(user.as_deref()), held.rules().while_in(user.as_deref()));
             for entry in USES {
                 if entry.usage().is_some_and(|usage| !facts.usage.contains(usage))
                     || entry == Entry::WrapTarget && !facts.extractable
@@ -154,7 +156,7 @@ impl Visit<'_> {
                         parameters: Parameters::default(),
                         caller: caller::this(),
                     };
-                    if decide(held.rules(), facts, &request).is_err() {
+                    if decide(&held_rules, facts, &request).is_err() {
                         continue;
                     }
                     if let Err(denial) = decide(&new, facts, &request) {

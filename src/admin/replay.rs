@@ -11,7 +11,7 @@ use crate::ck::CK_MECHANISM_TYPE;
 use crate::ck::date::UtcSeconds;
 use crate::ck::names::mechanism_number;
 use crate::crypto::table;
-use crate::guard::Held;
+use crate::guard::{Held, Role};
 use crate::policy::{Caller, Denial, Entry, KeyRules, Parameter, Parameters, Request, Ruleset, decide};
 use crate::store::Uid;
 use crate::sys::process;
@@ -154,8 +154,10 @@ impl Replay {
         self.replayed = self.replayed.saturating_add(event.count);
         let denied = questions.iter().find_map(|(entry, key)| {
             let request = request(*entry, record, key, caller, at);
-            let denial = decide(&key.new, key.held.facts(), &request).err()?;
-            Some((*entry, *key, denial, decide(key.held.rules(), key.held.facts(), &request).is_err()))
+            let user = Some(event.user.as_str()).filter(|name| *name != Role::Public.word());
+            let denial = decide(&key.new.while_in(user), key.held.facts(), &request).err()?;
+            let now = key.held.rules().while_in(user);
+            Some((*entry, *key, denial, decide(&now, key.held.facts(), &request).is_err()))
         });
         if let Some((entry, key, denial, already)) = denied {
             self.refused = self.refused.saturating_add(event.count);

@@ -2,10 +2,11 @@
 //! into sets, and refuses what could never match, never allow or never be.
 
 mod files;
+mod when;
 
 use super::alarm::{self, Alarm};
 use super::diagnostic::{At, Diagnostic, Place, Source, printable, suggest};
-use super::document::{Document, KeySection, RuleSection, WhenSection};
+use super::document::{Document, KeySection, RuleSection};
 use super::lifecycle::Exceptions;
 use super::lint;
 use super::pattern::Numbers;
@@ -19,6 +20,7 @@ use files::{Files, Loader, Shipped};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use when::when;
 
 /// Ids of the rules that stand for settings.
 pub(super) const MECHANISMS_DENY: &str = "mechanisms.deny";
@@ -224,6 +226,7 @@ impl Compiler<'_> {
             }
         }
         self.matching(&section.when);
+        self.of_nobody(section);
         if let (Some(effective), Some(sunset)) = (&section.effective, &section.sunset)
             && sunset.value <= effective.value
         {
@@ -239,17 +242,6 @@ impl Compiler<'_> {
             for (of, _) in section.min_bits.iter().filter(|(of, _)| !tested(&of.value)) {
                 let message = "this size can never apply: `when` tests for other key types";
                 self.refuse(of.place, message, None);
-            }
-        }
-    }
-
-    /// Refuses a `when` whose classes and types no key has together.
-    fn matching(&mut self, when: &WhenSection) {
-        let (Some(classes), Some(types)) = (&when.class, &when.key_type) else { return };
-        for class in &classes.value {
-            if !types.value.iter().any(|key_type| together(class.value, key_type.value)) {
-                let message = "this can never match: no key of this class has such a type";
-                self.refuse(class.place, message, None);
             }
         }
     }
@@ -401,25 +393,6 @@ fn keys(documents: &[Document]) -> KeyDefaults {
             suspended_process: excepted(|document| document.suspended_process.as_ref()),
             compromised_process: excepted(|document| document.compromised_process.as_ref()),
         },
-    }
-}
-
-fn when(section: &WhenSection) -> When {
-    fn values<T: Clone, U>(list: &Option<At<Vec<At<T>>>>, map: impl Fn(T) -> U) -> Option<Vec<U>> {
-        list.as_ref().map(|list| list.value.iter().map(|each| map(each.value.clone())).collect())
-    }
-    When {
-        classes: values(&section.class, |class| class.0),
-        key_types: values(&section.key_type, |key_type| key_type.0),
-        labels: values(&section.label, |label| label),
-        ids: values(&section.id, |id| id),
-        origins: values(&section.origin, |origin| origin),
-        token: section.token.as_ref().map(|token| token.value),
-        purposes: section.purpose.as_ref().map(|list| list.value.iter().map(|each| each.value).collect()),
-        bits: section.bits.as_ref().map(|at| at.value),
-        curves: section.curve.as_ref().map(|list| list.value.iter().map(|each| each.value).collect()),
-        parameter_sets: values(&section.parameter_set, |set| set),
-        flags: section.flags.clone(),
     }
 }
 

@@ -125,6 +125,13 @@ pub(super) struct WhenSection {
     pub(super) curve: Option<At<Vec<At<NamedCurve>>>>,
     pub(super) parameter_set: Option<At<Vec<At<ParameterSet>>>>,
     pub(super) flags: Vec<(Flag, bool)>,
+    /// The name of who is logged in.
+    pub(super) user: Option<At<Vec<At<String>>>>,
+    pub(super) state: Option<At<Vec<At<State>>>>,
+    /// Seconds since the making: from, and up to which.
+    pub(super) age: Option<At<(u64, u64)>>,
+    /// Smallest and largest generation.
+    pub(super) generation: Option<At<(u32, u32)>>,
 }
 
 /// `[[alarm]]`

@@ -123,9 +123,18 @@ pub(super) const WHEN: Keys = Keys {
         "modifiable",
         "copyable",
         "destroyable",
+        "local",
+        "always_sensitive",
+        "never_extractable",
+        "user",
+        "state",
+        "age",
+        "generation",
     ],
-    later: &["user", "state", "age", "generation", "local", "always_sensitive", "never_extractable"],
+    later: &[],
 };
+pub(super) const AGE: Keys = Keys { section: "`age`", known: &["min", "max"], later: &[] };
+pub(super) const GENERATION: Keys = Keys { section: "`generation`", known: &["min", "max"], later: &[] };
 pub(super) const BITS: Keys = Keys { section: "`bits`", known: &["min", "max"], later: &[] };
 pub(super) const PARAMETERS: Keys = Keys {
     section: "`parameters`",
@@ -217,6 +226,8 @@ pub(super) const ALL: &[Keys] = &[
     PERIOD,
     WHEN,
     BITS,
+    AGE,
+    GENERATION,
     PARAMETERS,
     WRAP_WITH,
     TEMPLATE,

@@ -38,6 +38,7 @@ mod ruleset;
 mod shipped;
 pub mod strength;
 mod trial;
+mod when;
 mod word;
 mod wording;
 

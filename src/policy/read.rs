@@ -178,9 +178,13 @@ impl Reader<'_> {
             origin: self.words(when, "origin"),
             token: self.flag(when, "token"),
             purpose: self.words(when, "purpose"),
-            bits: self.value(when, "bits", Reader::bits),
+            bits: self.value(when, "bits", |reader, value| reader.span(value, &BITS)),
             curve: self.words(when, "curve"),
             parameter_set: self.words(when, "parameter_set"),
+            user: self.list(when, "user", Reader::text_value),
+            state: self.words(when, "state"),
+            age: self.value(when, "age", Reader::age),
+            generation: self.value(when, "generation", |reader, value| reader.span(value, &GENERATION)),
             flags: self.flags(when).into_iter().map(|(flag, value)| (flag.value, value)).collect(),
         }
     }

@@ -183,13 +183,16 @@ impl Reader<'_> {
         day
     }
 
-    /// One size, or `{ min = 2048, max = 3071 }`.
-    pub(super) fn bits(&mut self, value: &Value<'_>) -> Option<(u32, u32)> {
+    /// One number, or `{ min = 2048, max = 3071 }`.
+    pub(super) fn span(&mut self, value: &Value<'_>, keys: &Keys) -> Option<(u32, u32)> {
         if let DeValue::Integer(number) = value.get_ref() {
-            let bits = u32::from_str_radix(number.as_str(), number.radix()).ok()?;
-            return Some((bits, bits));
+            let number = u32::from_str_radix(number.as_str(), number.radix()).ok();
+            if number.is_none() {
+                self.at(self.place(value), "this number is too large, or below zero", None);
+            }
+            return number.map(|number| (number, number));
         }
-        let table = self.inner(value, &BITS)?;
+        let table = self.inner(value, keys)?;
         let end = |reader: &mut Self, name: &str| {
             let number = reader.number(table, name, 0, 1 << 20)?;
             u32::try_from(number.value).ok()
@@ -197,6 +200,21 @@ impl Reader<'_> {
         let (min, max) = (end(self, "min").unwrap_or(0), end(self, "max").unwrap_or(u32::MAX));
         if min > max {
             self.at(self.place(value), "this can never match: `max` is below `min`", None);
+        }
+        Some((min, max))
+    }
+
+    /// `{ min = "90d" }`, `{ max = "7d" }` or both: from so many seconds after the making on, and up to so many.
+    pub(super) fn age(&mut self, value: &Value<'_>) -> Option<(u64, u64)> {
+        let table = self.inner(value, &AGE)?;
+        if table.is_empty() {
+            let suggestion = "such as { min = \"90d\" }".to_owned();
+            self.at(self.place(value), "this asks nothing of the age", Some(suggestion));
+        }
+        let min = self.duration(table, "min").map_or(0, |at| at.value);
+        let max = self.duration(table, "max").map_or(u64::MAX, |at| at.value);
+        if min >= max {
+            self.at(self.place(value), "this can never match: `max` is not above `min`", None);
         }
         Some((min, max))
     }
