@@ -2,6 +2,7 @@
 //! into sets, and refuses what could never match, never allow or never be.
 
 mod files;
+mod settings;
 mod when;
 
 use super::alarm::{self, Alarm};
@@ -25,12 +26,6 @@ use when::when;
 /// Ids of the rules that stand for settings.
 pub(super) const MECHANISMS_DENY: &str = "mechanisms.deny";
 pub(super) const MECHANISMS_LEGACY: &str = "mechanisms.legacy_use";
-const KEYS_STRENGTH: &str = "keys.min_strength";
-const KEYS_EXPORT: &str = "keys.export";
-const KEYS_AUDIT: &str = "keys.audit";
-const KEYS_ROTATE: &str = "keys.rotate";
-const KEYS_HIDE: &str = "keys.hide_inactive";
-const KEYS_LIMITS: &str = "keys.limits";
 
 /// Reads a policy with all that it extends.
 pub(super) fn compile(
@@ -72,7 +67,7 @@ impl Compiler<'_> {
         // One file that opts in is enough: then more is refused, not less.
         let drafts = documents.iter().any(|document| document.draft.as_ref().is_some_and(|at| at.value));
         for document in documents {
-            rules.extend(settings(document));
+            rules.extend(settings::rules(document));
             for section in &document.rules {
                 self.unique(section.id.as_ref(), &mut ids);
                 rules.push(self.rule(section, drafts));
@@ -320,38 +315,6 @@ fn by_id(rules: Vec<Rule>) -> Vec<Rule> {
     order.sort();
     let mut rules: Vec<Option<Rule>> = rules.into_iter().map(Some).collect();
     order.iter().filter_map(|(_, place)| rules.get_mut(*place)?.take()).collect()
-}
-
-/// The rules that a file's settings stand for.
-fn settings(document: &Document) -> Vec<Rule> {
-    let mut rules = Vec::new();
-    let mut add = |id: &str, rule: Rule| rules.push(Rule { id: Arc::from(id), ..rule });
-    if !document.mechanisms.deny.is_empty() {
-        add(MECHANISMS_DENY, Rule { deny: union(&document.mechanisms.deny), ..Rule::default() });
-    }
-    if !document.mechanisms.legacy_use.is_empty() {
-        let legacy_use = union(&document.mechanisms.legacy_use);
-        add(MECHANISMS_LEGACY, Rule { legacy_use, ..Rule::default() });
-    }
-    if let Some(bits) = &document.keys.min_strength {
-        add(KEYS_STRENGTH, Rule { min_strength: Some(narrow(bits.value)), ..Rule::default() });
-    }
-    if let Some(export) = &document.keys.export {
-        add(KEYS_EXPORT, Rule { export: Some(export.value), ..Rule::default() });
-    }
-    if let Some(audit) = &document.keys.audit {
-        add(KEYS_AUDIT, Rule { audit: Some(audit.value), ..Rule::default() });
-    }
-    if !document.keys.limits.is_empty() {
-        add(KEYS_LIMITS, Rule { limits: document.keys.limits.clone(), ..Rule::default() });
-    }
-    if let Some(rotate) = &document.keys.rotate {
-        add(KEYS_ROTATE, Rule { rotation: rotate.value.rotation(), ..Rule::default() });
-    }
-    if document.keys.hide_inactive.as_ref().is_some_and(|at| at.value) {
-        add(KEYS_HIDE, Rule { hide_inactive: true, ..Rule::default() });
-    }
-    rules
 }
 
 /// The strictest of what the files say; where none says anything, what the engine holds to be right.

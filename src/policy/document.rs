@@ -71,6 +71,12 @@ pub(super) struct KeySection {
     pub(super) hide_inactive: Option<At<bool>>,
     pub(super) initial_state: Option<At<InitialState>>,
     pub(super) limits: Vec<Limit>,
+    pub(super) parameters: Option<At<ParameterRule>>,
+    pub(super) wrap_with: Option<At<WrapWith>>,
+    pub(super) template: Vec<(At<Flag>, bool)>,
+    pub(super) callers: Option<At<Callers>>,
+    pub(super) visible_to: Option<At<Callers>>,
+    pub(super) hours: Option<At<Hours>>,
 }
 
 /// `[[rule]]`

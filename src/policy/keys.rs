@@ -47,8 +47,14 @@ pub(super) const KEYS: Keys = Keys {
         "rotate",
         "hide_inactive",
         "limits",
+        "parameters",
+        "wrap_with",
+        "template",
+        "callers",
+        "visible_to",
+        "hours",
     ],
-    later: KEYS_LATER,
+    later: LATER,
 };
 pub(super) const SUSPENDED: Keys = Keys { section: "[suspended]", known: &["process"], later: &[] };
 pub(super) const COMPROMISED: Keys = Keys { section: "[compromised]", known: &["process"], later: &[] };
@@ -191,22 +197,8 @@ pub(super) const ASK: Keys =
 pub(super) const ASK_PARAMETERS: Keys =
     Keys { section: "`parameters`", known: &["hash", "mgf", "salt", "tag", "iv", "kdf"], later: &[] };
 
-/// What a rule of the language may set beyond what is enforced today.
+/// What a rule of the language, and `[keys]`, may set beyond what is enforced today.
 const LATER: &[&str] = &["escrow", "approvals", "memory", "unsafe_allow"];
-
-/// What `[keys]` may set beyond what is enforced today.
-const KEYS_LATER: &[&str] = &[
-    "parameters",
-    "wrap_with",
-    "escrow",
-    "template",
-    "approvals",
-    "callers",
-    "visible_to",
-    "hours",
-    "memory",
-    "unsafe_allow",
-];
 
 /// Every table, for the test of the documentation.
 #[cfg(test)]

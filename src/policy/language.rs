@@ -326,6 +326,33 @@ fn after_its_sunset_a_key_protects_nothing_and_goes_on_processing() {
 }
 
 #[test]
+fn keys_may_say_for_every_key_what_rules_say_of_some() {
+    let keys = |body: &str| load(&format!("policy = 1\n[keys]\n{body}\n")).unwrap();
+    let aes = key(CKO_SECRET_KEY, CKK_AES, 256);
+    let rsa = key(CKO_PRIVATE_KEY, CKK_RSA, 2048);
+    let denial = keys("template = { copyable = false }").judge_new(&aes, NOW).unwrap_err();
+    assert_eq!((denial.reason, denial.rules[0].as_ref()), (Reason::TemplateConflict, "keys.template"));
+    let request = ask(&rsa, Entry::Sign, Some(CKM_SHA256_RSA_PKCS));
+    for (body, refused, id) in [
+        ("callers = { uid = 7 }", Reason::Caller, "keys.callers"),
+        ("visible_to = { uid = 7 }", Reason::Caller, "keys.visible_to"),
+        ("hours = \"Mon 08:00-18:00 UTC\"", Reason::Hours, "keys.hours"),
+    ] {
+        let denial = judge(&keys(body), &rsa, &request).unwrap_err();
+        assert_eq!((denial.reason, denial.rules[0].as_ref()), (refused, id));
+    }
+    let sha1 = Parameters { hash: Parameter::Is(CKM_SHA_1), ..Parameters::default() };
+    let pss = Request { parameters: sha1, ..ask(&rsa, Entry::Sign, Some(CKM_RSA_PKCS_PSS)) };
+    let denial = judge(&keys("parameters = { hash = \"CKM_SHA256\" }"), &rsa, &pss).unwrap_err();
+    assert_eq!((denial.reason, denial.rules[0].as_ref()), (Reason::Parameters, "keys.parameters"));
+    let record = keys("wrap_with = { trusted = true }").record_for(&aes);
+    let denial = record.may_leave_under(&aes, Some(CKM_AES_KEY_WRAP), NOW).unwrap_err();
+    assert_eq!((denial.reason, denial.rules[0].as_ref()), (Reason::WrapWithTrusted, "keys.wrap_with"));
+    let mistake = told("[keys]\nvisble_to = { uid = 7 }");
+    assert_eq!(mistake.suggestion.as_deref(), Some("did you mean `visible_to`?"));
+}
+
+#[test]
 fn token_limits_are_the_smallest_of_all_files() {
     let loader =
         |_: &str| Ok("policy = 1\n[token]\nsession = { max = 10 }\nobjects = { max = 5 }\n".to_owned());

@@ -128,6 +128,12 @@ impl Reader<'_> {
             hide_inactive: self.flag(section, "hide_inactive"),
             initial_state: self.word(section, "initial_state"),
             limits: self.limits(section),
+            parameters: self.value(section, "parameters", Reader::parameters),
+            wrap_with: self.value(section, "wrap_with", Reader::wrap_with),
+            template: self.template(section),
+            callers: self.value(section, "callers", |reader, value| reader.callers(value, &CALLERS)),
+            visible_to: self.value(section, "visible_to", |reader, value| reader.callers(value, &VISIBLE_TO)),
+            hours: self.value(section, "hours", Reader::hours),
         }
     }
 
