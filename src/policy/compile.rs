@@ -162,6 +162,8 @@ impl Compiler<'_> {
             recipient_seconds: period(&section.recipient),
             limits: section.limits.clone(),
             export: section.export.as_ref().map(|export| export.value),
+            escrow: section.escrow.as_ref().map(|escrow| escrow.value),
+            approvals: section.approvals.as_ref().map(|at| at.value.clone()),
             parameters: section.parameters.as_ref().map(|at| at.value.clone()).unwrap_or_default(),
             wrap_with: section.wrap_with.as_ref().map(|at| at.value.clone()),
             template: section.template.iter().map(|(flag, value)| (flag.value, *value)).collect(),
@@ -194,6 +196,8 @@ impl Compiler<'_> {
             && section.recipient.is_none()
             && section.limits.is_empty()
             && section.export.is_none()
+            && section.escrow.is_none()
+            && section.approvals.is_none()
             && section.parameters.is_none()
             && section.wrap_with.is_none()
             && section.template.is_empty()

@@ -11,7 +11,7 @@ use super::judge::{by, by_setting};
 use super::lifecycle;
 use super::parameters::Parameters;
 use super::record::{KeyRules, Record, earlier};
-use super::ruleset::{Export, NEVER, Rule};
+use super::ruleset::{Escrow, Export, NEVER, Rule};
 use super::word::Word;
 use crate::ck::CK_MECHANISM_TYPE;
 use crate::ck::date::{UtcSeconds, display_utc};
@@ -381,6 +381,10 @@ fn strength_passed(case: &Case<'_>) -> String {
 }
 
 fn export(case: &Case<'_>) -> Result<(), Denial> {
+    if case.record.asks.no_escrow && case.request.entry == Entry::WrapTarget {
+        let forbids = |rule: &Rule| rule.escrow == Some(Escrow::Forbidden);
+        return Err(case.deny_by(Reason::Escrow, "no copy of the key may be kept elsewhere", forbids));
+    }
     let rule = case.record.export;
     let (reason, because) = match (case.request.entry, rule) {
         (Entry::WrapTarget, Export::Never) => (Reason::Export, "the key must never leave"),

@@ -115,6 +115,8 @@ reasons! {
     DataOfKey = 0x609, "data-of-key", KeyFunctionNotPermitted;
     /// The policy wants another wrapping key, or another mechanism, for this key.
     WrapWith = 0x60A, "wrap-with", KeyNotWrappable;
+    /// The policy forbids that a copy of the key is kept elsewhere.
+    Escrow = 0x60B, "escrow", KeyUnextractable;
     /// The template conflicts with the policy.
     TemplateConflict = 0x701, "template-conflict", TemplateInconsistent;
     /// The attribute cannot be changed.
@@ -135,6 +137,10 @@ reasons! {
     Caller = 0x804, "caller", ActionProhibited;
     /// The use crossed the threshold of an alarm, which suspends the key.
     Alarm = 0x805, "alarm", ActionProhibited;
+    /// The policy wants others to agree, and they have not.
+    Approval = 0x806, "approval", ActionProhibited;
+    /// The policy wants the key backed up before it is used.
+    NotBackedUp = 0x807, "not-backed-up", ActionProhibited;
     /// The PIN is shorter than the policy asks for.
     PinTooShort = 0x901, "pin-too-short", PinLenRange;
     /// The PIN is longer than the policy allows.

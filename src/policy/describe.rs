@@ -85,6 +85,8 @@ fn rule(out: &mut String, rule: &Rule) -> fmt::Result {
     rule.rotation.describe(out)?;
     optional(out, "hide_inactive", rule.hide_inactive.then_some(true))?;
     optional(out, "export", rule.export.map(Word::word))?;
+    optional(out, "escrow", rule.escrow.map(Word::word))?;
+    optional(out, "approvals", rule.approvals.as_ref())?;
     optional(out, "audit", rule.audit.map(Word::word))?;
     parameters(out, &rule.parameters)?;
     if let Some(with) = &rule.wrap_with {

@@ -2,6 +2,7 @@
 //! `read` makes it of TOML, `compile` makes a rule set of one or several.
 
 use super::alarm::{Answer, Signal};
+use super::approval::Approvals;
 use super::callers::Callers;
 use super::diagnostic::{At, Place};
 use super::entry::Entry;
@@ -11,7 +12,7 @@ use super::limits::Limit;
 use super::parameters::{ParameterRule, Parameters};
 use super::pattern::Numbers;
 use super::rotation::RotateSection;
-use super::ruleset::{Audit, AuditSync, Export, InitialState, Sensitive, SinglePurpose, WrapWith};
+use super::ruleset::{Audit, AuditSync, Escrow, Export, InitialState, Sensitive, SinglePurpose, WrapWith};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
 use crate::crypto::ParameterSet;
@@ -66,6 +67,8 @@ pub(super) struct KeySection {
     pub(super) min_strength: Option<At<u64>>,
     pub(super) sensitive: Option<At<Sensitive>>,
     pub(super) export: Option<At<Export>>,
+    pub(super) escrow: Option<At<Escrow>>,
+    pub(super) approvals: Option<At<Approvals>>,
     pub(super) audit: Option<At<Audit>>,
     pub(super) rotate: Option<At<RotateSection>>,
     pub(super) hide_inactive: Option<At<bool>>,
@@ -98,6 +101,8 @@ pub(super) struct RuleSection {
     pub(super) recipient: Option<At<u64>>,
     pub(super) limits: Vec<Limit>,
     pub(super) export: Option<At<Export>>,
+    pub(super) escrow: Option<At<Escrow>>,
+    pub(super) approvals: Option<At<Approvals>>,
     pub(super) parameters: Option<At<ParameterRule>>,
     pub(super) wrap_with: Option<At<WrapWith>>,
     pub(super) template: Vec<(At<Flag>, bool)>,
@@ -165,6 +170,7 @@ pub(super) struct TestSection {
     pub(super) op: Option<At<Entry>>,
     pub(super) mechanism: Option<At<Numbers>>,
     pub(super) parameters: Parameters,
+    pub(super) approved_by: Vec<At<String>>,
     /// Seconds since 1970.
     pub(super) at: Option<At<u64>>,
     pub(super) expect: Option<At<Expect>>,
@@ -192,4 +198,5 @@ pub(super) struct TestKey {
     pub(super) sensitive: Option<At<bool>>,
     pub(super) extractable: Option<At<bool>>,
     pub(super) wrap_with_trusted: Option<At<bool>>,
+    pub(super) backed_up: Option<At<bool>>,
 }

@@ -42,6 +42,8 @@ pub(super) const KEYS: Keys = Keys {
         "min_strength",
         "sensitive",
         "export",
+        "escrow",
+        "approvals",
         "initial_state",
         "audit",
         "rotate",
@@ -81,6 +83,8 @@ pub(super) const RULE: Keys = Keys {
         "crypto_period",
         "limits",
         "export",
+        "escrow",
+        "approvals",
         "parameters",
         "wrap_with",
         "template",
@@ -102,6 +106,8 @@ pub(super) const PERIOD: Keys =
     Keys { section: "`crypto_period`", known: &["originator", "recipient"], later: &[] };
 pub(super) const LIMITS: Keys =
     Keys { section: "`limits`", known: &["uses", "bytes", "keys_wrapped", "rate", "of"], later: &[] };
+pub(super) const APPROVALS: Keys =
+    Keys { section: "`approvals`", known: &["need", "of", "for", "valid"], later: &[] };
 pub(super) const ROTATE: Keys = Keys {
     section: "`rotate`",
     known: &["every", "overlap", "handover", "destroy", "automatic"],
@@ -189,16 +195,20 @@ pub(super) const TEST_KEY: Keys = Keys {
         "sensitive",
         "extractable",
         "wrap_with_trusted",
+        "backed_up",
     ],
     later: &["generation", "uses"],
 };
-pub(super) const ASK: Keys =
-    Keys { section: "`ask`", known: &["op", "mechanism", "parameters"], later: &["user", "uid"] };
+pub(super) const ASK: Keys = Keys {
+    section: "`ask`",
+    known: &["op", "mechanism", "parameters", "approved_by"],
+    later: &["user", "uid"],
+};
 pub(super) const ASK_PARAMETERS: Keys =
     Keys { section: "`parameters`", known: &["hash", "mgf", "salt", "tag", "iv", "kdf"], later: &[] };
 
 /// What a rule of the language, and `[keys]`, may set beyond what is enforced today.
-const LATER: &[&str] = &["escrow", "approvals", "memory", "unsafe_allow"];
+const LATER: &[&str] = &["memory", "unsafe_allow"];
 
 /// Every table, for the test of the documentation.
 #[cfg(test)]
@@ -216,6 +226,7 @@ pub(super) const ALL: &[Keys] = &[
     ALARM,
     RULE,
     PERIOD,
+    APPROVALS,
     WHEN,
     BITS,
     AGE,

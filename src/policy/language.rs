@@ -453,7 +453,8 @@ fn mistakes_in_the_values_of_rules_are_told_at_their_place() {
         ("effective = 2031-01-01T00:00:00Z\nexport = \"never\"", "no date"),
         ("effective = 2031-01-01\nsunset = 2030-01-01", "before the rule is effective"),
         ("template = { sensitve = true }", "unknown key `sensitve`"),
-        ("escrow = { uses = 1 }", "not enforced"),
+        ("escrow = { uses = 1 }", "expected a string"),
+        ("escrow = \"require\"", "unknown value of `escrow`"),
     ] {
         let told = told(&format!("[[rule]]\nid = \"r\"\n{body}"));
         assert!(told.message.contains(message), "{body}: {told}");

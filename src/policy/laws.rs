@@ -233,6 +233,8 @@ fn random_rule(dice: &mut Dice, number: usize) -> String {
         "callers = { uid = 7 }",
         "visible_to = { uid = [0, 7] }",
         "wrap_with = { trusted = true }",
+        "escrow = \"forbidden\"",
+        "approvals = { need = 1, of = \"alice\" }",
         "sunset = 2033-05-01",
     ];
     let date = dice.pick(&["", "", "effective = 2033-05-01\n", "effective = 2034-01-01\n", "draft = true\n"]);

@@ -6,7 +6,7 @@ use super::diagnostic::{At, Diagnostic, Source};
 use super::document::{Document, RuleSection, TestKey};
 use super::entry::Entry;
 use super::parameters::Parameters;
-use super::ruleset::Ruleset;
+use super::ruleset::{Escrow, Ruleset};
 use super::word::{Class, KeyType, Word};
 use super::{rotation, trial};
 use crate::ck::CK_MECHANISM_TYPE;
@@ -43,6 +43,14 @@ pub(super) fn lints(sources: &[Source], root: Option<&Document>, rows: &[CK_MECH
         }
         for (at, message) in rotation::remarks(rule) {
             remark(at, 0, message);
+        }
+        if let (Some(escrow), Some(rotate)) = (&rule.escrow, &rule.rotate)
+            && escrow.value == Escrow::Required
+            && rotate.value.automatic.as_ref().is_some_and(|at| at.value)
+        {
+            let message =
+                "a new generation is not used before it is backed up: the service waits for the backup";
+            remark(escrow.place, 0, message.to_owned());
         }
         if let Some(sunset) = &rule.sunset {
             let message = "this date is past: the keys that the rule matches protect nothing".to_owned();

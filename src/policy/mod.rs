@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 mod alarm;
+mod approval;
 mod callers;
 mod compile;
 mod decide;
@@ -43,6 +44,7 @@ mod word;
 mod wording;
 
 pub use alarm::{Alarm, Signal};
+pub use approval::Approval;
 pub use callers::Caller;
 pub use decide::{Request, Verdict, ahead, decide};
 pub use denial::{Denial, Reason};
@@ -56,7 +58,7 @@ pub use pattern::GROUPS;
 pub use record::KeyRules;
 pub use rotation::{Causes, Rotation};
 pub use ruleset::{
-    Audit, AuditSync, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive,
+    Audit, AuditSync, Escrow, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive,
     SinglePurpose, TokenRules,
 };
 pub use trial::TestOutcome;

@@ -2,6 +2,7 @@
 //! word is a mistake, never ignored, and so is a key of the language that this version does not enforce.
 
 mod alarm;
+mod approval;
 mod limits;
 mod values;
 
@@ -123,6 +124,8 @@ impl Reader<'_> {
             min_strength: self.number(section, "min_strength", 0, 256),
             sensitive: self.word(section, "sensitive"),
             export: self.word(section, "export"),
+            escrow: self.word(section, "escrow"),
+            approvals: self.value(section, "approvals", Reader::approvals),
             audit: self.word(section, "audit"),
             rotate: self.value(section, "rotate", Reader::rotate),
             hide_inactive: self.flag(section, "hide_inactive"),
@@ -158,6 +161,8 @@ impl Reader<'_> {
             recipient: period.and_then(|period| self.duration(period, "recipient")),
             limits: self.limits(rule),
             export: self.word(rule, "export"),
+            escrow: self.word(rule, "escrow"),
+            approvals: self.value(rule, "approvals", Reader::approvals),
             parameters: self.value(rule, "parameters", Reader::parameters),
             wrap_with: self.value(rule, "wrap_with", Reader::wrap_with),
             template: self.template(rule),
@@ -209,6 +214,9 @@ impl Reader<'_> {
             op: ask.and_then(|ask| self.word(ask, "op")),
             mechanism: ask.and_then(|ask| self.value(ask, "mechanism", Reader::mechanism_value)),
             parameters: ask.map(|ask| self.asked_parameters(ask)).unwrap_or_default(),
+            approved_by: ask
+                .and_then(|ask| self.list(ask, "approved_by", Reader::text_value))
+                .map_or_else(Vec::new, |list| list.value),
             at: self.value(test, "at", Reader::date),
             expect: self.word(test, "expect"),
             by: self.list(test, "by", Reader::text_value).map_or_else(Vec::new, |list| list.value),
@@ -233,6 +241,7 @@ impl Reader<'_> {
             sensitive: self.flag(key, "sensitive"),
             extractable: self.flag(key, "extractable"),
             wrap_with_trusted: self.flag(key, "wrap_with_trusted"),
+            backed_up: self.flag(key, "backed_up"),
         }
     }
 }

@@ -9,7 +9,7 @@ use super::judge::by;
 use super::limits::Limits;
 use super::pattern::matches;
 use super::rotation::Rotation;
-use super::ruleset::{Audit, Compiled, Export, PurposeSet, Rule, WrapWith};
+use super::ruleset::{Audit, Compiled, Escrow, Export, PurposeSet, Rule, WrapWith};
 use super::strength;
 use super::when::{Moment, Users};
 use crate::ck::date::UtcSeconds;
@@ -92,6 +92,12 @@ pub(super) struct Asks {
     pub(super) hours: bool,
     pub(super) visible: bool,
     pub(super) wrapping: bool,
+    /// Others, who must agree.
+    pub(super) approvals: bool,
+    /// For a copy that is kept elsewhere.
+    pub(super) backup: bool,
+    /// That no copy is.
+    pub(super) no_escrow: bool,
 }
 
 /// A refusal by the circumstances: why, in words, and which rules it is.
@@ -300,6 +306,9 @@ impl Record {
         self.asks.hours |= rule.hours.is_some();
         self.asks.visible |= rule.visible_to.is_some();
         self.asks.wrapping |= rule.wrap_with.is_some();
+        self.asks.approvals |= rule.approvals.is_some();
+        self.asks.backup |= rule.escrow == Some(Escrow::Required);
+        self.asks.no_escrow |= rule.escrow == Some(Escrow::Forbidden);
     }
 
     /// Whether the rules bear this caller at this moment. Whoever may not find a key may not use it either.

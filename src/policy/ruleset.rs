@@ -5,6 +5,7 @@
 //! every key, with dotted ids.
 
 use super::alarm::Alarm;
+use super::approval::Approvals;
 use super::callers::Callers;
 use super::denial::Denial;
 use super::diagnostic::{Diagnostic, Source};
@@ -60,6 +61,17 @@ pub enum Export {
     Wrapped,
     /// As `CKA_EXTRACTABLE` and `CKA_SENSITIVE` say.
     AsAsked,
+}
+
+/// `escrow`: whether a copy of the key may, or must, be kept elsewhere.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Escrow {
+    /// No copy may leave, whatever wraps it.
+    Forbidden,
+    /// As `export` says.
+    Allowed,
+    /// The key is not used before there is a copy.
+    Required,
 }
 
 /// `audit`, the least that is recorded first.
@@ -187,6 +199,8 @@ pub(super) struct Rule {
     pub(super) recipient_seconds: Option<u64>,
     pub(super) limits: Vec<Limit>,
     pub(super) export: Option<Export>,
+    pub(super) escrow: Option<Escrow>,
+    pub(super) approvals: Option<Approvals>,
     pub(super) parameters: ParameterRule,
     pub(super) wrap_with: Option<WrapWith>,
     /// What a new key must have.

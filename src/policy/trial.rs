@@ -3,6 +3,7 @@
 //! They run against all mechanisms of the standard, whether or not this module has them, so a policy
 //! passes or fails by itself.
 
+use super::approval::Approval;
 use super::compile::together;
 use super::decide::{Request, decide};
 use super::denial::Denial;
@@ -10,7 +11,7 @@ use super::diagnostic::Place;
 use super::document::{TestKey, TestSection};
 use super::entry::Entry;
 use super::parameters::Parameters;
-use super::record::RowIndex;
+use super::record::{KeyRules, RowIndex};
 use super::ruleset::{Compiled, Ruleset};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
@@ -37,6 +38,10 @@ pub(super) struct Trial {
     now: UtcSeconds,
     expect: Expect,
     by: Vec<String>,
+    /// Who has agreed, just now.
+    approved_by: Vec<String>,
+    /// There is a copy of the key.
+    backed_up: bool,
 }
 
 /// How a test case of a policy file ended.
@@ -106,6 +111,8 @@ impl Trial {
             now,
             expect: expect.value,
             by: section.by.iter().map(|id| id.value.clone()).collect(),
+            approved_by: section.approved_by.iter().map(|name| name.value.clone()).collect(),
+            backed_up: section.key.backed_up.as_ref().is_none_or(|at| at.value),
         })
     }
 
@@ -123,9 +130,21 @@ impl Trial {
         };
         let new = matches!(self.entry, Entry::Generate | Entry::Create | Entry::Copy);
         let judged = if new { ruleset.judge_new(&self.facts, self.now) } else { Ok(()) };
-        let answer = judged.and_then(|()| decide(&ruleset.record_for(&self.facts), &self.facts, &request));
-        let (passed, detail) = self.compare(answer.map(|_| ()));
+        let rules = ruleset.record_for(&self.facts);
+        let answer = judged
+            .and_then(|()| decide(&rules, &self.facts, &request))
+            .and_then(|_| self.around(&rules).map_or(Ok(()), Err));
+        let (passed, detail) = self.compare(answer);
         TestOutcome { id: self.id.clone(), passed, detail }
+    }
+
+    /// What the token would ask beyond the key itself: a copy, and the word of others.
+    fn around(&self, rules: &KeyRules) -> Option<Denial> {
+        let used = self.entry.usage().is_some() && !self.backed_up;
+        let unsafe_use = used.then(|| rules.not_backed_up(&self.facts, self.now)).flatten();
+        let approval = |by| Approval { by, at: self.now };
+        let given: Vec<_> = self.approved_by.iter().map(String::as_str).map(approval).collect();
+        unsafe_use.or_else(|| rules.unapproved(self.entry, &self.facts, (self.now, None), &given))
     }
 
     fn compare(&self, answer: Result<(), Denial>) -> (bool, String) {

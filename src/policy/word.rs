@@ -1,7 +1,7 @@
 //! The words of the language and what they stand for: one table a kind. A new word is a new row.
 
 use super::entry::Entry;
-use super::ruleset::{Audit, AuditSync, Export, InitialState, Sensitive, SinglePurpose};
+use super::ruleset::{Audit, AuditSync, Escrow, Export, InitialState, Sensitive, SinglePurpose};
 use super::strength::NamedCurve;
 use crate::ck::{CK_KEY_TYPE, CK_OBJECT_CLASS};
 use crate::crypto::{ParameterSet, ml_dsa, ml_kem, slh_dsa};
@@ -216,6 +216,12 @@ impl Word for Export {
         ("wrapped-by-trusted", Self::WrappedByTrusted),
         ("as-asked", Self::AsAsked),
     ];
+}
+
+impl Word for Escrow {
+    const WHAT: &'static str = "value of `escrow`";
+    const WORDS: &'static [(&'static str, Self)] =
+        &[("forbidden", Self::Forbidden), ("allowed", Self::Allowed), ("required", Self::Required)];
 }
 
 impl Word for Audit {

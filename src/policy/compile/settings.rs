@@ -23,6 +23,12 @@ pub(super) fn rules(document: &Document) -> Vec<Rule> {
     if let Some(export) = &keys.export {
         add("keys.export", Rule { export: Some(export.value), ..Rule::default() });
     }
+    if let Some(escrow) = &keys.escrow {
+        add("keys.escrow", Rule { escrow: Some(escrow.value), ..Rule::default() });
+    }
+    if let Some(approvals) = &keys.approvals {
+        add("keys.approvals", Rule { approvals: Some(approvals.value.clone()), ..Rule::default() });
+    }
     if let Some(audit) = &keys.audit {
         add("keys.audit", Rule { audit: Some(audit.value), ..Rule::default() });
     }
