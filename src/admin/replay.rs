@@ -255,6 +255,10 @@ fn parameters(ckm: Option<CK_MECHANISM_TYPE>, detail: &str) -> Parameters {
     if ckm == Some(CKM_CHACHA20_POLY1305) {
         told.tag = Parameter::Is(128);
     }
+    // The record of a use whose IV the caller named in the mechanism.
+    if told.iv != Parameter::Absent {
+        told.iv_made = Parameter::Is(false);
+    }
     told
 }
 

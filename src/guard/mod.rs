@@ -19,6 +19,7 @@ pub mod op;
 mod order;
 pub mod signals;
 mod succession;
+mod terms;
 mod trace;
 pub mod vault;
 
@@ -29,6 +30,7 @@ pub use charge::Charge;
 pub use held::{Fresh, Held, Kept, Life};
 pub use journal::{Journal, Sink};
 pub use order::offers;
+pub use terms::Terms;
 pub use trace::Trace;
 
 use crate::audit::Trail;

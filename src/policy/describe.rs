@@ -118,6 +118,7 @@ fn parameters(out: &mut String, rule: &ParameterRule) -> fmt::Result {
     optional(out, "parameters min_salt", rule.min_salt)?;
     optional(out, "parameters min_tag", rule.min_tag)?;
     optional(out, "parameters min_iv", rule.min_iv)?;
+    optional(out, "parameters iv_source", rule.iv_generated.then_some("generated"))?;
     optional(out, "parameters kdf", rule.kdf_required.then_some("required"))
 }
 

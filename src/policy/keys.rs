@@ -150,8 +150,8 @@ pub(super) const GENERATION: Keys = Keys { section: "`generation`", known: &["mi
 pub(super) const BITS: Keys = Keys { section: "`bits`", known: &["min", "max"], later: &[] };
 pub(super) const PARAMETERS: Keys = Keys {
     section: "`parameters`",
-    known: &["hash", "mgf", "min_salt", "min_tag", "min_iv", "kdf"],
-    later: &["iv_source"],
+    known: &["hash", "mgf", "min_salt", "min_tag", "min_iv", "iv_source", "kdf"],
+    later: &[],
 };
 pub(super) const WRAP_WITH: Keys =
     Keys { section: "`wrap_with`", known: &["trusted", "label", "id", "mechanisms"], later: &[] };
@@ -204,8 +204,11 @@ pub(super) const ASK: Keys = Keys {
     known: &["op", "mechanism", "parameters", "approved_by"],
     later: &["user", "uid"],
 };
-pub(super) const ASK_PARAMETERS: Keys =
-    Keys { section: "`parameters`", known: &["hash", "mgf", "salt", "tag", "iv", "kdf"], later: &[] };
+pub(super) const ASK_PARAMETERS: Keys = Keys {
+    section: "`parameters`",
+    known: &["hash", "mgf", "salt", "tag", "iv", "iv_source", "kdf"],
+    later: &[],
+};
 
 /// What a rule of the language, and `[keys]`, may set beyond what is enforced today.
 const LATER: &[&str] = &["memory", "unsafe_allow"];

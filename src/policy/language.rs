@@ -442,7 +442,8 @@ fn mistakes_in_the_values_of_rules_are_told_at_their_place() {
     for (body, message) in [
         ("parameters = { }", "asks nothing"),
         ("parameters = { kdf = \"maybe\" }", "unknown value of `kdf`"),
-        ("parameters = { hash = \"CKM_SHA256\", iv_source = \"generated\" }", "not enforced"),
+        ("parameters = { iv_source = \"given\" }", "unknown value of `iv_source`"),
+        ("parameters = { hash = \"CKM_SHA256\", iv_sorce = \"generated\" }", "unknown key `iv_sorce`"),
         ("wrap_with = { trusted = false }", "asks nothing"),
         ("callers = { }", "names no caller"),
         ("callers = { pid = 1 }", "unknown key `pid`"),

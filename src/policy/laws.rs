@@ -228,6 +228,7 @@ fn random_rule(dice: &mut Dice, number: usize) -> String {
         "template = { extractable = false }",
         "template = { sensitive = true, copyable = false }",
         "parameters = { hash = \"CKM_SHA256\", min_tag = 96 }",
+        "parameters = { iv_source = \"generated\" }",
         "hours = \"Mon-Fri 03:00-18:00 UTC\"",
         "hours = \"Mon-Fri 08:00-18:00 UTC\"",
         "callers = { uid = 7 }",
@@ -255,6 +256,7 @@ fn random_request(dice: &mut Dice, facts: &KeyFacts) -> Request {
     let digest = dice.pick(&[Parameter::Absent, Parameter::Is(CKM_SHA256), Parameter::Is(CKM_SHA_1)]);
     let parameters =
         Parameters { hash: digest, tag: Parameter::Is(64 * (1 + dice.roll() % 2)), ..Parameters::default() };
+    let parameters = Parameters { iv_made: Parameter::Is(dice.coin()), ..parameters };
     let caller = dice.coin().then(|| Caller { uid: dice.pick(&[0, 7, 8]), ..Caller::default() });
     Request {
         parameters,

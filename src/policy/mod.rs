@@ -46,7 +46,7 @@ mod wording;
 pub use alarm::{Alarm, Signal};
 pub use approval::Approval;
 pub use callers::Caller;
-pub use decide::{Request, Verdict, ahead, decide};
+pub use decide::{Request, Verdict, ahead, bears_parameters, decide};
 pub use denial::{Denial, Reason};
 pub use diagnostic::Diagnostic;
 pub use entry::{Entry, Side, candidate_purposes};

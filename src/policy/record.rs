@@ -150,6 +150,15 @@ impl KeyRules {
         self.first.base.asks.caller || self.later.iter().any(|(_, phase)| phase.base.asks.caller)
     }
 
+    /// Whether any rule, in whatever phase, asks for the parameters of mechanisms.
+    pub fn asks_parameters(&self) -> bool {
+        let asks = |phase: &Phase| {
+            let of_purposes = phase.by_purpose.iter().flatten();
+            of_purposes.chain([&phase.base]).any(|record| record.asks.parameters)
+        };
+        asks(&self.first) || self.later.iter().any(|(_, phase)| asks(phase))
+    }
+
     /// Whether a process finds the object at all.
     pub fn shows_to(
         &self,

@@ -34,22 +34,31 @@ impl Reader<'_> {
         let numbers = |list: Option<At<Vec<At<Numbers>>>>| {
             list.map(|list| list.value.into_iter().flat_map(|each| each.value).collect())
         };
-        let kdf = self.text(table, "kdf");
-        if let Some(kdf) = kdf.as_ref().filter(|kdf| kdf.value != "required") {
-            self.at(kdf.place, format!("unknown value of `kdf` `{}`", kdf.value), Some("`required`".into()));
-        }
+        let kdf = self.only(table, "kdf", "required");
+        let iv_source = self.only(table, "iv_source", "generated");
         let rule = ParameterRule {
             hash: numbers(self.mechanisms(table, "hash")),
             mgf: numbers(self.mechanisms(table, "mgf")),
             min_salt: self.number(table, "min_salt", 0, 65_536).map(|at| at.value),
             min_tag: self.number(table, "min_tag", 1, 4096).map(|at| at.value),
             min_iv: self.number(table, "min_iv", 1, 4096).map(|at| at.value),
+            iv_generated: iv_source.is_some(),
             kdf_required: kdf.is_some(),
         };
         if rule.is_silent() {
             self.at(self.place(value), "this asks nothing of any parameter", None);
         }
         Some(rule)
+    }
+
+    /// A text that can say one thing.
+    fn only(&mut self, table: &DeTable<'_>, name: &str, word: &str) -> Option<At<String>> {
+        let said = self.text(table, name)?;
+        if said.value != word {
+            let message = format!("unknown value of `{name}` `{}`", said.value);
+            self.at(said.place, message, Some(format!("`{word}`")));
+        }
+        Some(said)
     }
 
     pub(super) fn asked_parameters(&mut self, ask: &DeTable<'_>) -> Parameters {
@@ -69,8 +78,22 @@ impl Reader<'_> {
             salt: measured(self, "salt"),
             tag: measured(self, "tag"),
             iv: measured(self, "iv"),
+            iv_made: self.asked_source(table),
             kdf: measured(self, "kdf"),
         }
+    }
+
+    fn asked_source(&mut self, table: &DeTable<'_>) -> Parameter<bool> {
+        let Some(source) = self.text(table, "iv_source") else { return Parameter::Absent };
+        match source.value.as_str() {
+            "generated" => return Parameter::Is(true),
+            "given" => return Parameter::Is(false),
+            other => {
+                let message = format!("unknown value of `iv_source` `{other}`");
+                self.at(source.place, message, Some("`generated` or `given`".to_owned()));
+            }
+        }
+        Parameter::Absent
     }
 
     pub(super) fn wrap_with(&mut self, value: &Value<'_>) -> Option<WrapWith> {
