@@ -2,6 +2,7 @@
 //! into sets, and refuses what could never match, never allow or never be.
 
 mod files;
+mod impossible;
 mod settings;
 mod when;
 
@@ -19,7 +20,7 @@ use crate::ck::CK_MECHANISM_TYPE;
 use cryptoki_sys::*;
 use files::{Files, Loader, Shipped};
 use sha2::{Digest, Sha256};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use when::when;
 
@@ -241,41 +242,6 @@ impl Compiler<'_> {
             for (of, _) in section.min_bits.iter().filter(|(of, _)| !tested(&of.value)) {
                 let message = "this size can never apply: `when` tests for other key types";
                 self.refuse(of.place, message, None);
-            }
-        }
-    }
-
-    /// Refuses rules that together allow nothing: an allow-list that lies outside what holds for every key
-    /// or for every key that the rule matches.
-    fn impossible(&mut self, rules: &[Rule], written: &[&RuleSection], drafts: bool) {
-        // Only conditions that certainly hold whenever this one does: those that test nothing, and the same.
-        let mut by_when: HashMap<&When, Vec<&Rule>> = HashMap::new();
-        // A draft refuses nothing unless a file opts in.
-        let holds = |rule: &&Rule| rule.effective != NEVER && (rule.allow.is_some() || !rule.deny.is_empty());
-        for rule in rules.iter().filter(holds) {
-            by_when.entry(&rule.when).or_default().push(rule);
-        }
-        let everywhere = When::default();
-        let is_draft =
-            |section: &RuleSection| !drafts && section.draft.as_ref().is_some_and(|draft| draft.value);
-        for section in written.iter().filter(|section| !is_draft(section)) {
-            let (Some(allowed), Some(id)) = (&section.mechanisms, &section.id) else { continue };
-            let left = union(&allowed.value);
-            let mine = when(&section.when);
-            let also = (mine != everywhere).then_some(&everywhere);
-            let covering =
-                [Some(&mine), also].into_iter().flatten().filter_map(|when| by_when.get(when)).flatten();
-            for other in covering.filter(|rule| *rule.id != *id.value) {
-                let rest: Numbers = left
-                    .iter()
-                    .filter(|ckm| other.allow.as_ref().is_none_or(|allow| allow.contains(ckm)))
-                    .filter(|ckm| !other.deny.contains(ckm))
-                    .copied()
-                    .collect();
-                if rest.is_empty() {
-                    let message = format!("together with `{}` this allows no mechanism at all", other.id);
-                    self.refuse(allowed.place, message, None);
-                }
             }
         }
     }

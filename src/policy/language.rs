@@ -395,6 +395,42 @@ fn draft_that_allows_nothing_together_with_a_rule_still_loads_and_does_not_where
 }
 
 #[test]
+fn rules_that_together_allow_no_purpose_curve_or_parameter_set_do_not_load() {
+    for (one, other, what) in [
+        ("purpose = \"sign\"", "purpose = [\"encrypt\", \"wrap\"]", "purpose"),
+        ("curves = [\"P-256\", \"P-384\"]", "curves = \"P-521\"", "curve"),
+        (
+            "parameter_sets = \"ML-DSA-44\"",
+            "parameter_sets = [\"ML-DSA-65\", \"ML-DSA-87\"]",
+            "parameter set",
+        ),
+    ] {
+        let rules = |when: &str, draft: &str| {
+            format!(
+                "policy = 1\n[[rule]]\nid = \"a\"\nwhen = {{ {when} }}\n{one}\n\
+                 [[rule]]\nid = \"b\"\nwhen = {{ class = \"private\" }}\n{other}\n{draft}"
+            )
+        };
+        let mistakes = load(&rules("class = \"private\"", "")).unwrap_err();
+        assert_eq!(mistakes.len(), 2);
+        let text = mistakes[0].to_string();
+        assert!(text.contains(&format!("together with `b` this allows no {what} at all")), "{text}");
+        assert!(load(&rules("class = \"public\"", "")).is_ok(), "{what}: of other keys");
+        assert!(load(&rules("class = \"private\"", "draft = true\n")).is_ok(), "{what}: a draft");
+        assert!(
+            load(
+                &format!("{}draft = true\n", rules("", "")).replace("policy = 1", "policy = 1\ndraft = true")
+            )
+            .is_err()
+        );
+    }
+    // Three rules of which each two allow something.
+    let three = "policy = 1\n[[rule]]\nid = \"a\"\npurpose = [\"sign\", \"mac\"]\n[[rule]]\nid = \"b\"\npurpose = [\"mac\", \"wrap\"]\n\
+                 [[rule]]\nid = \"c\"\npurpose = [\"sign\", \"wrap\"]\n";
+    assert!(load(three).is_err());
+}
+
+#[test]
 fn mistakes_in_alarms_are_told_at_their_place() {
     for (body, message) in [
         ("", "needs `on`"),

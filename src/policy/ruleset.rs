@@ -506,6 +506,11 @@ impl FromIterator<Purpose> for PurposeSet {
 }
 
 impl CurveSet {
+    /// What is in both.
+    pub(super) const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     pub(super) fn contains(self, curve: NamedCurve) -> bool {
         self.0 >> curve as u8 & 1 == 1
     }
