@@ -11,7 +11,7 @@
 #ifndef KEYWARD_H
 #define KEYWARD_H
 
-#define KEYWARD_VENDOR_TABLE_VERSION 4UL
+#define KEYWARD_VENDOR_TABLE_VERSION 5UL
 
 /* Attributes: CKA_VENDOR_DEFINED | "KW" | number. */
 
@@ -49,6 +49,8 @@
 #define CKA_KEYWARD_INDIVISIBLE                0xCB570010UL
 /* UTF-8: who has used the key, where an alarm asks for new callers: lines of uid and program. */
 #define CKA_KEYWARD_CALLERS                    0xCB570011UL
+/* time: when the key first left wrapped, where the policy wants it backed up. */
+#define CKA_KEYWARD_ESCROW_DATE                0xCB570012UL
 /* ulong: which generation of a key that is rotated this one is; 1 is the first (KMIP Rotate Generation). */
 #define CKA_KEYWARD_GENERATION                 0xCB570020UL
 /* UTF-8: CKA_UNIQUE_ID of the object that replaced this one (KMIP Link, Replacement Object). */
@@ -158,6 +160,7 @@
 #define KEYWARD_REASON_WRAP_TEMPLATE           0x608UL
 #define KEYWARD_REASON_DATA_OF_KEY             0x609UL
 #define KEYWARD_REASON_WRAP_WITH               0x60AUL
+#define KEYWARD_REASON_ESCROW                  0x60BUL
 #define KEYWARD_REASON_TEMPLATE_CONFLICT       0x701UL
 #define KEYWARD_REASON_ATTRIBUTE_READ_ONLY     0x702UL
 #define KEYWARD_REASON_NOT_MODIFIABLE          0x703UL
@@ -168,6 +171,8 @@
 #define KEYWARD_REASON_READ_ONLY_SESSION       0x803UL
 #define KEYWARD_REASON_CALLER                  0x804UL
 #define KEYWARD_REASON_ALARM                   0x805UL
+#define KEYWARD_REASON_APPROVAL                0x806UL
+#define KEYWARD_REASON_NOT_BACKED_UP           0x807UL
 #define KEYWARD_REASON_PIN_TOO_SHORT           0x901UL
 #define KEYWARD_REASON_PIN_TOO_LONG            0x902UL
 #define KEYWARD_REASON_PIN_INVALID             0x903UL

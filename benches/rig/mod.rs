@@ -57,7 +57,8 @@ pub fn median(mut of: Vec<u64>) -> u64 {
     of[of.len() / 2]
 }
 
-/// Asks all in turns, and prints the median of each and what it is more than that of the first.
+/// Asks all in turns, and prints of each the least (what it costs) and the median (what it costs beside others), and what
+/// the least is more than that of the first.
 pub fn compare<B>(what: &str, turns: usize, benches: &[(&str, B)], one: impl Fn(&B) -> u64) {
     let mut taken = vec![Vec::new(); benches.len()];
     for _ in 0..turns {
@@ -65,9 +66,11 @@ pub fn compare<B>(what: &str, turns: usize, benches: &[(&str, B)], one: impl Fn(
             place.push(one(bench));
         }
     }
-    let medians: Vec<_> = taken.into_iter().map(median).collect();
-    for ((name, _), median) in benches.iter().zip(&medians) {
-        let more = median.cast_signed() - medians[0].cast_signed();
-        println!("{what}, {name}: {median} ns ({more:+} ns)");
+    let least = |of: &[u64]| of.iter().copied().min().unwrap();
+    let first = least(&taken[0]);
+    for ((name, _), times) in benches.iter().zip(taken) {
+        let least = least(&times);
+        let more = least.cast_signed() - first.cast_signed();
+        println!("{what}, {name}: {least} ns ({more:+} ns), median {} ns", median(times));
     }
 }

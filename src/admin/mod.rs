@@ -5,6 +5,7 @@
 //! not: arguments, prompts, tables. They are the command's.
 #![forbid(unsafe_code)]
 
+mod approval;
 pub mod audit;
 mod backup;
 mod doctor;

@@ -6,7 +6,7 @@ use crate::ck::SessionHandle;
 use crate::guard::Role;
 use crate::secret::Pin;
 use crate::session::Session;
-use crate::token::Token;
+use crate::token::{Token, UserName};
 use cryptoki_sys::{CKF_RW_SESSION, CKF_SERIAL_SESSION, CKU_SO, CKU_USER};
 use std::sync::Arc;
 
@@ -35,6 +35,19 @@ impl<'m> Visit<'m> {
     pub fn login(&self, role: Role, pin: Pin) -> Result<()> {
         let user = if role == Role::SecurityOfficer { CKU_SO } else { CKU_USER };
         api::session::login(self.module, self.handle, user, Some(pin)).map_err(failed("logging in"))
+    }
+
+    /// C_LoginUser, in the role that the SO gave the user. A name that nobody has is not told from a wrong PIN.
+    ///
+    /// # Errors
+    /// What C_LoginUser answers, in words.
+    pub fn login_named(&self, name: &UserName, pin: Pin) -> Result<()> {
+        let token = Arc::clone(self.session()?.token());
+        let users = token.named_users().map_err(failed("reading the token"))?;
+        let role = users.iter().find(|user| user.name == *name).map_or(Role::User, |user| user.role);
+        let user = if role == Role::SecurityOfficer { CKU_SO } else { CKU_USER };
+        api::session::login_user(self.module, self.handle, user, Some(pin), name.as_str().as_bytes())
+            .map_err(failed("logging in"))
     }
 
     /// C_InitPIN, by the SO.

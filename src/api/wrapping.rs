@@ -12,6 +12,7 @@ use crate::guard::op::{Unwrap, Wrap};
 use crate::object::Origin;
 use crate::session::{Filled, Output, Session};
 use crate::token::{Birth, Parent};
+use std::sync::Arc;
 
 /// A parameter with an IV that may be made here, and what is authenticated beside the key.
 pub struct Parameter<'a> {
@@ -61,10 +62,12 @@ pub fn wrap_key(
     let session = m.session(s)?;
     session.perform_sized(wrapping_of(&session, wrapping, mechanism, key)?, |grant, bytes| {
         let charge = session.charge(grant.op(), false);
+        let target = Arc::clone(&grant.op().target);
         let wrapped = session.backend().wrap(grant)?;
         // Nothing has left where only the length was asked for.
         if handed_out(charge, &wrapped, out)? == Filled::Done {
             *bytes = wrapped.len();
+            session.token().note_escrow(&target)?;
         }
         Ok(())
     })
@@ -96,6 +99,7 @@ pub fn wrap_authenticated(
     session.perform_sized(wrapping_of(&session, wrapping, mechanism, key)?, |grant, bytes| {
         let mut charge = session.charge(grant.op(), false);
         session.terms(grant.op()).judge(&params, MessageStep::Whole).inspect_err(|_| charge.undo())?;
+        let target = Arc::clone(&grant.op().target);
         let inner = std::mem::take(&mut params.aad);
         let aad = parameter.aad.unwrap_or(&inner);
         let mut wrapped = session.backend().wrap_authenticated(grant, &mut params, aad)?;
@@ -106,6 +110,7 @@ pub fn wrap_authenticated(
         if handed_out(charge, &wrapped, out)? == Filled::Done {
             *bytes = wrapped.len();
             parameter.place.made(params, MessageStep::Whole);
+            session.token().note_escrow(&target)?;
         }
         Ok(())
     })

@@ -33,11 +33,13 @@ pub enum Kind {
     Lost = 12,
     /// A part of a key's budget was taken by a process, to be spent there.
     Budget = 13,
+    /// A request for the word of others: opened, approved, refused, spent.
+    Approval = 14,
 }
 
 impl Kind {
     /// All kinds.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Decision,
         Self::Change,
         Self::Login,
@@ -51,6 +53,7 @@ impl Kind {
         Self::Alarm,
         Self::Lost,
         Self::Budget,
+        Self::Approval,
     ];
 
     /// The word for people and for exports.
@@ -69,6 +72,7 @@ impl Kind {
             Self::Alarm => "alarm",
             Self::Lost => "lost",
             Self::Budget => "budget",
+            Self::Approval => "approval",
         }
     }
 

@@ -49,6 +49,8 @@ vendor_attributes! {
     CKA_KEYWARD_INDIVISIBLE = 0x10,
     /// Who has used the key, where an alarm asks for new callers: lines of uid and program, UTF-8.
     CKA_KEYWARD_CALLERS = 0x11,
+    /// When the key first left wrapped, where the policy wants it backed up: seconds since 1970 as a `CK_ULONG`.
+    CKA_KEYWARD_ESCROW_DATE = 0x12,
     /// Which generation of a key that is rotated this one is, a `CK_ULONG`; 1 is the first (KMIP Rotate Generation).
     CKA_KEYWARD_GENERATION = 0x20,
     /// `CKA_UNIQUE_ID` of the object that replaced this one (KMIP Link, Replacement Object).
@@ -85,4 +87,4 @@ vendor_mechanisms! {
 }
 
 /// `ulMinorVersion` of the vendor tables; grows when a number is added.
-pub const VENDOR_TABLE_VERSION: u32 = 4;
+pub const VENDOR_TABLE_VERSION: u32 = 5;

@@ -146,12 +146,14 @@ impl Guard {
         }
     }
 
-    /// What waits for the token; almost always nothing.
+    /// Whether anything waits for the token; almost always nothing.
     #[inline]
+    pub fn has_answers(&self) -> bool {
+        self.watch.waiting.load(Ordering::Acquire)
+    }
+
+    /// What waits for the token.
     pub fn take_answers(&self) -> Vec<Answer> {
-        if !self.watch.waiting.load(Ordering::Acquire) {
-            return Vec::new();
-        }
         self.watch.waiting.store(false, Ordering::Release);
         let mut answers = self.watch.answers.lock();
         if answers.was_torn() {

@@ -40,6 +40,7 @@ pub struct Obligations {
 }
 
 impl<O: Op> Authorized<O> {
+    #[inline]
     pub(super) const fn new(
         op: O,
         row: Option<&'static Row>,
@@ -50,6 +51,7 @@ impl<O: Op> Authorized<O> {
     }
 
     /// The same, with the purposes that it binds second keys to.
+    #[inline]
     pub(super) fn binding(self, bound: Vec<(usize, Purpose)>) -> Self {
         Self { bound, ..self }
     }
@@ -72,6 +74,12 @@ impl<O: Op> Authorized<O> {
     /// What must hold while it runs.
     pub const fn obligations(&self) -> Obligations {
         self.obligations
+    }
+
+    /// Whether this use binds any key to a purpose.
+    #[inline]
+    pub const fn binds(&self) -> bool {
+        self.obligations.bind.is_some() || !self.bound.is_empty()
     }
 
     /// The keys that this use binds to a purpose, and which.

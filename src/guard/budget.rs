@@ -10,6 +10,7 @@
 //! Session objects, which no other process has, are counted here alone, in the same way.
 
 use super::Guard;
+use super::approval::Requests;
 use super::held::Held;
 use super::op::Ask;
 use crate::ck::{CK_MECHANISM_TYPE, Result};
@@ -22,7 +23,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
 /// Where budgets are kept; the token.
-pub trait Books: Send + Sync {
+pub trait Books: Requests {
     /// The budget of a key, kept with the key's life once it was found.
     ///
     /// # Errors
@@ -428,7 +429,7 @@ enum Reserved {
 mod tests {
     use super::*;
     use crate::ck::Error;
-    use crate::guard::{Journal, Sink};
+    use crate::guard::{Agreed, Journal, Question, Sink};
     use crate::object::{Attributes, Value};
     use crate::policy::Ruleset;
     use cryptoki_sys::*;
@@ -444,6 +445,20 @@ mod tests {
         fn new(policy: &str) -> Self {
             let guard = Guard::new(Arc::new(rules(policy)), Arc::new(Journal::new(Sink::Silent)), None);
             Self { row: Mutex::default(), fails: AtomicU32::new(0), guard }
+        }
+    }
+
+    impl Requests for Shelf {
+        fn spend(&self, _: &[Question<'_>]) -> Result<Agreed> {
+            Ok(Agreed::Yes)
+        }
+
+        fn look(&self, _: &[Question<'_>]) -> Result<Agreed> {
+            Ok(Agreed::Yes)
+        }
+
+        fn backed_up(&self) -> Option<u64> {
+            None
         }
     }
 

@@ -2,6 +2,7 @@
 //! bytes and messages.
 
 use super::Guard;
+use super::approval::{self, Question};
 use super::budget::{Books, Budget};
 use super::held::Held;
 use super::op::{self, Ask};
@@ -45,7 +46,19 @@ fn count_use(
     held: &Held,
     ckm: CK_MECHANISM_TYPE,
 ) -> core::result::Result<(), Denial> {
-    let Some(limits) = limits_of(guard, entry, held) else { return Ok(()) };
+    match limits_of(guard, entry, held) {
+        None => Ok(()),
+        Some(limits) => count_limited(limits, books, entry, held, ckm),
+    }
+}
+
+fn count_limited(
+    limits: &Limits,
+    books: &dyn Books,
+    entry: Entry,
+    held: &Held,
+    ckm: CK_MECHANISM_TYPE,
+) -> core::result::Result<(), Denial> {
     let uses = limits.asks(Unit::Uses, ckm);
     let wrapped = entry == Entry::Wrap && limits.asks(Unit::KeysWrapped, ckm);
     if !uses && !wrapped && !limits.has_rates() {
@@ -73,6 +86,7 @@ fn mechanism_of(ask: &Ask<'_>) -> CK_MECHANISM_TYPE {
 }
 
 /// Counts the uses of all keys of an operation that is otherwise allowed, or refuses it.
+#[inline]
 pub(super) fn count(guard: &Guard, books: &dyn Books, ask: &Ask<'_>) -> core::result::Result<(), Denial> {
     if let (Some(entry), Some(object)) = (ask.entry, ask.object) {
         count_use(guard, books, entry, object, mechanism_of(ask))?;
@@ -136,9 +150,11 @@ impl Charge {
         let ask = op.ask();
         let (Some(entry), Some(held)) = (ask.entry, ask.object) else { return Self(None) };
         let mechanism = mechanism_of(&ask);
-        let Some(limits) = limits_of(books.guard(), entry, held) else { return Self(None) };
-        let counts = limits.asks(Unit::Bytes, mechanism)
-            || (messages || entry == Entry::Wrap) && limits.ask_of(mechanism);
+        let limited = limits_of(books.guard(), entry, held).is_some_and(|limits| {
+            limits.asks(Unit::Bytes, mechanism)
+                || (messages || entry == Entry::Wrap) && limits.ask_of(mechanism)
+        });
+        let counts = limited || messages && held.rules().asks_approval();
         Self(counts.then(|| Running {
             books: Arc::<B>::clone(books),
             held: Arc::clone(held),
@@ -209,7 +225,10 @@ impl Running {
 
     fn message(&self) -> Result<()> {
         let books = &*self.books;
-        count_use(books.guard(), books, self.entry, &self.held, self.mechanism)
+        let (entry, now) = (self.entry, books.guard().now());
+        let question = Question { held: &self.held, entry, mechanism: Some(self.mechanism), now };
+        approval::obtain_again(books, question)
+            .and_then(|()| count_use(books.guard(), books, entry, &self.held, self.mechanism))
             .map_err(|denial| self.refused(&denial))
     }
 

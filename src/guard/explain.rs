@@ -3,7 +3,7 @@
 
 use super::op::{Ask, Makes};
 use super::order::{self, USE_CHECKS, Use};
-use super::{Books, Caller, Guard, charge, derivation};
+use super::{Books, Caller, Guard, approval, charge, derivation};
 use crate::ck::names::mechanism_name;
 use crate::policy::{Entry, Explanation};
 
@@ -65,6 +65,9 @@ impl Guard {
         let limited = |held: &&std::sync::Arc<super::Held>| held.rules().is_limited();
         if ask.object.iter().copied().chain(ask.seconds).any(|held| limited(&held)) {
             told.check("budget", || charge::peek(self, books, ask));
+        }
+        if approval::is_asked(ask) {
+            told.check("approval", || approval::peek(self, books, ask));
         }
         told
     }

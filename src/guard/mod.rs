@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod alarm;
+mod approval;
 mod authorized;
 mod budget;
 pub mod caller;
@@ -24,6 +25,7 @@ mod trace;
 pub mod vault;
 
 pub use alarm::Answer;
+pub use approval::{Agreed, Question, Requests, can_ask};
 pub use authorized::{Authorized, Obligations};
 pub use budget::{Block, Books, Budget};
 pub use charge::Charge;
@@ -42,6 +44,7 @@ use arc_swap::ArcSwap;
 use op::Op;
 use signals::Signals;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Who asks, and in which state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -90,6 +93,9 @@ impl Role {
 /// The law of one token.
 pub struct Guard {
     law: ArcSwap<Law>,
+    /// It was closed at some time, so each decision looks whether it is. Set before the law says so, and never taken back:
+    /// whoever opens it again would have to be told from whoever closes it at the same time.
+    was_closed: AtomicBool,
     journal: Arc<Journal>,
     /// The record; none where a store has no place for it.
     trail: Option<Arc<Trail>>,
@@ -105,6 +111,12 @@ struct AuditOfAll {
     required: bool,
     /// Every record is on the disk before the caller hears of the end.
     lasting: bool,
+}
+
+/// What a grant is made of, beside its operation.
+struct Granted {
+    judged: order::Judged,
+    trace: Trace,
 }
 
 /// The rules in force, and what follows from them for the whole token.
@@ -127,7 +139,14 @@ impl Guard {
     /// A guard under these rules.
     pub fn new(rules: Arc<Ruleset>, journal: Arc<Journal>, trail: Option<Arc<Trail>>) -> Self {
         let watch = alarm::Watch::new(Arc::new(Signals::in_memory()), "");
-        Self { law: ArcSwap::from_pointee(Law::of(rules)), journal, trail, watch, clock: clock::utc_seconds }
+        Self {
+            law: ArcSwap::from_pointee(Law::of(rules)),
+            was_closed: AtomicBool::new(false),
+            journal,
+            trail,
+            watch,
+            clock: clock::utc_seconds,
+        }
     }
 
     /// The same guard, that counts what its alarms watch together with all processes that use the token.
@@ -154,6 +173,7 @@ impl Guard {
 
     /// Allows nothing from now on, until other rules are put in force.
     pub fn close(&self, reason: String) {
+        self.was_closed.store(true, Ordering::SeqCst);
         self.law.rcu(|law| Law {
             rules: Arc::clone(&law.rules),
             denied: law.denied,
@@ -166,11 +186,12 @@ impl Guard {
         self.law.load().unusable.clone()
     }
 
-    /// What is recorded of every key at least, and whether nothing may be done without its record. Asked at each operation:
-    /// a look at the rules, which takes no part of their ownership.
-    fn audit_of_all(&self) -> AuditOfAll {
-        let law = self.law.load();
-        let keys = law.rules.keys();
+    /// What is recorded at least. What is done with a key is recorded as the rules say that it is judged by; other objects
+    /// do not hear of new rules.
+    #[inline]
+    fn audit_of_all(&self, object: Option<&Arc<Held>>) -> AuditOfAll {
+        let key = object.filter(|object| object.facts().key_type.is_some());
+        let keys = key.map_or_else(|| self.law.load().rules.keys(), |key| *key.rules().for_every_key());
         AuditOfAll {
             least: keys.audit,
             required: keys.audit_required,
@@ -189,7 +210,13 @@ impl Guard {
     }
 
     /// There are rules by which to judge.
+    #[inline]
     fn has_law(&self) -> Result<(), Denial> {
+        if self.was_closed.load(Ordering::SeqCst) { self.is_open() } else { Ok(()) }
+    }
+
+    #[cold]
+    fn is_open(&self) -> Result<(), Denial> {
         match &self.law.load().unusable {
             None => Ok(()),
             Some(reason) => Err(Denial::new(Reason::PolicyUnusable, reason.as_str())),
@@ -212,8 +239,9 @@ impl Guard {
     }
 
     /// The only way to use a key. The checks run in one order, written once in [`order`]; the first
-    /// refusal decides the return code, and leaves one line in the log and one record. What is allowed is counted last of
-    /// all, where a limit asks for it ([`charge`]): what is refused costs no part of a budget. What is allowed leaves its
+    /// refusal decides the return code, and leaves one line in the log and one record. What is allowed then waits for those
+    /// who must agree ([`approval`]), and is counted last of all, where a limit asks for it ([`charge`]): what is refused
+    /// costs no part of a budget. What is allowed leaves its
     /// record when it has ended, as far as the policy wants one ([`Trace`]).
     ///
     /// # Errors
@@ -225,14 +253,19 @@ impl Guard {
         op: O,
     ) -> Result<Authorized<O>, Denial> {
         let ask = op.ask();
-        let granted = order::judge(self, who, &ask)
-            .and_then(|judged| self.watch(who, &ask).map(|()| judged))
-            .and_then(|judged| charge::count(self, books, &ask).map(|()| judged))
-            .and_then(|judged| Ok((judged, self.trace(who, &ask)?)))
-            .inspect_err(|denial| self.refused(who, &ask, denial));
+        let Granted { judged: (row, obligations, bound), trace } =
+            self.grant(who, books, &ask).inspect_err(|denial| self.refused(who, &ask, denial))?;
         drop(ask);
-        let ((row, obligations, bound), trace) = granted?;
         Ok(Authorized::new(op, row, obligations, trace).binding(bound))
+    }
+
+    /// All of it that is the same for every operation.
+    fn grant(&self, who: &Caller<'_>, books: &dyn Books, ask: &op::Ask<'_>) -> Result<Granted, Denial> {
+        let judged = order::judge(self, who, ask)?;
+        self.watch(who, ask)?;
+        approval::obtain(self, books, ask)?;
+        charge::count(self, books, ask)?;
+        Ok(Granted { judged, trace: self.trace(who, ask)? })
     }
 
     /// Says, once a day for each key, that a use will be refused: by a rule whose date lies ahead, or by a draft.

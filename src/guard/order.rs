@@ -17,23 +17,28 @@ use cryptoki_sys::*;
 
 /// The row of the mechanism, what must hold while the operation runs, and which of the second keys are bound to which
 /// purpose by it.
-type Judged = Result<(Option<&'static Row>, Obligations, Vec<(usize, Purpose)>), Denial>;
+pub(super) type Judged = (Option<&'static Row>, Obligations, Vec<(usize, Purpose)>);
 
 /// Judges one question.
-pub(super) fn judge(guard: &Guard, who: &Caller<'_>, ask: &Ask<'_>) -> Judged {
+pub(super) fn judge(guard: &Guard, who: &Caller<'_>, ask: &Ask<'_>) -> Result<Judged, Denial> {
     guard.has_law()?;
     let mut obligations = Obligations::default();
     if let Some(object) = ask.object {
         visible(who, object)?;
     }
-    for other in ask.target.into_iter().chain(ask.seconds) {
-        visible(who, other)?;
+    if let Some(target) = ask.target {
+        visible(who, target)?;
+    }
+    for second in ask.seconds {
+        visible(who, second)?;
     }
     let row = match ask.mechanism {
         Some(mechanism) => Some(offered(guard, mechanism, ask.entry)?),
         None => None,
     };
-    may_effect(guard, who, ask, row)?;
+    if !matches!(ask.makes, Makes::Nothing) {
+        may_effect(guard, who, ask, row)?;
+    }
     if let (Some(entry), Some(object)) = (ask.entry, ask.object) {
         if !derivation::is_data_base(entry, object, row) {
             obligations.bind = may_use(guard, who, entry, object, ask.mechanism, row)?;
@@ -329,7 +334,8 @@ fn may_copy(guard: &Guard, object: &Held, new: &[KeyFacts]) -> Result<(), Denial
     }
     new.iter().try_for_each(|after| {
         stays_over(guard, object.facts(), after)?;
-        succession::stays_replaced(object, after)
+        succession::stays_replaced(object, after)?;
+        guard.rules().judge_names(object.facts(), after)
     })
 }
 
@@ -389,6 +395,7 @@ fn may_change(guard: &Guard, who: &Caller<'_>, object: &Held, after: &Attributes
     }
     stays_over(guard, object.facts(), &facts)?;
     succession::stays_replaced(object, &facts)?;
+    guard.rules().judge_names(object.facts(), &facts)?;
     guard.rules().judge_change_by(who.user(), object.facts(), &facts, guard.now())
 }
 

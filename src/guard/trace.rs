@@ -2,7 +2,7 @@
 
 use super::held::Held;
 use super::op::{Ask, Makes};
-use super::{Caller, Guard};
+use super::{AuditOfAll, Caller, Guard};
 use crate::audit::{Event, Kind, Trail};
 use crate::ck::Result;
 use crate::policy::{Audit, Denial, Entry, Reason};
@@ -68,17 +68,28 @@ impl Pending {
 impl Guard {
     /// What is to be recorded of an allowed operation. Where the policy requires the record, that it was allowed is
     /// written now, and the operation is refused if that cannot be.
+    #[inline]
     pub(super) fn trace(&self, who: &Caller<'_>, ask: &Ask<'_>) -> core::result::Result<Trace, Denial> {
         let Some(trail) = &self.trail else { return Ok(Trace::NONE) };
         let changes = changes_something(ask);
         // What holds for every key is the least.
-        let every = self.audit_of_all();
+        let every = self.audit_of_all(ask.object);
         let wanted = ask
             .object
             .map_or(every.least, |object| every.least.max(object.rules_for(who).audit(|| self.now())));
         if wanted < if changes { Audit::Changes } else { Audit::All } {
             return Ok(Trace::NONE);
         }
+        self.begin(who, ask, (trail, every), changes)
+    }
+
+    fn begin(
+        &self,
+        who: &Caller<'_>,
+        ask: &Ask<'_>,
+        (trail, every): (&Arc<Trail>, AuditOfAll),
+        changes: bool,
+    ) -> core::result::Result<Trace, Denial> {
         let rules =
             ask.object.map(|object| object.rules_for(who).applied(self.now()).map(str::to_owned).collect());
         let event = Event { rules: rules.unwrap_or_default(), ..self.event(who, ask, Kind::Decision) };
@@ -109,7 +120,7 @@ impl Guard {
             rules: denial.rules.iter().map(ToString::to_string).collect(),
             ..self.event(who, ask, Kind::Decision)
         };
-        let _ = trail.record(event, self.audit_of_all().lasting);
+        let _ = trail.record(event, self.audit_of_all(ask.object).lasting);
     }
 
     pub(super) fn event(&self, who: &Caller<'_>, ask: &Ask<'_>, kind: Kind) -> Event {

@@ -125,6 +125,7 @@ const KINDS: &[(CK_ATTRIBUTE_TYPE, Kind)] = &[
     (CKA_KEYWARD_PAIR, Kind::Bytes),
     (CKA_KEYWARD_INDIVISIBLE, Kind::Bool),
     (CKA_KEYWARD_CALLERS, Kind::Text),
+    (CKA_KEYWARD_ESCROW_DATE, Kind::Ulong),
     (CKA_KEYWARD_GENERATION, Kind::Ulong),
     (CKA_KEYWARD_REPLACEMENT, Kind::Text),
     (CKA_KEYWARD_REPLACED, Kind::Text),

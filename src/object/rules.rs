@@ -167,6 +167,7 @@ const KEY: &[Rule] = &[
     rule(CKA_KEYWARD_HISTORY, &[2, 4, 6]),
     rule(CKA_KEYWARD_CALLERS, &[2, 4, 6]),
     rule(CKA_KEYWARD_PAIR, &[2, 4, 6]),
+    rule(CKA_KEYWARD_ESCROW_DATE, &[2, 4, 6]),
     rule(CKA_KEYWARD_GENERATION, &[2, 4, 6]),
     rule(CKA_KEYWARD_REPLACEMENT, &[2, 4, 6]),
     rule(CKA_KEYWARD_REPLACED, &[2, 4, 6]),

@@ -129,6 +129,7 @@ const MEANINGS: &[(CK_ATTRIBUTE_TYPE, Meaning)] = &[
     (CKA_KEYWARD_USES_LEFT, Computed("api/object.rs", "CKA_KEYWARD_USES_LEFT")),
     (CKA_KEYWARD_PAIR, Computed("token/making.rs", "CKA_KEYWARD_PAIR")),
     (CKA_KEYWARD_CALLERS, Enforced("guard/alarm.rs", "CKA_KEYWARD_CALLERS")),
+    (CKA_KEYWARD_ESCROW_DATE, Enforced("guard/approval.rs", "CKA_KEYWARD_ESCROW_DATE")),
     (CKA_KEYWARD_GENERATION, Computed("object/succession.rs", "CKA_KEYWARD_GENERATION")),
     (CKA_KEYWARD_REPLACEMENT, Enforced("guard/succession.rs", "CKA_KEYWARD_REPLACEMENT")),
     (CKA_KEYWARD_REPLACED, Computed("token/rotation.rs", "CKA_KEYWARD_REPLACED")),

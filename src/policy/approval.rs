@@ -12,7 +12,7 @@ use super::ruleset::{Escrow, Rule};
 use super::word::duration_text;
 use crate::ck::date::UtcSeconds;
 use crate::object::facts::KeyFacts;
-use cryptoki_sys::CKO_SECRET_KEY;
+use cryptoki_sys::{CKO_PUBLIC_KEY, CKO_SECRET_KEY};
 use std::fmt;
 
 /// What a rule's `approvals` ask for.
@@ -82,7 +82,7 @@ impl KeyRules {
     }
 
     /// What is missing for an operation, given what was said: `None` where nobody needs to be asked or all have agreed.
-    /// `requester` is the name of who asks, where they have one.
+    /// `requester` is the name of who asks, where they have one. Nobody is asked about a public key: everybody has it.
     pub fn unapproved(
         &self,
         entry: Entry,
@@ -92,7 +92,7 @@ impl KeyRules {
     ) -> Option<Denial> {
         let purpose = entry.purpose(facts, facts.class == CKO_SECRET_KEY);
         let record = self.record(purpose, facts.purpose, now);
-        if !record.asks.approvals {
+        if !record.asks.approvals || facts.class == CKO_PUBLIC_KEY {
             return None;
         }
         let unmet = |rule: &Rule| {
@@ -111,16 +111,17 @@ impl KeyRules {
         Some(by(Denial::new(Reason::Approval, detail), &self.compiled, record, unmet))
     }
 
-    /// Everybody whose word counts for an operation, by whatever rule, sorted.
-    pub fn approvers(&self, entry: Entry, facts: &KeyFacts, now: UtcSeconds) -> Vec<String> {
+    /// Everybody whose word counts for an operation, by whatever rule, sorted; and for how many seconds one of them holds
+    /// at most.
+    pub fn approvers(&self, entry: Entry, facts: &KeyFacts, now: UtcSeconds) -> (Vec<String>, u64) {
         let purpose = entry.purpose(facts, facts.class == CKO_SECRET_KEY);
         let record = self.record(purpose, facts.purpose, now);
         let asked = record.applied(&self.compiled).filter_map(|rule| rule.approvals.as_ref());
-        let mut names: Vec<String> =
-            asked.filter(|asked| asked.covers(entry)).flat_map(|asked| asked.of.iter().cloned()).collect();
+        let asked: Vec<&Approvals> = asked.filter(|asked| asked.covers(entry)).collect();
+        let mut names: Vec<String> = asked.iter().flat_map(|asked| asked.of.iter().cloned()).collect();
         names.sort_unstable();
         names.dedup();
-        names
+        (names, asked.iter().map(|asked| asked.valid_seconds).max().unwrap_or(0))
     }
 
     /// Whether any rule, in whatever phase, wants the key backed up before it is used.
@@ -132,7 +133,8 @@ impl KeyRules {
     /// What is against a use of a key of which there is no copy anywhere; `None` where nothing is.
     pub fn not_backed_up(&self, facts: &KeyFacts, now: UtcSeconds) -> Option<Denial> {
         let record = self.record(facts.purpose, facts.purpose, now);
-        if !record.asks.backup {
+        // A public key has nothing that could be lost.
+        if !record.asks.backup || facts.class == CKO_PUBLIC_KEY {
             return None;
         }
         let requires = |rule: &Rule| rule.escrow == Some(Escrow::Required);
@@ -193,6 +195,20 @@ mod tests {
     }
 
     #[test]
+    fn public_keys_wait_for_nobody_and_a_rule_for_them_alone_is_a_mistake() {
+        let public = key(CKO_PUBLIC_KEY, CKK_EC, 256);
+        let record =
+            rules("approvals = { need = 1, of = \"alice\" }\nescrow = \"required\"\n").record_for(&public);
+        assert_eq!(record.unapproved(Entry::Verify, &public, (NOW, None), &[]), None);
+        assert_eq!(record.not_backed_up(&public, NOW), None);
+        for body in ["approvals = { need = 1, of = \"alice\" }", "escrow = \"required\""] {
+            let text = format!("policy = 1\n[[rule]]\nid = \"r\"\nwhen = {{ class = \"public\" }}\n{body}\n");
+            let told = load(&text).unwrap_err().remove(0);
+            assert!(told.message.contains("never asked of a public key"), "{told}");
+        }
+    }
+
+    #[test]
     fn approval_holds_for_its_time_and_not_from_the_future() {
         let rules = rules(TWO_OF_THREE);
         let ten = duration("10m").unwrap();
@@ -216,8 +232,8 @@ mod tests {
         let facts = key(CKO_PRIVATE_KEY, CKK_EC, 256);
         let record = rules.record_for(&facts);
         assert!(record.asks_approval());
-        assert_eq!(record.approvers(Entry::Sign, &facts, NOW), ["alice", "bob", "carol", "dave"]);
-        assert_eq!(record.approvers(Entry::Verify, &facts, NOW), ["bob", "dave"]);
+        assert_eq!(record.approvers(Entry::Sign, &facts, NOW).0, ["alice", "bob", "carol", "dave"]);
+        assert_eq!(record.approvers(Entry::Verify, &facts, NOW), (vec!["bob".into(), "dave".into()], 3600));
     }
 
     #[test]

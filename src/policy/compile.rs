@@ -227,6 +227,13 @@ impl Compiler<'_> {
         }
         self.matching(&section.when);
         self.of_nobody(section);
+        let asked = section.approvals.as_ref().map(|at| at.place);
+        let asked = asked.or_else(|| section.escrow.as_ref().map(|at| at.place));
+        if let (Some(place), Some(classes)) = (asked, &section.when.class)
+            && classes.value.iter().all(|class| class.value.0 == CKO_PUBLIC_KEY)
+        {
+            self.refuse(place, "this is never asked of a public key: everybody has it", None);
+        }
         if let (Some(effective), Some(sunset)) = (&section.effective, &section.sunset)
             && sunset.value <= effective.value
         {

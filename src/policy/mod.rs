@@ -29,6 +29,7 @@ mod keys;
 pub mod lifecycle;
 mod limits;
 mod lint;
+mod naming;
 mod numbers;
 mod parameters;
 mod pattern;

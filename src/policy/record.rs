@@ -9,7 +9,7 @@ use super::judge::by;
 use super::limits::Limits;
 use super::pattern::matches;
 use super::rotation::Rotation;
-use super::ruleset::{Audit, Compiled, Escrow, Export, PurposeSet, Rule, WrapWith};
+use super::ruleset::{Audit, Compiled, Escrow, Export, KeyDefaults, PurposeSet, Rule, WrapWith};
 use super::strength;
 use super::when::{Moment, Users};
 use crate::ck::date::UtcSeconds;
@@ -125,6 +125,12 @@ impl KeyRules {
     /// Whether the first use of a key binds it to a purpose.
     pub const fn first_use_binds(&self) -> bool {
         self.binds
+    }
+
+    /// What the policy says of every key.
+    #[inline]
+    pub fn for_every_key(&self) -> &KeyDefaults {
+        &self.compiled.keys
     }
 
     /// What of the key is recorded: the most that any rule asks for at a moment, whatever the purpose.

@@ -12,12 +12,18 @@ impl Token {
     /// log; the alarm itself stands in the record already.
     #[inline]
     pub(super) fn answer_alarms(&self) {
+        if self.guard().has_answers() {
+            self.answer_all();
+        }
+    }
+
+    #[cold]
+    fn answer_all(&self) {
         for answer in self.guard().take_answers() {
             self.answer_alarm(answer);
         }
     }
 
-    #[cold]
     fn answer_alarm(&self, answer: Answer) {
         let (told, outcome) = match answer {
             Answer::Suspend(grant, message) => {

@@ -7,6 +7,7 @@ use super::{Slots, Token};
 use crate::audit::{Event, Kind};
 use crate::ck::date::display_utc;
 use crate::store::StoreError;
+use crate::sys::clock;
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -26,6 +27,7 @@ impl Slots {
     /// A folder that is there already, those of the file system and of the store. What was begun is taken away.
     pub fn back_up(&self, to: &Path, with_key: bool) -> Result<usize> {
         let tokens = self.tokens().map_err(StoreError::Aborted)?;
+        let at = clock::utc_seconds();
         let begun = telling("backup", "begun");
         tokens.iter().try_for_each(|token| token.must_note(begun(token))).map_err(StoreError::Aborted)?;
         DirBuilder::new().mode(0o700).create(to).map_err(|error| unusable(to, &error))?;
@@ -43,6 +45,8 @@ impl Slots {
             format!("{} the store's key, to {}", if with_key { "with" } else { "without" }, to.display());
         let done = telling("backup", &detail);
         tokens.iter().for_each(|token| token.note(done(token)));
+        // What the policy wants backed up may be used from now on.
+        tokens.iter().try_for_each(|token| token.note_backup_date(at)).map_err(StoreError::Aborted)?;
         Ok(tokens.len())
     }
 
@@ -66,6 +70,11 @@ impl Slots {
         let tokens = self.tokens().map_err(StoreError::Aborted)?;
         let made = std::fs::metadata(from.join(DATABASE)).and_then(|file| file.modified()).ok();
         let made = made.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+        // What stands in the copy is in a copy.
+        if let Some(since) = made {
+            let noted = tokens.iter().try_for_each(|token| token.note_backup_date(since.as_secs()));
+            noted.map_err(StoreError::Aborted)?;
+        }
         let made = made.map_or_else(|| "an unknown time".to_owned(), |since| display_utc(since.as_secs()));
         let detail = format!("from {}, written {made}", from.display());
         let told = telling("restore", &detail);

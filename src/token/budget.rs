@@ -7,25 +7,25 @@
 //! Keys that are not private can be used without a login. What is counted then stands in a second row, which the token's
 //! key does not vouch for; both together are what was counted.
 
-use super::Token;
 use super::objects::Writer;
+use super::{Token, inner};
 use crate::audit::{Event, Kind};
 use crate::ck::{CK_OBJECT_CLASS, Error, Result};
 use crate::guard::codec;
 use crate::guard::op::Ask;
 use crate::guard::vault::Vault;
 use crate::guard::{Block, Books, Budget, Caller, Guard, Held};
-use crate::object::{Attributes, KeyFacts, Origin, Value, key};
+use crate::object::{Attributes, KeyFacts, Origin, key};
 use crate::policy::{Counts, Denial, NO_MECHANISM, Spent, Unit};
 use crate::store::{Query, Record, Uid};
 use crate::sys::lock::Mutex;
-use cryptoki_sys::{CKA_CLASS, CKA_PRIVATE, CKA_TOKEN, CKA_VALUE, CKO_VENDOR_DEFINED};
+use cryptoki_sys::{CKA_PRIVATE, CKA_TOKEN};
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
 
 /// The class of the rows. No search finds them and no handle leads to them.
-pub(super) const CLASS: CK_OBJECT_CLASS = CKO_VENDOR_DEFINED | 0x4B57_0002;
+pub(super) const CLASS: CK_OBJECT_CLASS = inner::class(2);
 /// How the names of rows begin that are written with the token's key. The rest is the key value's.
 const KEPT: &[u8; 8] = b"kwbudget";
 /// How those begin that are written without a login.
@@ -82,17 +82,12 @@ impl Row {
     }
 
     fn attributes(&self, private: bool) -> Attributes {
-        let mut attributes = Attributes::default();
-        attributes.set(CKA_CLASS, Value::Ulong(CLASS));
-        attributes.set(CKA_TOKEN, Value::Bool(true));
-        attributes.set(CKA_PRIVATE, Value::Bool(private));
-        attributes.set(CKA_VALUE, Value::Bytes(self.encode()));
-        attributes
+        inner::row(CLASS, private, self.encode())
     }
 
     fn open(vault: &Vault, record: &Record) -> Result<Self> {
         let attributes = vault.open_attributes(record)?;
-        Self::decode(attributes.bytes(CKA_VALUE).unwrap_or_default()).ok_or(Error::DeviceError)
+        Self::decode(inner::value(&attributes)).ok_or(Error::DeviceError)
     }
 }
 

@@ -35,7 +35,7 @@ impl Token {
             let Some(record) = self.store.record(&self.serial, change.uid)? else { continue };
             match login.vault.open_attributes(&record) {
                 // A private record without a login: its seal was checked before that was said.
-                Ok(_) | Err(Error::UserNotLoggedIn) if super::budget::is_row(record.uid) => {}
+                Ok(_) | Err(Error::UserNotLoggedIn) if super::inner::is_row(record.uid) => {}
                 Ok(_) | Err(Error::UserNotLoggedIn) => sound += 1,
                 Err(_) => {
                     let claimed = Attributes::decode(&record.attributes).filter(|_| !record.private);

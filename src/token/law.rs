@@ -4,8 +4,8 @@
 //! A policy that is not what was installed, or that this version cannot read, allows nothing: the token is
 //! closed until its SO installs another.
 
-use super::Token;
 use super::objects::Entry;
+use super::{Token, inner};
 use crate::audit::Kind;
 use crate::ck::date::UtcSeconds;
 use crate::ck::{CK_OBJECT_CLASS, Error, Result};
@@ -13,16 +13,14 @@ use crate::crypto::seal;
 use crate::guard::Role;
 use crate::guard::codec::{Reader, Writer};
 use crate::guard::vault::{Vault, is_vouched};
-use crate::object::{Attributes, Value};
 use crate::policy::{Diagnostic, Ruleset};
 use crate::store::{Record, Uid};
-use cryptoki_sys::{CKA_CLASS, CKA_PRIVATE, CKA_TOKEN, CKA_VALUE, CKO_VENDOR_DEFINED};
 use std::sync::Arc;
 
 /// The identity of the record. No object has it: theirs are random.
 pub(super) const POLICY: Uid = Uid(*b"keyward's policy");
 /// The class of the record. No search finds it and no handle leads to it.
-const CLASS: CK_OBJECT_CLASS = CKO_VENDOR_DEFINED | 0x4B57_0001;
+const CLASS: CK_OBJECT_CLASS = inner::class(1);
 /// The encoding's version.
 const FORMAT: u64 = 1;
 /// Most bytes of all files of an installed policy.
@@ -121,15 +119,6 @@ impl Installed {
         Some(Self { files, history })
     }
 
-    fn attributes(&self) -> Attributes {
-        let mut attributes = Attributes::default();
-        attributes.set(CKA_CLASS, Value::Ulong(CLASS));
-        attributes.set(CKA_TOKEN, Value::Bool(true));
-        attributes.set(CKA_PRIVATE, Value::Bool(false));
-        attributes.set(CKA_VALUE, Value::Bytes(self.encode()));
-        attributes
-    }
-
     /// The policy of a record. The error is a sentence for the log.
     fn open(vault: &Vault, record: &Record) -> core::result::Result<Self, String> {
         // Without the token's key nobody installs a policy.
@@ -137,8 +126,8 @@ impl Installed {
             Ok(attributes) if is_vouched(record.version) => attributes,
             _ => return Err("the policy of the token is not what was installed".to_owned()),
         };
-        let encoded = attributes.bytes(CKA_VALUE).unwrap_or_default();
-        Self::decode(encoded).ok_or_else(|| "the policy of the token cannot be read".to_owned())
+        Self::decode(inner::value(&attributes))
+            .ok_or_else(|| "the policy of the token cannot be read".to_owned())
     }
 }
 
@@ -178,7 +167,7 @@ impl Token {
                 .attributes(POLICY)
                 .ok()
                 .flatten()
-                .and_then(|(_, attributes)| Installed::decode(attributes.bytes(CKA_VALUE)?));
+                .and_then(|(_, attributes)| Installed::decode(inner::value(&attributes)));
             let mut history = before.map_or_else(Vec::new, |before| before.history);
             let installation = Installation {
                 at,
@@ -190,7 +179,7 @@ impl Token {
             history.push(installation.clone());
             history.drain(..history.len().saturating_sub(LONGEST_HISTORY));
             let installed = Installed { files: files.clone(), history };
-            writer.put_plain(POLICY, &installed.attributes())?;
+            writer.put_plain(POLICY, &inner::row(CLASS, false, installed.encode()))?;
             Ok(installation)
         })
     }

@@ -3,14 +3,17 @@
 #![forbid(unsafe_code)]
 
 mod alarms;
+mod approval;
 mod backup;
 mod budget;
 mod built_in;
 pub mod config;
+mod escrow;
 mod events;
 mod examine;
 pub mod handles;
 mod information;
+mod inner;
 mod law;
 mod life;
 mod login;
@@ -24,6 +27,7 @@ mod slots;
 mod state;
 mod users;
 
+pub use approval::{ApprovalRequest, Said};
 pub use backup::{put_back, take_away};
 pub use config::{Configuration, ConfigurationError};
 pub use examine::Damage;
@@ -74,6 +78,8 @@ pub struct Token {
     seen_policy: Mutex<law::Seen>,
     built_in: built_in::BuiltIn,
     budgets: budget::Budgets,
+    /// When the store was last backed up, seconds; 0: never.
+    backed_up: AtomicU64,
     /// The token's row as last read: C_GetTokenInfo never touches the disk.
     record: ArcSwap<TokenRecord>,
     /// The store's generation at which the cache was true.
@@ -127,6 +133,7 @@ impl Token {
             seen_policy: Mutex::new(law::Seen::Nothing),
             built_in: built_in::BuiltIn::default(),
             budgets: budget::Budgets::default(),
+            backed_up: AtomicU64::new(0),
             seen: AtomicU64::new(u64::MAX),
             seen_version: Mutex::new(record.version),
             binding: Mutex::new(()),
@@ -188,9 +195,8 @@ impl Token {
         let answer = self.guard.authorize(&caller, self, op);
         self.answer_alarms();
         let grant = answer?;
-        let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
-        for (key, purpose) in bindings {
-            self.bind(&key, purpose)?;
+        if grant.binds() {
+            self.bind_all(&grant)?;
         }
         // One look: a key that is due gives way by its use, which goes on with the key that it was granted for.
         if let Ok(object) = grant.object()
@@ -199,6 +205,13 @@ impl Token {
             self.rotate_when_due(session, &grant.op().ask());
         }
         Ok(grant)
+    }
+
+    /// Writes the purposes that a use binds.
+    #[cold]
+    fn bind_all<O: Op>(&self, grant: &Authorized<O>) -> core::result::Result<(), Denial> {
+        let bindings = grant.bindings().map_err(|error| Denial::new(Reason::NotEvaluable, error.name()))?;
+        bindings.iter().try_for_each(|(key, purpose)| self.bind(key, *purpose))
     }
 
     /// C_Login. Checks the PIN, then everything the token's key vouches for.

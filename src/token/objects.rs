@@ -5,8 +5,9 @@
 //! is noticed by the store's generation and reloaded, never served stale.
 
 use super::Token;
-use super::budget::is_row;
+use super::escrow::BACKUP;
 use super::handles::Table;
+use super::inner;
 use super::law::POLICY;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle};
 use crate::guard::vault::{INDEXED, Plain, Vault, indexed_value, is_vouched};
@@ -168,6 +169,9 @@ impl Token {
         if anew || first || changes.iter().any(|change| change.uid == POLICY) {
             self.take_policy(&self.login.load().vault)?;
         }
+        if anew || first || changes.iter().any(|change| change.uid == BACKUP) {
+            self.take_backup_date()?;
+        }
         for change in changes {
             self.changed_elsewhere(change.uid, change.version, change.deleted)?;
         }
@@ -286,7 +290,7 @@ impl Token {
         let token = template.value(CKA_TOKEN);
         if token != Some(&crate::object::Value::Bool(false)) {
             let found = self.store.find(&self.serial, &self.query(template)?)?;
-            for uid in found.into_iter().filter(|uid| *uid != POLICY && !is_row(*uid)) {
+            for uid in found.into_iter().filter(|uid| !inner::is_row(*uid)) {
                 let handle = match self.objects.handle(uid) {
                     Some(handle) => handle,
                     None => match self.load(uid, None) {
@@ -355,11 +359,20 @@ impl Token {
     }
 
     /// Runs `work` in one write transaction and brings the cache up to its result.
-    pub(super) fn write<R>(&self, mut work: impl FnMut(&mut Writer<'_>) -> Result<R>) -> Result<R> {
+    pub(super) fn write<R>(&self, work: impl FnMut(&mut Writer<'_>) -> Result<R>) -> Result<R> {
         let login = self.login.load_full();
+        self.write_under(&login.vault, work)
+    }
+
+    /// The same with what another vault can seal.
+    pub(super) fn write_under<R>(
+        &self,
+        vault: &Arc<Vault>,
+        mut work: impl FnMut(&mut Writer<'_>) -> Result<R>,
+    ) -> Result<R> {
         let mut result = None;
         self.store.transact(&mut |tx| {
-            let mut writer = Writer::begin(tx, &self.serial, &login.vault)?;
+            let mut writer = Writer::begin(tx, &self.serial, vault)?;
             result = Some(work(&mut writer).map_err(StoreError::Aborted)?);
             writer.end()
         })?;
@@ -422,10 +435,13 @@ impl<'t> Writer<'t> {
         }
     }
 
-    /// How many objects there are, the policy and what is counted of keys left out.
+    /// How many objects there are, the rows that are none left out.
     pub(super) fn count(&mut self) -> Result<u64> {
-        let policy = self.tx.record(self.serial, POLICY)?.is_some_and(|record| !record.deleted);
-        let others = u64::from(policy) + Token::budget_rows(self)?;
+        let mut others = Token::budget_rows(self)?;
+        for uid in inner::SINGLE {
+            let there = self.tx.record(self.serial, uid)?.is_some_and(|record| !record.deleted);
+            others += u64::from(there);
+        }
         Ok(self.tx.count(self.serial)?.saturating_sub(others))
     }
 

@@ -130,6 +130,11 @@ impl Token {
         Ok(users)
     }
 
+    /// Whether a named user is let in, by whatever role.
+    pub(super) fn has_user(&self, name: &str) -> bool {
+        self.record.load().users.iter().filter_map(of_row).any(|(_, there)| there.as_str() == name)
+    }
+
     /// Lets a named user in from now on. Answers false where the name is taken, by whatever role.
     ///
     /// # Errors

@@ -13,6 +13,7 @@
 mod client;
 
 mod alarms;
+mod approvals;
 mod attacks;
 mod attributes;
 mod audit;

@@ -1,5 +1,6 @@
 //! What may be written behind `keyward`.
 
+use crate::approval::{Approve, Request};
 use crate::audit::Audit;
 use clap::{Args, Parser, Subcommand};
 use keyward_pkcs11::admin::{Revocation, Selector, moment};
@@ -37,6 +38,11 @@ pub(crate) enum Command {
     /// Checks policies and tries them, installs them in tokens, and explains decisions
     #[command(subcommand)]
     Policy(Policy),
+    /// Agrees to an operation that the policy wants others to agree to
+    Approve(Approve),
+    /// Lists what waits for the approval of others, and refuses it
+    #[command(subcommand)]
+    Request(Request),
     /// Writes a page about a token's keys: what is there, due, weak, and against a policy
     Report(Report),
     /// Shows what was done with tokens and keys, checks that nobody changed it, and proves single records
@@ -209,6 +215,9 @@ pub(crate) struct Login {
     /// The token, by its label or its serial number; may be left out where there is but one
     #[arg(long, value_name = "NAME")]
     pub(crate) token: Option<String>,
+    /// Log in as this named user instead of the token's own
+    #[arg(long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
     #[command(flatten)]
     pub(crate) pin: PinSource,
 }

@@ -1,6 +1,7 @@
 //! The `keyward` command: arguments, PINs and tables around `admin`.
 #![forbid(unsafe_code)]
 
+mod approval;
 mod args;
 mod audit;
 mod backup;
@@ -84,6 +85,8 @@ fn main() -> ExitCode {
         Command::User(command) => user::run(&context, command),
         Command::Key(command) => key::run(&context, command),
         Command::Policy(command) => policy::run(&context, command),
+        Command::Approve(command) => approval::approve(&context, command),
+        Command::Request(command) => approval::run(&context, command),
         Command::Report(command) => report::run(&context, &command),
         Command::Audit(command) => audit::run(&context, *command),
         Command::Metrics(command) => metrics::run(&context, &command),

@@ -58,9 +58,16 @@ pub(crate) fn named(module: &Module, name: Option<&str>) -> Result<Arc<Token>, S
 /// A session with the token that is named, the user logged in.
 pub(crate) fn visit<'m>(module: &'m Module, login: &Login) -> Result<Visit<'m>, String> {
     let token = named(module, login.token.as_deref())?;
-    let pin = pin::given(&login.pin, &format!("user PIN of {}", label(&token)))?;
+    let Some(name) = &login.user else {
+        let pin = pin::given(&login.pin, &format!("user PIN of {}", label(&token)))?;
+        let visit = Visit::open(module, &token).map_err(said)?;
+        visit.login(Role::User, pin).map_err(said)?;
+        return Ok(visit);
+    };
+    let name = admin::user_name(name).map_err(said)?;
+    let pin = pin::given(&login.pin, &format!("PIN of {} on {}", name.as_str(), label(&token)))?;
     let visit = Visit::open(module, &token).map_err(said)?;
-    visit.login(Role::User, pin).map_err(said)?;
+    visit.login_named(&name, pin).map_err(said)?;
     Ok(visit)
 }
 
@@ -74,7 +81,7 @@ pub(crate) fn label(token: &Token) -> String {
 
 fn list(context: &Context, module: &Module, name: Option<&str>, pin: &PinSource) -> Outcome {
     let counted = if name.is_some() || pin::is_at_hand(pin) {
-        let login = Login { token: name.map(str::to_owned), pin: pin.clone() };
+        let login = Login { token: name.map(str::to_owned), user: None, pin: pin.clone() };
         let serial = named(module, name)?.serial().to_owned();
         let visit = visit(module, &login)?;
         Some((serial, visit.count().map_err(said)?))

@@ -24,6 +24,8 @@ impl Compiler<'_> {
             ("limits", !section.limits.is_empty()),
             ("rotate", section.rotate.is_some()),
             ("hide_inactive", section.hide_inactive.is_some()),
+            ("approvals", section.approvals.is_some()),
+            ("escrow", section.escrow.is_some()),
         ];
         for (name, _) in sets.into_iter().filter(|(_, set)| *set) {
             let suggestion =
