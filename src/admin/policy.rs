@@ -134,7 +134,9 @@ impl Visit<'_> {
         for key in self.keys()? {
             let Some(held) = key.handle.and_then(|handle| session.key(handle).ok()) else { continue };
             let facts = held.facts();
+            let user = session.token().known_user();
             let new = rules.record_for(facts);
+            let (new, held_rules) = (new.while_in(user.as_deref()), held.rules().while_in(user.as_deref()));
             let has_copy = has_copy(&held, session.token().backed_up());
             for entry in USES {
                 if entry.usage().is_some_and(|usage| !facts.usage.contains(usage))
@@ -156,11 +158,11 @@ impl Visit<'_> {
                         parameters: Parameters::default(),
                         caller: caller::this(),
                     };
-                    if decide(held.rules(), facts, &request).is_err() {
+                    if decide(&held_rules, facts, &request).is_err() {
                         continue;
                     }
                     let refusal = decide(&new, facts, &request).err();
-                    let waits = || new.newly_asks(held.rules(), entry, facts, now);
+                    let waits = || new.newly_asks(&held_rules, entry, facts, now);
                     let copy = || (used && !has_copy).then(|| new.not_backed_up(facts, now)).flatten();
                     if let Some(denial) = refusal.or_else(waits).or_else(copy) {
                         let empty = || Refused { key: key.clone(), entry, mechanisms: Vec::new(), denial };

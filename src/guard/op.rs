@@ -140,7 +140,8 @@ impl Op for Generate {
 fn generated(template: &Template) -> KeyFacts {
     let facts = KeyFacts::of(&template.attributes);
     let origin = if facts.bits == 0 { facts.origin } else { Origin::Generated };
-    KeyFacts { origin, ..facts }
+    let (always_sensitive, never_extractable) = (facts.sensitive, !facts.extractable);
+    KeyFacts { origin, local: true, always_sensitive, never_extractable, ..facts }
 }
 
 /// C_GenerateKeyPair

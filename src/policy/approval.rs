@@ -78,8 +78,7 @@ impl KeyRules {
     /// Whether any rule, in whatever phase, asks for approvals.
     #[inline]
     pub fn asks_approval(&self) -> bool {
-        self.first.base.asks.approvals
-            || self.later.last().is_some_and(|(_, phase)| phase.base.asks.approvals)
+        self.first.base.asks.approvals || self.later.iter().any(|(_, phase)| phase.base.asks.approvals)
     }
 
     /// What is missing for an operation, given what was said: `None` where nobody needs to be asked or all have agreed.
@@ -139,8 +138,8 @@ impl KeyRules {
 
     /// Whether any rule, in whatever phase, wants the key backed up before it is used.
     #[inline]
-    pub fn asks_backup(&self) -> bool {
-        self.first.base.asks.backup || self.later.last().is_some_and(|(_, phase)| phase.base.asks.backup)
+    pub const fn asks_backup(&self) -> bool {
+        self.waits.1
     }
 
     /// What is against a use of a key of which there is no copy anywhere; `None` where nothing is.

@@ -9,6 +9,7 @@ use super::entry::{candidate_purposes, conflict};
 use super::flag::Flag;
 use super::record::{Record, Weakness};
 use super::ruleset::{Compiled, Export, PurposeSet, Rule, Ruleset, Sensitive, SinglePurpose};
+use super::when::Moment;
 use super::word::Word;
 use crate::ck::date::UtcSeconds;
 use crate::ck::names::key_type_name;
@@ -19,7 +20,7 @@ impl Ruleset {
     /// Everything that the policy has against such an object, in the order of the checks; [`Self::judge_new`] answers the
     /// first of it.
     pub fn refusals(&self, facts: &KeyFacts, now: UtcSeconds) -> Vec<Denial> {
-        refusals(&self.compiled, facts, now)
+        refusals(&self.compiled, facts, Moment::of(now))
     }
 
     /// The id of a rule, with the document and the section that it comes from where it names them.
@@ -33,17 +34,22 @@ impl Ruleset {
 }
 
 /// Everything that the policy has against such an object, in the order of the checks.
-pub(super) fn refusals(compiled: &Compiled, facts: &KeyFacts, now: UtcSeconds) -> Vec<Denial> {
+pub(super) fn refusals(compiled: &Compiled, facts: &KeyFacts, at: Moment<'_>) -> Vec<Denial> {
     if facts.key_type.is_none() {
         return Vec::new();
     }
+    // What is not made yet is made now.
+    let facts = &match facts.initial_date {
+        0 => KeyFacts { initial_date: at.now, ..facts.clone() },
+        _ => facts.clone(),
+    };
     let candidates = candidate_purposes(facts);
     let serving = facts.purpose.map_or(candidates, PurposeSet::of);
-    let record = compiled.record(facts, serving, now);
+    let record = compiled.record(facts, serving, at);
     let mut refusals = Vec::new();
     refusals.extend(purposes(compiled, facts, &record, candidates));
     if matches!(facts.origin, Origin::Generated | Origin::Derived) {
-        refusals.extend(weakness(compiled, facts, serving, now));
+        refusals.extend(weakness(compiled, facts, serving, at));
     }
     if facts.class != CKO_PUBLIC_KEY {
         refusals.extend(sensitive(compiled, facts));
@@ -93,11 +99,11 @@ fn purposes(compiled: &Compiled, facts: &KeyFacts, record: &Record, candidates: 
 }
 
 /// A key is too weak where it is too weak for every purpose that it may come to serve.
-fn weakness(compiled: &Compiled, facts: &KeyFacts, serving: PurposeSet, now: UtcSeconds) -> Vec<Denial> {
+fn weakness(compiled: &Compiled, facts: &KeyFacts, serving: PurposeSet, at: Moment<'_>) -> Vec<Denial> {
     let mut records: Vec<Record> =
-        serving.iter().map(|purpose| compiled.record(facts, PurposeSet::of(purpose), now)).collect();
+        serving.iter().map(|purpose| compiled.record(facts, PurposeSet::of(purpose), at)).collect();
     if records.is_empty() {
-        records.push(compiled.record(facts, PurposeSet::EMPTY, now));
+        records.push(compiled.record(facts, PurposeSet::EMPTY, at));
     }
     let sound = |record: &Record| record.weakness == Weakness::default();
     let Some(record) = records.first().filter(|_| !records.iter().any(sound)) else { return Vec::new() };

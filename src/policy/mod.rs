@@ -40,13 +40,14 @@ mod ruleset;
 mod shipped;
 pub mod strength;
 mod trial;
+mod when;
 mod word;
 mod wording;
 
 pub use alarm::{Alarm, Signal};
 pub use approval::Approval;
 pub use callers::Caller;
-pub use decide::{Request, Verdict, ahead, decide};
+pub use decide::{Request, Verdict, ahead, bears_parameters, decide};
 pub use denial::{Denial, Reason};
 pub use diagnostic::Diagnostic;
 pub use entry::{Entry, Side, candidate_purposes};

@@ -109,6 +109,26 @@ alone! {
 }
 
 alone! {
+    fn what_keys_says_holds_for_every_key() {
+        let world = World::new();
+        let session = world.user();
+        let (_, key) = pair(session, "any");
+        install_text(&world, "[keys]\ncallers = { exe = \"/none/*\" }\n");
+        assert_eq!(session.sign_init(&sha256_rsa(), key), PROHIBITED);
+        assert_eq!(session.reason(), CALLER);
+        install_text(&world, "[keys]\nvisible_to = { uid = 4294967294 }\n");
+        assert_eq!(session.find(&Template::new()).unwrap(), []);
+        install_text(&world, "[keys]\ntemplate = { copyable = false }\nparameters = { min_tag = 128 }\n");
+        let template = || Template::token().uses(&[CKA_ENCRYPT]);
+        assert_eq!(session.aes(template()), Err(Rv(CKR_TEMPLATE_INCONSISTENT)));
+        let aes = session.aes(template().flag(CKA_COPYABLE, false)).unwrap();
+        let refused = Err(Rv(CKR_MECHANISM_PARAM_INVALID));
+        assert_eq!(session.encrypt_init(&Mechanism::gcm(&[8; 12], b"", 96), aes), refused);
+        session.sign(&sha256_rsa(), key, b"data").unwrap();
+    }
+}
+
+alone! {
     fn token_limits_hold_for_sessions_objects_and_idle_logins() {
         let world = World::new();
         install_text(
