@@ -45,7 +45,8 @@ fn module() -> PathBuf {
     let there = [built().join(name), built().join("deps").join(name)];
     let newest = |path: &PathBuf| std::fs::metadata(path).and_then(|about| about.modified()).ok();
     let there = there.into_iter().filter(|path| path.is_file()).max_by_key(newest);
-    there.unwrap_or_else(|| panic!("no {name} in {}: cargo build", built().display()))
+    assert!(there.is_some(), "no {name} in {}: cargo build", built().display());
+    there.unwrap()
 }
 
 /// Runs all blocks in one bash and answers, of each, its exit code and what it wrote.
