@@ -155,7 +155,10 @@ impl Replay {
         let denied = questions.iter().find_map(|(entry, key)| {
             let request = request(*entry, record, key, caller, at);
             let user = Some(event.user.as_str()).filter(|name| *name != Role::Public.word());
-            let denial = decide(&key.new.while_in(user), key.held.facts(), &request).err()?;
+            let denial = match decide(&key.new.while_in(user), key.held.facts(), &request) {
+                Err(denial) => denial,
+                Ok(_) => key.new.newly_asks(key.held.rules(), *entry, key.held.facts(), at)?,
+            };
             let now = key.held.rules().while_in(user);
             Some((*entry, *key, denial, decide(&now, key.held.facts(), &request).is_err()))
         });

@@ -25,7 +25,7 @@ mod trace;
 pub mod vault;
 
 pub use alarm::Answer;
-pub use approval::{Agreed, Question, Requests, can_ask};
+pub use approval::{Agreed, Question, Requests, can_ask, has_copy};
 pub use authorized::{Authorized, Obligations};
 pub use budget::{Block, Books, Budget};
 pub use charge::Charge;

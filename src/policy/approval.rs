@@ -111,6 +111,18 @@ impl KeyRules {
         Some(by(Denial::new(Reason::Approval, detail), &self.compiled, record, unmet))
     }
 
+    /// What others must agree to by these rules, and need not by those that held before.
+    pub fn newly_asks(
+        &self,
+        before: &Self,
+        entry: Entry,
+        facts: &KeyFacts,
+        now: UtcSeconds,
+    ) -> Option<Denial> {
+        let asked = |rules: &Self| rules.unapproved(entry, facts, (now, None), &[]);
+        asked(self).filter(|_| asked(before).is_none())
+    }
+
     /// Everybody whose word counts for an operation, by whatever rule, sorted; and for how many seconds one of them holds
     /// at most.
     pub fn approvers(&self, entry: Entry, facts: &KeyFacts, now: UtcSeconds) -> (Vec<String>, u64) {
