@@ -175,7 +175,7 @@ pub(super) const CALLERS: Keys =
 pub(super) const VISIBLE_TO: Keys =
     Keys { section: "`visible_to`", known: &["uid", "gid", "exe", "unit"], later: &[] };
 pub(super) const TEST: Keys =
-    Keys { section: "[[test]]", known: &["id", "key", "ask", "expect", "by", "at"], later: &["user"] };
+    Keys { section: "[[test]]", known: &["id", "key", "ask", "expect", "by", "at"], later: &[] };
 pub(super) const TEST_KEY: Keys = Keys {
     section: "`key`",
     known: &[
@@ -196,13 +196,19 @@ pub(super) const TEST_KEY: Keys = Keys {
         "extractable",
         "wrap_with_trusted",
         "backed_up",
+        "trusted",
+        "local",
+        "always_sensitive",
+        "never_extractable",
+        "generation",
+        "uses",
     ],
-    later: &["generation", "uses"],
+    later: &[],
 };
 pub(super) const ASK: Keys = Keys {
     section: "`ask`",
-    known: &["op", "mechanism", "parameters", "approved_by"],
-    later: &["user", "uid"],
+    known: &["op", "mechanism", "parameters", "approved_by", "user", "uid", "gid", "exe", "unit"],
+    later: &[],
 };
 pub(super) const ASK_PARAMETERS: Keys = Keys {
     section: "`parameters`",

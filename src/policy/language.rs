@@ -388,6 +388,45 @@ fn tests_may_say_when_and_with_which_parameters() {
 }
 
 #[test]
+fn tests_may_say_who_asks_what_was_spent_and_what_the_module_says_of_the_key() {
+    let rules = "policy = 1\n[[rule]]\nid = \"who\"\nwhen = { label = \"pki\" }\ncallers = { uid = [\"pki\", 7], exe = \"/usr/bin/*\" }\n\
+                 [[rule]]\nid = \"guest\"\nwhen = { user = \"temp-*\" }\ndeny = \"CKM_ECDSA_SHA256\"\n\
+                 [[rule]]\nid = \"budget\"\nwhen = { label = \"few\" }\nlimits = { uses = 3, of = \"CKM_ECDSA_SHA256\" }\n\
+                 [[rule]]\nid = \"old\"\nwhen = { generation = { min = 3 } }\ndeny = \"CKM_ECDSA_SHA256\"\n\
+                 [[rule]]\nid = \"foreign\"\nwhen = { local = false, trusted = false }\ndeny = \"CKM_ECDSA_SHA256\"\n";
+    let case = |number: usize, key: &str, ask: &str, by: Option<&str>| {
+        let expect = by.map_or("\"allow\"".to_owned(), |by| format!("\"deny\"\nby = \"{by}\""));
+        format!(
+            "[[test]]\nid = \"{number}\"\nkey = {{ class = \"private\", type = \"ec\"{key} }}\n\
+             ask = {{ op = \"sign\", mechanism = \"CKM_ECDSA_SHA256\"{ask} }}\nexpect = {expect}\n"
+        )
+    };
+    let pki = ", label = \"pki\"";
+    let cases = [
+        (pki, ", uid = 7, exe = \"/usr/bin/openssl\"", None),
+        (pki, ", uid = \"pki\", exe = \"/usr/bin/openssl\"", None),
+        (pki, ", uid = 8, exe = \"/usr/bin/openssl\"", Some("who")),
+        (pki, ", uid = 7", Some("who")),
+        (pki, "", Some("who")),
+        ("", ", user = \"temp-1\"", Some("guest")),
+        ("", ", user = \"user\"", None),
+        (", label = \"few\", uses = 2", "", None),
+        (", label = \"few\", uses = 3", "", Some("budget")),
+        (", generation = 2", "", None),
+        (", generation = 3", "", Some("old")),
+        (", local = false", "", Some("foreign")),
+        (", local = false, trusted = true", "", None),
+        (", origin = \"imported\"", "", Some("foreign")),
+    ];
+    let tests = cases.iter().enumerate().map(|(number, (key, ask, by))| case(number, key, ask, *by));
+    let outcomes = load(&format!("{rules}{}", tests.collect::<String>())).unwrap().run_tests();
+    assert_eq!(outcomes.len(), cases.len());
+    assert!(outcomes.iter().all(|outcome| outcome.passed), "{outcomes:?}");
+    let mistake = told(&case(0, ", genration = 2", "", None));
+    assert_eq!(mistake.suggestion.as_deref(), Some("did you mean `generation`?"));
+}
+
+#[test]
 fn draft_that_allows_nothing_together_with_a_rule_still_loads_and_does_not_where_drafts_hold() {
     let rules = "[[rule]]\nid = \"a\"\nmechanisms = \"CKM_ECDSA\"\n[[rule]]\nid = \"b\"\nmechanisms = \"CKM_AES_GCM\"\ndraft = true\n";
     assert!(load(&format!("policy = 1\n{rules}")).is_ok());
