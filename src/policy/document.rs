@@ -12,7 +12,9 @@ use super::limits::Limit;
 use super::parameters::{ParameterRule, Parameters};
 use super::pattern::Numbers;
 use super::rotation::RotateSection;
-use super::ruleset::{Audit, AuditSync, Escrow, Export, InitialState, Sensitive, SinglePurpose, WrapWith};
+use super::ruleset::{
+    Audit, AuditSync, Escrow, Export, InitialState, Memory, Sensitive, SinglePurpose, WrapWith,
+};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
 use crate::crypto::ParameterSet;
@@ -70,6 +72,7 @@ pub(super) struct KeySection {
     pub(super) escrow: Option<At<Escrow>>,
     pub(super) approvals: Option<At<Approvals>>,
     pub(super) audit: Option<At<Audit>>,
+    pub(super) memory: Option<At<Memory>>,
     pub(super) rotate: Option<At<RotateSection>>,
     pub(super) hide_inactive: Option<At<bool>>,
     pub(super) initial_state: Option<At<InitialState>>,
@@ -110,6 +113,7 @@ pub(super) struct RuleSection {
     pub(super) visible_to: Option<At<Callers>>,
     pub(super) hours: Option<At<Hours>>,
     pub(super) audit: Option<At<Audit>>,
+    pub(super) memory: Option<At<Memory>>,
     pub(super) rotate: Option<At<RotateSection>>,
     pub(super) hide_inactive: Option<At<bool>>,
     pub(super) source: Option<At<String>>,

@@ -46,6 +46,7 @@ pub(super) const KEYS: Keys = Keys {
         "approvals",
         "initial_state",
         "audit",
+        "memory",
         "rotate",
         "hide_inactive",
         "limits",
@@ -92,6 +93,7 @@ pub(super) const RULE: Keys = Keys {
         "visible_to",
         "hours",
         "audit",
+        "memory",
         "rotate",
         "hide_inactive",
         "source",
@@ -217,7 +219,7 @@ pub(super) const ASK_PARAMETERS: Keys = Keys {
 };
 
 /// What a rule of the language, and `[keys]`, may set beyond what is enforced today.
-const LATER: &[&str] = &["memory", "unsafe_allow"];
+const LATER: &[&str] = &["unsafe_allow"];
 
 /// Every table, for the test of the documentation.
 #[cfg(test)]

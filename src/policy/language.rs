@@ -353,6 +353,26 @@ fn keys_may_say_for_every_key_what_rules_say_of_some() {
 }
 
 #[test]
+fn memory_shielded_wins_and_a_date_ahead_shields_already() {
+    let aes = key(CKO_SECRET_KEY, CKK_AES, 256);
+    let shields = |body: &str| load(&format!("policy = 1\n{body}\n")).unwrap().record_for(&aes).is_shielded();
+    let rule = |body: &str| format!("[[rule]]\nid = \"r\"\nmemory = \"shielded\"\n{body}\n");
+    assert!(!shields("[keys]\nmemory = \"fast\"") && shields("[keys]\nmemory = \"shielded\""));
+    assert!(shields(&rule("")) && !shields(&rule("when = { class = \"private\" }")));
+    assert!(shields(&format!("[keys]\nmemory = \"fast\"\n{}", rule(""))));
+    assert!(shields(&rule("effective = 2999-01-01")) && !shields(&rule("draft = true")));
+    let mistake = told("[keys]\nmemory = \"shieldd\"");
+    assert_eq!(mistake.suggestion.as_deref(), Some("did you mean `shielded`?"));
+    assert!(
+        told("[[rule]]\nid = \"r\"\nmemory = \"shielded\"\nwhen = { user = \"alice\" }")
+            .message
+            .contains("`memory` holds")
+    );
+    let described = load(&format!("policy = 1\n{}", rule(""))).unwrap().describe();
+    assert!(described.contains("\n  memory shielded\n"));
+}
+
+#[test]
 fn token_limits_are_the_smallest_of_all_files() {
     let loader =
         |_: &str| Ok("policy = 1\n[token]\nsession = { max = 10 }\nobjects = { max = 5 }\n".to_owned());

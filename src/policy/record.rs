@@ -44,6 +44,8 @@ pub struct KeyRules {
     pub(super) binds: bool,
     /// Some rule limits how much the key may do.
     pub(super) limited: bool,
+    /// Some rule wants the key masked between uses, whatever its date.
+    pub(super) shielded: bool,
     /// Indexes into [`Compiled::alarms`]: those that watch the key.
     pub(super) alarms: Box<[usize]>,
     /// Whether any of them counts more than refusals, and whether any counts all uses.
@@ -154,6 +156,13 @@ impl KeyRules {
     #[inline]
     pub fn asks_caller(&self) -> bool {
         self.first.base.asks.caller || self.later.iter().any(|(_, phase)| phase.base.asks.caller)
+    }
+
+    /// Whether memory holds the key masked between its uses, and nothing that it was made ready into. A rule with a date that
+    /// lies ahead has it so from the beginning.
+    #[inline]
+    pub const fn is_shielded(&self) -> bool {
+        self.shielded
     }
 
     /// Whether any rule, in whatever phase, asks for the parameters of mechanisms.
