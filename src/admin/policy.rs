@@ -162,7 +162,7 @@ impl Visit<'_> {
                         continue;
                     }
                     let refusal = decide(&new, facts, &request).err();
-                    let waits = || new.newly_asks(held.rules(), entry, facts, now);
+                    let waits = || new.newly_asks(&held_rules, entry, facts, now);
                     let copy = || (used && !has_copy).then(|| new.not_backed_up(facts, now)).flatten();
                     if let Some(denial) = refusal.or_else(waits).or_else(copy) {
                         let empty = || Refused { key: key.clone(), entry, mechanisms: Vec::new(), denial };

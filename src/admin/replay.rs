@@ -155,12 +155,13 @@ impl Replay {
         let denied = questions.iter().find_map(|(entry, key)| {
             let request = request(*entry, record, key, caller, at);
             let user = Some(event.user.as_str()).filter(|name| *name != Role::Public.word());
-            let denial = match decide(&key.new.while_in(user), key.held.facts(), &request) {
+            let (new, old) = (key.new.while_in(user), key.held.rules().while_in(user));
+            let facts = key.held.facts();
+            let denial = match decide(&new, facts, &request) {
                 Err(denial) => denial,
-                Ok(_) => key.new.newly_asks(key.held.rules(), *entry, key.held.facts(), at)?,
+                Ok(_) => new.newly_asks(&old, *entry, facts, at)?,
             };
-            let now = key.held.rules().while_in(user);
-            Some((*entry, *key, denial, decide(&now, key.held.facts(), &request).is_err()))
+            Some((*entry, *key, denial, decide(&old, facts, &request).is_err()))
         });
         if let Some((entry, key, denial, already)) = denied {
             self.refused = self.refused.saturating_add(event.count);

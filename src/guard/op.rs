@@ -144,6 +144,14 @@ fn generated(template: &Template) -> KeyFacts {
     KeyFacts { origin, local: true, always_sensitive, never_extractable, ..facts }
 }
 
+/// The facts of a key that comes out of others or out of what was wrapped: rules about where keys come from hold for it
+/// before it is made. The size of a derived key that nobody knows beforehand is judged when the key is used.
+fn coming(template: &Template, origin: Origin) -> KeyFacts {
+    let facts = KeyFacts::of(&template.attributes);
+    let unknown = origin == Origin::Derived && facts.bits == 0;
+    KeyFacts { origin: if unknown { facts.origin } else { origin }, ..facts }
+}
+
 /// C_GenerateKeyPair
 pub struct GeneratePair {
     /// The mechanism.
@@ -205,7 +213,7 @@ pub struct Product {
 
 impl Op for Derive {
     fn ask(&self) -> Ask<'_> {
-        let facts = self.products.iter().map(|product| KeyFacts::of(&product.template.attributes));
+        let facts = self.products.iter().map(|product| coming(&product.template, Origin::Derived));
         let makes = Makes::Objects(facts.collect());
         Ask { makes, seconds: &self.seconds, ..uses(Entry::Derive, &self.mechanism, &self.key) }
     }
@@ -223,7 +231,7 @@ pub struct Encapsulate {
 
 impl Op for Encapsulate {
     fn ask(&self) -> Ask<'_> {
-        let makes = Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]);
+        let makes = Makes::Objects(vec![coming(&self.template, Origin::Derived)]);
         Ask { makes, ..uses(Entry::Encapsulate, &self.mechanism, &self.key) }
     }
 }
@@ -242,7 +250,7 @@ pub struct Decapsulate {
 
 impl Op for Decapsulate {
     fn ask(&self) -> Ask<'_> {
-        let makes = Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]);
+        let makes = Makes::Objects(vec![coming(&self.template, Origin::Derived)]);
         Ask { makes, ..uses(Entry::Decapsulate, &self.mechanism, &self.key) }
     }
 }
@@ -277,7 +285,7 @@ pub struct Unwrap {
 
 impl Op for Unwrap {
     fn ask(&self) -> Ask<'_> {
-        let makes = Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]);
+        let makes = Makes::Objects(vec![coming(&self.template, Origin::Unwrapped)]);
         Ask { makes, ..uses(Entry::Unwrap, &self.mechanism, &self.key) }
     }
 }

@@ -138,8 +138,8 @@ impl KeyRules {
 
     /// Whether any rule, in whatever phase, wants the key backed up before it is used.
     #[inline]
-    pub fn asks_backup(&self) -> bool {
-        self.first.base.asks.backup || self.later.iter().any(|(_, phase)| phase.base.asks.backup)
+    pub const fn asks_backup(&self) -> bool {
+        self.waits.1
     }
 
     /// What is against a use of a key of which there is no copy anywhere; `None` where nothing is.

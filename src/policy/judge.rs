@@ -48,7 +48,9 @@ pub(super) fn refusals(compiled: &Compiled, facts: &KeyFacts, at: Moment<'_>) ->
     let record = compiled.record(facts, serving, at);
     let mut refusals = Vec::new();
     refusals.extend(purposes(compiled, facts, &record, candidates));
-    if matches!(facts.origin, Origin::Generated | Origin::Derived) {
+    // What is derived to be read, such as an initialisation vector, is no key yet; as one it is judged when it is used.
+    let kept = facts.sensitive || !facts.extractable;
+    if facts.origin == Origin::Generated || facts.origin == Origin::Derived && kept {
         refusals.extend(weakness(compiled, facts, serving, at));
     }
     if facts.class != CKO_PUBLIC_KEY {
@@ -160,4 +162,23 @@ fn export(compiled: &Compiled, facts: &KeyFacts, record: &Record) -> Option<Deni
     };
     let strictest = |rule: &Rule| rule.export == Some(record.export);
     Some(by(Denial::new(Reason::TemplateConflict, detail), compiled, record, strictest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::laws::{NOW, key, load};
+    use cryptoki_sys::{CKK_GENERIC_SECRET, CKO_SECRET_KEY};
+
+    #[test]
+    fn derived_key_must_be_strong_enough_unless_it_is_derived_to_be_read() {
+        let rules = load("policy = 1\n[keys]\nmin_strength = 112\n").unwrap();
+        let short = KeyFacts { origin: Origin::Derived, ..key(CKO_SECRET_KEY, CKK_GENERIC_SECRET, 64) };
+        assert_eq!(rules.judge_new(&short, NOW).unwrap_err().reason, Reason::Strength);
+        let open = KeyFacts { sensitive: false, extractable: true, ..short.clone() };
+        assert_eq!(rules.judge_new(&open, NOW), Ok(()));
+        let generated = KeyFacts { origin: Origin::Generated, ..open };
+        assert!(rules.judge_new(&generated, NOW).is_err());
+        assert_eq!(rules.judge_new(&KeyFacts { origin: Origin::Imported, ..short }, NOW), Ok(()));
+    }
 }

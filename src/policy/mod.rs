@@ -7,7 +7,8 @@
 //!
 //! The way of a file: `document` (what was written, every mistake with its place) -> `compile` (several
 //! documents become one, names become sets) -> `ruleset` (what applies to one object) -> `decide` (the hot
-//! path). `explain` walks the very checks of `decide`. `docs/policy.md` describes the language.
+//! path). `explain` walks the very checks of `decide`. `docs/policy-reference.md` has the whole
+//! language.
 #![forbid(unsafe_code)]
 
 mod alarm;
@@ -72,3 +73,5 @@ mod examples;
 mod language;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod reference;

@@ -46,6 +46,8 @@ pub struct KeyRules {
     pub(super) limited: bool,
     /// Some rule wants the key masked between uses, whatever its date.
     pub(super) shielded: bool,
+    /// Some rule asks for approvals, and some for a copy of the key.
+    pub(super) waits: (bool, bool),
     /// Indexes into [`Compiled::alarms`]: those that watch the key.
     pub(super) alarms: Box<[usize]>,
     /// Whether any of them counts more than refusals, and whether any counts all uses.

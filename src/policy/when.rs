@@ -150,6 +150,7 @@ impl KeyRules {
             later,
             binds,
             limited: false,
+            waits: (false, false),
             alarms,
             watched,
             users: None,
