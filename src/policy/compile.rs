@@ -177,6 +177,7 @@ impl Compiler<'_> {
             },
             sunset: section.sunset.as_ref().map(|at| at.value),
             audit: section.audit.as_ref().map(|audit| audit.value),
+            memory: section.memory.as_ref().map(|memory| memory.value),
             rotation: section.rotate.as_ref().map(|at| at.value.rotation()).unwrap_or_default(),
             hide_inactive: section.hide_inactive.as_ref().is_some_and(|at| at.value),
             rows: Rows::default(),
@@ -207,6 +208,7 @@ impl Compiler<'_> {
             && section.hours.is_none()
             && section.sunset.is_none()
             && section.audit.is_none()
+            && section.memory.is_none()
             && section.rotate.is_none()
             && section.hide_inactive.as_ref().is_none_or(|at| !at.value);
         if silent {

@@ -88,6 +88,7 @@ fn rule(out: &mut String, rule: &Rule) -> fmt::Result {
     optional(out, "escrow", rule.escrow.map(Word::word))?;
     optional(out, "approvals", rule.approvals.as_ref())?;
     optional(out, "audit", rule.audit.map(Word::word))?;
+    optional(out, "memory", rule.memory.map(Word::word))?;
     parameters(out, &rule.parameters)?;
     if let Some(with) = &rule.wrap_with {
         optional(out, "wrap_with", with.trusted.then_some("trusted"))?;

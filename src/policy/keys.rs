@@ -46,6 +46,7 @@ pub(super) const KEYS: Keys = Keys {
         "approvals",
         "initial_state",
         "audit",
+        "memory",
         "rotate",
         "hide_inactive",
         "limits",
@@ -92,6 +93,7 @@ pub(super) const RULE: Keys = Keys {
         "visible_to",
         "hours",
         "audit",
+        "memory",
         "rotate",
         "hide_inactive",
         "source",
@@ -175,7 +177,7 @@ pub(super) const CALLERS: Keys =
 pub(super) const VISIBLE_TO: Keys =
     Keys { section: "`visible_to`", known: &["uid", "gid", "exe", "unit"], later: &[] };
 pub(super) const TEST: Keys =
-    Keys { section: "[[test]]", known: &["id", "key", "ask", "expect", "by", "at"], later: &["user"] };
+    Keys { section: "[[test]]", known: &["id", "key", "ask", "expect", "by", "at"], later: &[] };
 pub(super) const TEST_KEY: Keys = Keys {
     section: "`key`",
     known: &[
@@ -196,13 +198,19 @@ pub(super) const TEST_KEY: Keys = Keys {
         "extractable",
         "wrap_with_trusted",
         "backed_up",
+        "trusted",
+        "local",
+        "always_sensitive",
+        "never_extractable",
+        "generation",
+        "uses",
     ],
-    later: &["generation", "uses"],
+    later: &[],
 };
 pub(super) const ASK: Keys = Keys {
     section: "`ask`",
-    known: &["op", "mechanism", "parameters", "approved_by"],
-    later: &["user", "uid"],
+    known: &["op", "mechanism", "parameters", "approved_by", "user", "uid", "gid", "exe", "unit"],
+    later: &[],
 };
 pub(super) const ASK_PARAMETERS: Keys = Keys {
     section: "`parameters`",
@@ -211,7 +219,7 @@ pub(super) const ASK_PARAMETERS: Keys = Keys {
 };
 
 /// What a rule of the language, and `[keys]`, may set beyond what is enforced today.
-const LATER: &[&str] = &["memory", "unsafe_allow"];
+const LATER: &[&str] = &["unsafe_allow"];
 
 /// Every table, for the test of the documentation.
 #[cfg(test)]

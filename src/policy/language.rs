@@ -353,6 +353,26 @@ fn keys_may_say_for_every_key_what_rules_say_of_some() {
 }
 
 #[test]
+fn memory_shielded_wins_and_a_date_ahead_shields_already() {
+    let aes = key(CKO_SECRET_KEY, CKK_AES, 256);
+    let shields = |body: &str| load(&format!("policy = 1\n{body}\n")).unwrap().record_for(&aes).is_shielded();
+    let rule = |body: &str| format!("[[rule]]\nid = \"r\"\nmemory = \"shielded\"\n{body}\n");
+    assert!(!shields("[keys]\nmemory = \"fast\"") && shields("[keys]\nmemory = \"shielded\""));
+    assert!(shields(&rule("")) && !shields(&rule("when = { class = \"private\" }")));
+    assert!(shields(&format!("[keys]\nmemory = \"fast\"\n{}", rule(""))));
+    assert!(shields(&rule("effective = 2999-01-01")) && !shields(&rule("draft = true")));
+    let mistake = told("[keys]\nmemory = \"shieldd\"");
+    assert_eq!(mistake.suggestion.as_deref(), Some("did you mean `shielded`?"));
+    assert!(
+        told("[[rule]]\nid = \"r\"\nmemory = \"shielded\"\nwhen = { user = \"alice\" }")
+            .message
+            .contains("`memory` holds")
+    );
+    let described = load(&format!("policy = 1\n{}", rule(""))).unwrap().describe();
+    assert!(described.contains("\n  memory shielded\n"));
+}
+
+#[test]
 fn token_limits_are_the_smallest_of_all_files() {
     let loader =
         |_: &str| Ok("policy = 1\n[token]\nsession = { max = 10 }\nobjects = { max = 5 }\n".to_owned());
@@ -385,6 +405,45 @@ fn tests_may_say_when_and_with_which_parameters() {
     let outcomes = load(&text).unwrap().run_tests();
     assert_eq!(outcomes.len(), 3);
     assert!(outcomes.iter().all(|outcome| outcome.passed), "{outcomes:?}");
+}
+
+#[test]
+fn tests_may_say_who_asks_what_was_spent_and_what_the_module_says_of_the_key() {
+    let rules = "policy = 1\n[[rule]]\nid = \"who\"\nwhen = { label = \"pki\" }\ncallers = { uid = [\"pki\", 7], exe = \"/usr/bin/*\" }\n\
+                 [[rule]]\nid = \"guest\"\nwhen = { user = \"temp-*\" }\ndeny = \"CKM_ECDSA_SHA256\"\n\
+                 [[rule]]\nid = \"budget\"\nwhen = { label = \"few\" }\nlimits = { uses = 3, of = \"CKM_ECDSA_SHA256\" }\n\
+                 [[rule]]\nid = \"old\"\nwhen = { generation = { min = 3 } }\ndeny = \"CKM_ECDSA_SHA256\"\n\
+                 [[rule]]\nid = \"foreign\"\nwhen = { local = false, trusted = false }\ndeny = \"CKM_ECDSA_SHA256\"\n";
+    let case = |number: usize, key: &str, ask: &str, by: Option<&str>| {
+        let expect = by.map_or("\"allow\"".to_owned(), |by| format!("\"deny\"\nby = \"{by}\""));
+        format!(
+            "[[test]]\nid = \"{number}\"\nkey = {{ class = \"private\", type = \"ec\"{key} }}\n\
+             ask = {{ op = \"sign\", mechanism = \"CKM_ECDSA_SHA256\"{ask} }}\nexpect = {expect}\n"
+        )
+    };
+    let pki = ", label = \"pki\"";
+    let cases = [
+        (pki, ", uid = 7, exe = \"/usr/bin/openssl\"", None),
+        (pki, ", uid = \"pki\", exe = \"/usr/bin/openssl\"", None),
+        (pki, ", uid = 8, exe = \"/usr/bin/openssl\"", Some("who")),
+        (pki, ", uid = 7", Some("who")),
+        (pki, "", Some("who")),
+        ("", ", user = \"temp-1\"", Some("guest")),
+        ("", ", user = \"user\"", None),
+        (", label = \"few\", uses = 2", "", None),
+        (", label = \"few\", uses = 3", "", Some("budget")),
+        (", generation = 2", "", None),
+        (", generation = 3", "", Some("old")),
+        (", local = false", "", Some("foreign")),
+        (", local = false, trusted = true", "", None),
+        (", origin = \"imported\"", "", Some("foreign")),
+    ];
+    let tests = cases.iter().enumerate().map(|(number, (key, ask, by))| case(number, key, ask, *by));
+    let outcomes = load(&format!("{rules}{}", tests.collect::<String>())).unwrap().run_tests();
+    assert_eq!(outcomes.len(), cases.len());
+    assert!(outcomes.iter().all(|outcome| outcome.passed), "{outcomes:?}");
+    let mistake = told(&case(0, ", genration = 2", "", None));
+    assert_eq!(mistake.suggestion.as_deref(), Some("did you mean `generation`?"));
 }
 
 #[test]

@@ -60,8 +60,8 @@ pub use pattern::GROUPS;
 pub use record::KeyRules;
 pub use rotation::{Causes, Rotation};
 pub use ruleset::{
-    Audit, AuditSync, Escrow, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive,
-    SinglePurpose, TokenRules,
+    Audit, AuditSync, Escrow, Export, InitialState, KeyDefaults, Memory, PinRules, PurposeSet, Ruleset,
+    Sensitive, SinglePurpose, TokenRules,
 };
 pub use trial::TestOutcome;
 pub use word::duration;

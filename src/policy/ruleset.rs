@@ -85,6 +85,15 @@ pub enum Audit {
     All,
 }
 
+/// `memory`, loosest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Memory {
+    /// What a key was made ready into for a mechanism is kept for the next use.
+    Fast,
+    /// It is made ready for each use and wiped after; between uses memory holds the key masked.
+    Shielded,
+}
+
 /// `[audit] sync`, the least first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum AuditSync {
@@ -213,6 +222,7 @@ pub(super) struct Rule {
     /// From this moment on the keys protect nothing more.
     pub(super) sunset: Option<UtcSeconds>,
     pub(super) audit: Option<Audit>,
+    pub(super) memory: Option<Memory>,
     pub(super) rotation: Rotation,
     /// Searches pass over keys that protect nothing.
     pub(super) hide_inactive: bool,

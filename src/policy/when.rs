@@ -6,7 +6,7 @@
 use super::lifecycle::activated;
 use super::pattern::matches;
 use super::record::{KeyRules, Phase};
-use super::ruleset::{Compiled, NEVER, PurposeSet, Rule, SinglePurpose, When};
+use super::ruleset::{Compiled, Memory, NEVER, PurposeSet, Rule, SinglePurpose, When};
 use super::strength;
 use crate::ck::date::UtcSeconds;
 use crate::ck::text::hex;
@@ -139,7 +139,13 @@ impl KeyRules {
             SinglePurpose::BindOnFirstUse | SinglePurpose::Strict => true,
         };
         let (alarms, watched) = super::alarm::of_key(compiled, facts, user);
+        let shields = |rule: &Rule| {
+            rule.memory == Some(Memory::Shielded)
+                && rule.effective != NEVER
+                && rule.when.matches_but_purpose(facts)
+        };
         Self {
+            shielded: compiled.rules.iter().any(shields),
             first: phase(0),
             later,
             binds,

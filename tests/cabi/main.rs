@@ -38,6 +38,7 @@ mod installed;
 mod law;
 mod loading;
 mod mechanisms;
+mod memory;
 mod message_parameters;
 mod message_signatures;
 mod messages;
