@@ -8,6 +8,7 @@ use super::diagnostic::{At, Diagnostic, Place, Source, printable, suggest};
 use super::document::{Document, KeySection, RuleSection, WhenSection};
 use super::lifecycle::Exceptions;
 use super::lint;
+use super::numbers::Unions;
 use super::pattern::Numbers;
 use super::record::{RowIndex, Rows};
 use super::ruleset::*;
@@ -17,6 +18,7 @@ use crate::ck::CK_MECHANISM_TYPE;
 use cryptoki_sys::*;
 use files::{Files, Loader, Shipped};
 use sha2::{Digest, Sha256};
+use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
@@ -32,6 +34,9 @@ const KEYS_ROTATE: &str = "keys.rotate";
 const KEYS_HIDE: &str = "keys.hide_inactive";
 const KEYS_LIMITS: &str = "keys.limits";
 
+/// The ids of rules and alarms, and where each stands first.
+type Ids<'d> = BTreeMap<&'d str, Place>;
+
 /// Reads a policy with all that it extends.
 pub(super) fn compile(
     name: &str,
@@ -44,7 +49,7 @@ pub(super) fn compile(
         Files { sources: Vec::new(), documents: Vec::new(), loader, shipped, diagnostics: Vec::new() };
     files.follow(name, text.to_owned());
     let Files { sources, documents, diagnostics, .. } = files;
-    let mut compiler = Compiler { sources: &sources, diagnostics };
+    let mut compiler = Compiler { sources: &sources, diagnostics, unions: Unions::default() };
     if !compiler.diagnostics.is_empty() {
         return Err(compiler.diagnostics);
     }
@@ -59,6 +64,15 @@ pub(super) fn compile(
 struct Compiler<'s> {
     sources: &'s [Source],
     diagnostics: Vec<Diagnostic>,
+    /// A large policy repeats its lists of mechanisms.
+    unions: Unions,
+}
+
+/// What rules with the same condition have in common: the mechanisms that they allow and deny.
+struct Bounds<'r> {
+    allow: Option<&'r Numbers>,
+    deny: &'r Numbers,
+    rules: Vec<&'r Rule>,
 }
 
 impl Compiler<'_> {
@@ -67,25 +81,25 @@ impl Compiler<'_> {
     }
 
     fn merge(&mut self, name: &str, documents: &[Document], rows: &[CK_MECHANISM_TYPE]) -> Compiled {
-        let mut rules = Vec::new();
-        let mut ids: BTreeMap<String, Place> = BTreeMap::new();
+        let mut rules = Vec::with_capacity(documents.iter().map(|document| document.rules.len()).sum());
+        // Of each rule, the place of its allow-list.
+        let mut places = Vec::with_capacity(rules.capacity());
+        let mut ids = Ids::new();
         // One file that opts in is enough: then more is refused, not less.
         let drafts = documents.iter().any(|document| document.draft.as_ref().is_some_and(|at| at.value));
         for document in documents {
             rules.extend(settings(document));
+            places.resize(rules.len(), None);
             for section in &document.rules {
                 self.unique(section.id.as_ref(), &mut ids);
                 rules.push(self.rule(section, drafts));
+                places.push(section.mechanisms.as_ref().map(|allowed| allowed.place));
             }
         }
-        let written: Vec<&RuleSection> = documents.iter().flat_map(|document| &document.rules).collect();
-        self.impossible(&rules, &written, drafts);
-        let index = RowIndex::of(rows);
-        for rule in &mut rules {
-            rule.index(&index);
-        }
+        self.impossible(&rules, &places);
+        index(&mut rules, rows);
         let alarms = self.alarms(documents, &mut ids);
-        let rules = by_id(rules);
+        rules.sort_by_cached_key(|rule| Arc::clone(&rule.id));
         let root = documents.first();
         let tests = root.map_or(&[][..], |document| &document.tests);
         Compiled {
@@ -105,7 +119,7 @@ impl Compiler<'_> {
     }
 
     /// The alarms, sorted. They share the rules' ids: both are told of by name.
-    fn alarms(&mut self, documents: &[Document], ids: &mut BTreeMap<String, Place>) -> Vec<Alarm> {
+    fn alarms<'d>(&mut self, documents: &'d [Document], ids: &mut Ids<'d>) -> Vec<Alarm> {
         let mut alarms = Vec::new();
         for section in documents.iter().flat_map(|document| &document.alarms) {
             self.unique(section.id.as_ref(), ids);
@@ -121,11 +135,11 @@ impl Compiler<'_> {
         alarms
     }
 
-    fn unique(&mut self, id: Option<&At<String>>, ids: &mut BTreeMap<String, Place>) {
+    fn unique<'d>(&mut self, id: Option<&'d At<String>>, ids: &mut Ids<'d>) {
         let Some(id) = id else { return };
-        match ids.get(&id.value) {
+        match ids.get(id.value.as_str()) {
             None => {
-                ids.insert(id.value.clone(), id.place);
+                ids.insert(&id.value, id.place);
             }
             Some(first) => {
                 let first = Diagnostic::new(self.sources, *first, "", None);
@@ -136,7 +150,10 @@ impl Compiler<'_> {
     }
 
     fn rule(&mut self, section: &RuleSection, drafts: bool) -> Rule {
-        self.possible(section);
+        let mut union = |lists: &[At<Numbers>]| self.unions.of(lists.iter().map(|list| &list.value));
+        let allow = section.mechanisms.as_ref().map(|list| union(&list.value));
+        let (deny, legacy_use) = (union(&section.deny), union(&section.legacy_use));
+        self.possible(section, allow.as_ref(), &deny);
         let citation: Vec<String> = [&section.source, &section.section]
             .into_iter()
             .flatten()
@@ -149,9 +166,9 @@ impl Compiler<'_> {
             citation: (!citation.is_empty()).then(|| citation.join(", ")),
             when: when(&section.when),
             purposes: section.purpose.as_ref().map(|list| list.value.iter().map(|each| each.value).collect()),
-            allow: section.mechanisms.as_ref().map(|list| union(&list.value)),
-            deny: union(&section.deny),
-            legacy_use: union(&section.legacy_use),
+            allow,
+            deny,
+            legacy_use,
             min_bits: section
                 .min_bits
                 .iter()
@@ -188,7 +205,7 @@ impl Compiler<'_> {
     }
 
     /// Refuses a rule that says nothing, can never match or contradicts itself.
-    fn possible(&mut self, section: &RuleSection) {
+    fn possible(&mut self, section: &RuleSection, allow: Option<&Numbers>, deny: &Numbers) {
         let silent = section.purpose.is_none()
             && section.mechanisms.is_none()
             && section.deny.is_empty()
@@ -223,11 +240,10 @@ impl Compiler<'_> {
             let message = "the recipient period ends before the originator period";
             self.refuse(recipient.place, message, None);
         }
-        if let Some(allowed) = &section.mechanisms {
-            let all = union(&allowed.value);
-            if all.is_subset(&union(&section.deny)) {
-                self.refuse(allowed.place, "this rule denies every mechanism that it allows", None);
-            }
+        if let (Some(allowed), Some(all)) = (&section.mechanisms, allow)
+            && all.is_subset(deny)
+        {
+            self.refuse(allowed.place, "this rule denies every mechanism that it allows", None);
         }
         self.matching(&section.when);
         let asked = section.approvals.as_ref().map(|at| at.place);
@@ -268,36 +284,39 @@ impl Compiler<'_> {
     }
 
     /// Refuses rules that together allow nothing: an allow-list that lies outside what holds for every key
-    /// or for every key that the rule matches.
-    fn impossible(&mut self, rules: &[Rule], written: &[&RuleSection], drafts: bool) {
+    /// or for every key that the rule matches. `places` are those of the allow-lists of the rules.
+    fn impossible(&mut self, rules: &[Rule], places: &[Option<Place>]) {
         // Only conditions that certainly hold whenever this one does: those that test nothing, and the same.
-        let mut by_when: HashMap<&When, Vec<&Rule>> = HashMap::new();
+        let mut conditions: HashMap<&When, Vec<Bounds<'_>>> = HashMap::with_capacity(rules.len());
         // A draft refuses nothing unless a file opts in.
-        let holds = |rule: &&Rule| rule.effective != NEVER && (rule.allow.is_some() || !rule.deny.is_empty());
-        for rule in rules.iter().filter(holds) {
-            by_when.entry(&rule.when).or_default().push(rule);
+        let holds = |rule: &Rule| rule.effective != NEVER && (rule.allow.is_some() || !rule.deny.is_empty());
+        for rule in rules.iter().filter(|rule| holds(rule)) {
+            let known = conditions.entry(&rule.when).or_default();
+            let (allow, deny) = (rule.allow.as_ref(), &rule.deny);
+            let same = |bounds: &&mut Bounds<'_>| {
+                bounds.allow.map(Numbers::identity) == allow.map(Numbers::identity)
+                    && bounds.deny.identity() == deny.identity()
+            };
+            match known.iter_mut().find(same) {
+                Some(bounds) => bounds.rules.push(rule),
+                None => known.push(Bounds { allow, deny, rules: vec![rule] }),
+            }
         }
         let everywhere = When::default();
-        let is_draft =
-            |section: &RuleSection| !drafts && section.draft.as_ref().is_some_and(|draft| draft.value);
-        for section in written.iter().filter(|section| !is_draft(section)) {
-            let (Some(allowed), Some(id)) = (&section.mechanisms, &section.id) else { continue };
-            let left = union(&allowed.value);
-            let mine = when(&section.when);
-            let also = (mine != everywhere).then_some(&everywhere);
-            let covering =
-                [Some(&mine), also].into_iter().flatten().filter_map(|when| by_when.get(when)).flatten();
-            for other in covering.filter(|rule| *rule.id != *id.value) {
-                let rest: Numbers = left
-                    .iter()
-                    .filter(|ckm| other.allow.as_ref().is_none_or(|allow| allow.contains(ckm)))
-                    .filter(|ckm| !other.deny.contains(ckm))
-                    .copied()
-                    .collect();
-                if rest.is_empty() {
-                    let message = format!("together with `{}` this allows no mechanism at all", other.id);
-                    self.refuse(allowed.place, message, None);
-                }
+        for (rule, place) in rules.iter().zip(places).filter(|(rule, _)| holds(rule)) {
+            let (Some(allow), Some(place)) = (&rule.allow, place) else { continue };
+            let also = (rule.when != everywhere).then_some(&everywhere);
+            let covering = [Some(&rule.when), also].into_iter().flatten();
+            let nothing = |bounds: &&Bounds<'_>| {
+                let allows = |ckm: &CK_MECHANISM_TYPE| {
+                    bounds.allow.is_none_or(|allow| allow.contains(ckm)) && !bounds.deny.contains(ckm)
+                };
+                !allow.iter().any(allows)
+            };
+            let against = covering.filter_map(|when| conditions.get(when)).flatten().filter(nothing);
+            for other in against.flat_map(|bounds| &bounds.rules).filter(|other| other.id != rule.id) {
+                let message = format!("together with `{}` this allows no mechanism at all", other.id);
+                self.refuse(*place, message, None);
             }
         }
     }
@@ -322,11 +341,11 @@ impl Compiler<'_> {
         }
     }
 
-    fn test(&mut self, test: &super::document::TestSection, ids: &BTreeMap<String, Place>) -> Option<Trial> {
+    fn test(&mut self, test: &super::document::TestSection, ids: &Ids<'_>) -> Option<Trial> {
         for id in &test.by {
-            let known = ids.contains_key(&id.value) || id.value.contains('.');
+            let known = ids.contains_key(id.value.as_str()) || id.value.contains('.');
             if !known {
-                let suggestion = suggest(&id.value, ids.keys().map(String::as_str));
+                let suggestion = suggest(&id.value, ids.keys().copied());
                 self.refuse(id.place, format!("no rule has the id `{}`", id.value), suggestion);
             }
         }
@@ -334,13 +353,20 @@ impl Compiler<'_> {
     }
 }
 
-/// The rules in the order of their ids. Rules are large: their names are sorted, and each rule is moved once.
-fn by_id(rules: Vec<Rule>) -> Vec<Rule> {
-    let mut order: Vec<(Arc<str>, usize)> =
-        rules.iter().enumerate().map(|(place, rule)| (Arc::clone(&rule.id), place)).collect();
-    order.sort();
-    let mut rules: Vec<Option<Rule>> = rules.into_iter().map(Some).collect();
-    order.iter().filter_map(|(_, place)| rules.get_mut(*place)?.take()).collect()
+/// Gives every rule its rows in a table of mechanisms. Rules with the same mechanisms share the work.
+fn index(rules: &mut [Rule], rows: &[CK_MECHANISM_TYPE]) {
+    let table = RowIndex::of(rows);
+    let mut known: HashMap<_, Rows> = HashMap::new();
+    for rule in rules {
+        let allow = rule.allow.as_ref().map(Numbers::identity);
+        match known.entry((allow, rule.deny.identity(), rule.legacy_use.identity())) {
+            Entry::Occupied(there) => rule.rows = there.get().clone(),
+            Entry::Vacant(place) => {
+                rule.index(&table);
+                place.insert(rule.rows.clone());
+            }
+        }
+    }
 }
 
 /// The rules that a file's settings stand for.

@@ -310,7 +310,7 @@ impl<'s> Reader<'s> {
             self.wrong(value, &format!("`[[{name}]]` tables"));
             return Vec::new();
         };
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(array.len());
         for each in array.iter() {
             match each.get_ref() {
                 DeValue::Table(inner) => {
@@ -351,7 +351,7 @@ impl<'s> Reader<'s> {
             self.at(place, format!("the list `{name}` is empty"), Some("leave the key out".into()));
             return None;
         }
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(array.len());
         for each in array.iter() {
             let place = self.place(each);
             all.extend(read(self, each).map(|value| At { value, place }));
@@ -383,8 +383,8 @@ impl<'s> Reader<'s> {
 
     fn duration(&mut self, table: &DeTable<'_>, name: &str) -> Option<At<u64>> {
         self.value(table, name, |reader, value| {
-            let text = reader.text_value(value)?;
-            let seconds = duration(&text);
+            let text = reader.str_value(value)?;
+            let seconds = duration(text);
             if seconds.is_none() {
                 let suggestion = "a number and one of s, m, h, d, w, y, such as \"300d\"".to_owned();
                 reader.at(reader.place(value), format!("`{text}` is no duration"), Some(suggestion));
@@ -441,8 +441,15 @@ impl<'s> Reader<'s> {
     }
 
     fn text_value(&mut self, value: &Value<'_>) -> Option<String> {
+        self.str_value(value).map(str::to_owned)
+    }
+
+    fn str_value<'v>(&mut self, value: &'v Value<'_>) -> Option<&'v str> {
         match value.get_ref() {
-            DeValue::String(text) if text.chars().count() <= LONGEST_TEXT => Some(text.clone().into_owned()),
+            // Few texts are so long that it matters what a character is.
+            DeValue::String(text) if text.len() <= LONGEST_TEXT || text.chars().count() <= LONGEST_TEXT => {
+                Some(text)
+            }
             DeValue::String(_) => {
                 let message = format!("longer than {LONGEST_TEXT} characters");
                 self.at(self.place(value), message, None);
@@ -468,20 +475,20 @@ impl<'s> Reader<'s> {
     }
 
     fn mechanism_value(&mut self, value: &Value<'_>) -> Option<Numbers> {
-        let text = self.text_value(value)?;
-        if let Some(known) = self.patterns.get(&text) {
+        let text = self.str_value(value)?;
+        if let Some(known) = self.patterns.get(text) {
             return Some(known.clone());
         }
-        let numbers = pattern::mechanisms(&text)
+        let numbers = pattern::mechanisms(text)
             .map_err(|(message, suggestion)| self.at(self.place(value), message, suggestion))
             .ok()?;
-        self.patterns.insert(text, numbers.clone());
+        self.patterns.insert(text.to_owned(), numbers.clone());
         Some(numbers)
     }
 
     fn word_value<W: Word>(&mut self, value: &Value<'_>) -> Option<W> {
-        let text = self.text_value(value)?;
-        self.word_of(&text, self.place(value))
+        let text = self.str_value(value)?;
+        self.word_of(text, self.place(value))
     }
 
     fn word_of<W: Word>(&mut self, word: &str, place: Place) -> Option<W> {
