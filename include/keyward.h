@@ -116,7 +116,7 @@
 
 /*
  * Why something was refused: CK_SESSION_INFO.ulDeviceError after the refusal, until the next one. Each is explained in
- * docs/policy.md with the CKR_ that comes with it.
+ * docs/policy-reference.md with the CKR_ that comes with it.
  */
 #define KEYWARD_REASON_STATE_SUSPENDED         0x101UL
 #define KEYWARD_REASON_STATE_DEACTIVATED       0x102UL

@@ -3,8 +3,8 @@
 use super::{Key, Result, Trouble, Visit, failed};
 use crate::ck::{CK_MECHANISM_TYPE, Mechanism};
 use crate::crypto::table;
-use crate::guard::{caller, offers};
-use crate::policy::{Denial, Entry, Parameters, Request, Ruleset, decide};
+use crate::guard::{Requests, caller, has_copy, offers};
+use crate::policy::{Denial, Entry, Parameters, Request, Ruleset, Side, decide};
 use crate::token::{Installation, Installed, Token};
 use cryptoki_sys::CKO_SECRET_KEY;
 use std::collections::{BTreeMap, BTreeSet};
@@ -134,13 +134,17 @@ impl Visit<'_> {
         for key in self.keys()? {
             let Some(held) = key.handle.and_then(|handle| session.key(handle).ok()) else { continue };
             let facts = held.facts();
+            let user = session.token().known_user();
             let new = rules.record_for(facts);
+            let (new, held_rules) = (new.while_in(user.as_deref()), held.rules().while_in(user.as_deref()));
+            let has_copy = has_copy(&held, session.token().backed_up());
             for entry in USES {
                 if entry.usage().is_some_and(|usage| !facts.usage.contains(usage))
                     || entry == Entry::WrapTarget && !facts.extractable
                 {
                     continue;
                 }
+                let used = entry.side() != Side::Neither;
                 let mut refused: Option<Refused> = None;
                 for (row, ckm) in asked(entry, &key) {
                     let request = Request {
@@ -154,10 +158,13 @@ impl Visit<'_> {
                         parameters: Parameters::default(),
                         caller: caller::this(),
                     };
-                    if decide(held.rules(), facts, &request).is_err() {
+                    if decide(&held_rules, facts, &request).is_err() {
                         continue;
                     }
-                    if let Err(denial) = decide(&new, facts, &request) {
+                    let refusal = decide(&new, facts, &request).err();
+                    let waits = || new.newly_asks(&held_rules, entry, facts, now);
+                    let copy = || (used && !has_copy).then(|| new.not_backed_up(facts, now)).flatten();
+                    if let Some(denial) = refusal.or_else(waits).or_else(copy) {
                         let empty = || Refused { key: key.clone(), entry, mechanisms: Vec::new(), denial };
                         refused.get_or_insert_with(empty).mechanisms.extend(ckm);
                     }

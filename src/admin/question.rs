@@ -57,7 +57,8 @@ impl Visit<'_> {
             seconds: &[],
             makes,
         };
-        let caller = Caller { role: session.token().role(), name: "", session: 0, read_write: true };
+        let name = session.token().known_user().unwrap_or_default();
+        let caller = Caller { role: session.token().role(), name: &name, session: 0, read_write: true };
         Ok((key.clone(), session.token().guard().explain(&caller, &**session.token(), &ask)))
     }
 }

@@ -11,7 +11,7 @@ use crate::ck::CK_MECHANISM_TYPE;
 use crate::ck::date::UtcSeconds;
 use crate::ck::names::mechanism_number;
 use crate::crypto::table;
-use crate::guard::Held;
+use crate::guard::{Held, Role};
 use crate::policy::{Caller, Denial, Entry, KeyRules, Parameter, Parameters, Request, Ruleset, decide};
 use crate::store::Uid;
 use crate::sys::process;
@@ -154,8 +154,14 @@ impl Replay {
         self.replayed = self.replayed.saturating_add(event.count);
         let denied = questions.iter().find_map(|(entry, key)| {
             let request = request(*entry, record, key, caller, at);
-            let denial = decide(&key.new, key.held.facts(), &request).err()?;
-            Some((*entry, *key, denial, decide(key.held.rules(), key.held.facts(), &request).is_err()))
+            let user = Some(event.user.as_str()).filter(|name| *name != Role::Public.word());
+            let (new, old) = (key.new.while_in(user), key.held.rules().while_in(user));
+            let facts = key.held.facts();
+            let denial = match decide(&new, facts, &request) {
+                Err(denial) => denial,
+                Ok(_) => new.newly_asks(&old, *entry, facts, at)?,
+            };
+            Some((*entry, *key, denial, decide(&old, facts, &request).is_err()))
         });
         if let Some((entry, key, denial, already)) = denied {
             self.refused = self.refused.saturating_add(event.count);
@@ -252,6 +258,10 @@ fn parameters(ckm: Option<CK_MECHANISM_TYPE>, detail: &str) -> Parameters {
     }
     if ckm == Some(CKM_CHACHA20_POLY1305) {
         told.tag = Parameter::Is(128);
+    }
+    // The record of a use whose IV the caller named in the mechanism.
+    if told.iv != Parameter::Absent {
+        told.iv_made = Parameter::Is(false);
     }
     told
 }

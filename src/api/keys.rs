@@ -77,7 +77,11 @@ pub(super) fn open_template(
     begin(&mut template);
     let open = template.attributes.flag(CKA_EXTRACTABLE);
     let guard = session.token().guard();
-    if silent && open && guard.rules().judge_new(&KeyFacts::of(&template.attributes), guard.now()).is_err() {
+    let refused = || {
+        let (user, facts) = (session.token().known_user(), KeyFacts::of(&template.attributes));
+        guard.rules().judge_new_by(user.as_deref(), &facts, guard.now()).is_err()
+    };
+    if silent && open && refused() {
         asked.set(CKA_EXTRACTABLE, Value::Bool(false));
         template = completed(making, asked, class, kind)?;
         begin(&mut template);

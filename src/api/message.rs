@@ -41,7 +41,8 @@ pub fn encrypt_init(
     let shape = shape(&mechanism)?;
     let key = session.key(key)?;
     let begun = session.begin_messages(Encrypt { key, mechanism }, |grant| {
-        Ok(Ciphers::new(session.backend().message_encrypt(grant)?, shape, true))
+        let terms = session.terms(grant.op());
+        Ok(Ciphers::new(session.backend().message_encrypt(grant)?, shape, true, terms))
     })?;
     operations.message_encrypt = Some(Messages::new(begun));
     Ok(())
@@ -113,7 +114,8 @@ pub fn decrypt_init(
     let shape = shape(&mechanism)?;
     let key = session.key(key)?;
     let begun = session.begin(Decrypt { key, mechanism }, |grant| {
-        Ok(Ciphers::new(session.backend().message_decrypt(grant)?, shape, false))
+        let terms = session.terms(grant.op());
+        Ok(Ciphers::new(session.backend().message_decrypt(grant)?, shape, false, terms))
     })?;
     operations.message_decrypt = Some(Messages::new(begun));
     Ok(())

@@ -97,7 +97,8 @@ pub fn wrap_authenticated(
     let session = m.session(s)?;
     let mut params = parameter.place.read(parameter.shape, MessageStep::Whole, true)?;
     session.perform_sized(wrapping_of(&session, wrapping, mechanism, key)?, |grant, bytes| {
-        let charge = session.charge(grant.op(), false);
+        let mut charge = session.charge(grant.op(), false);
+        session.terms(grant.op()).judge(&params, MessageStep::Whole).inspect_err(|_| charge.undo())?;
         let target = Arc::clone(&grant.op().target);
         let inner = std::mem::take(&mut params.aad);
         let aad = parameter.aad.unwrap_or(&inner);
@@ -145,6 +146,7 @@ pub fn unwrap_authenticated(
     let session = m.session(s)?;
     let mut params = parameter.place.read(parameter.shape, MessageStep::Whole, false)?;
     session.perform_sized(unwrapping_of(&session, mechanism, unwrapping, wrapped, &raw)?, |grant, bytes| {
+        session.terms(grant.op()).judge(&params, MessageStep::Whole)?;
         *bytes = wrapped.len();
         let aad = parameter.aad.unwrap_or_default();
         let new = session.backend().unwrap_authenticated(grant, &mut params, aad)?;

@@ -64,7 +64,7 @@ impl Guard {
         // Most keys are watched for what is rare, if at all.
         let rare = ask.target.is_some() || !ask.seconds.is_empty() || matches!(ask.makes, Makes::Sight(_));
         let watched = |object: &Arc<Held>| {
-            let rules = object.rules();
+            let rules = object.rules_for(who);
             if rare { rules.is_watched() } else { rules.is_watched_in_use() }
         };
         if ask.object.into_iter().chain(ask.target).chain(ask.seconds).any(watched) {
@@ -103,12 +103,11 @@ impl Guard {
         signals: &[Signal],
     ) -> Result<(), Denial> {
         let mut outcome = Ok(());
-        for alarm in signals.iter().flat_map(|signal| object.rules().alarms(*signal)) {
-            let counts = match alarm.signal() {
-                Signal::NewCaller => self.is_new_caller(object),
-                _ => alarm.counts_at(self.now()),
-            };
-            if counts
+        let rules = object.rules_for(who);
+        for alarm in signals.iter().flat_map(|signal| rules.alarms(*signal)) {
+            let counts = alarm.signal() != Signal::NewCaller || self.is_new_caller(object);
+            if alarm.counts_at(object.facts(), self.now())
+                && counts
                 && self.crossed(alarm, Some(object), || self.event(who, ask, Kind::Alarm))
                 && alarm.suspends()
             {
@@ -123,7 +122,8 @@ impl Guard {
         let event = || self.event(who, ask, Kind::Alarm);
         match ask.object {
             Some(object) => {
-                for alarm in object.rules().alarms(Signal::Denials) {
+                let counts = |alarm: &&policy::Alarm| alarm.counts_at(object.facts(), self.now());
+                for alarm in object.rules_for(who).alarms(Signal::Denials).filter(counts) {
                     self.crossed(alarm, Some(object), event);
                 }
             }

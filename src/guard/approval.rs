@@ -163,10 +163,7 @@ fn has_copies(guard: &Guard, books: &dyn Books, ask: &Ask<'_>) -> core::result::
         if !rules.asks_backup() || entry.side() == Side::Neither {
             continue;
         }
-        let wrapped = held.attributes().has(CKA_KEYWARD_ESCROW_DATE);
-        // What was made in the second in which a copy was begun may be missing there.
-        let copied = facts.token && books.backed_up().is_some_and(|at| facts.initial_date < at);
-        if wrapped || copied {
+        if has_copy(held, books.backed_up()) {
             continue;
         }
         if let Some(denial) = rules.not_backed_up(facts, guard.now()) {
@@ -174,6 +171,14 @@ fn has_copies(guard: &Guard, books: &dyn Books, ask: &Ask<'_>) -> core::result::
         }
     }
     Ok(())
+}
+
+/// Whether a copy of a key is kept somewhere: of the whole store as it was before this moment, or because it left wrapped.
+pub fn has_copy(held: &Held, backed_up: Option<u64>) -> bool {
+    let facts = held.facts();
+    // What was made in the second in which a copy was begun may be missing there.
+    let copied = facts.token && backed_up.is_some_and(|at| facts.initial_date < at);
+    copied || held.attributes().has(CKA_KEYWARD_ESCROW_DATE)
 }
 
 /// Whether somebody with this role can ask others. What nobody has opened can keep no requests.

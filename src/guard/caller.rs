@@ -1,7 +1,6 @@
 //! Which process asks, for the rules that want to know.
 
-use super::held::Held;
-use crate::policy::Caller;
+use crate::policy::{Caller, KeyRules};
 use crate::sys::lock::Mutex;
 use crate::sys::process;
 use std::sync::OnceLock;
@@ -12,10 +11,10 @@ const MOST: usize = 64;
 /// The identities that this process has had: few, so they are kept for good.
 static KNOWN: OnceLock<Mutex<Vec<Caller>>> = OnceLock::new();
 
-/// This process, where a rule of the object asks for it.
+/// This process, where a rule asks for it.
 #[inline]
-pub(super) fn asked_by(object: &Held) -> Option<Caller> {
-    if object.rules().asks_caller() { this() } else { None }
+pub(super) fn asked_by(rules: &KeyRules) -> Option<Caller> {
+    if rules.asks_caller() { this() } else { None }
 }
 
 /// This process, with the rights that it has now.

@@ -5,10 +5,10 @@
 //! next bytes (Clulow 2003, 3.5). No policy takes this floor away. It is no floor for keys whose value may be read
 //! anyway.
 
-use super::Guard;
 use super::held::Held;
 use super::op::{Ask, Makes};
 use super::order::may_see;
+use super::{Caller, Guard};
 use crate::ck::Params;
 use crate::crypto::mechanism::{Made, Raw, Row};
 use crate::crypto::tls12::makes_premaster;
@@ -28,13 +28,18 @@ pub(super) fn is_data_base(entry: Entry, base: &Held, row: Option<&Row>) -> bool
 }
 
 /// The floor under derivations, encapsulations and decapsulations.
-pub(super) fn keeps_secrets(guard: &Guard, ask: &Ask<'_>, row: Option<&Row>) -> Result<(), Denial> {
+pub(super) fn keeps_secrets(
+    guard: &Guard,
+    who: &Caller<'_>,
+    ask: &Ask<'_>,
+    row: Option<&Row>,
+) -> Result<(), Denial> {
     let (Some(Entry::Derive | Entry::Encapsulate | Entry::Decapsulate), Some(base), Some(row)) =
         (ask.entry, ask.object, row)
     else {
         return Ok(());
     };
-    if is_open(guard, base) && ask.seconds.iter().all(|second| is_open(guard, second)) {
+    if is_open(guard, who, base) && ask.seconds.iter().all(|second| is_open(guard, who, second)) {
         return Ok(());
     }
     let Makes::Objects(made) = &ask.makes else { return Ok(()) };
@@ -45,7 +50,7 @@ pub(super) fn keeps_secrets(guard: &Guard, ask: &Ask<'_>, row: Option<&Row>) -> 
     if let (Made::Data(may_be_seen), Some(mechanism)) = (derivation.makes, ask.mechanism)
         && !may_be_seen(&mechanism.params)
     {
-        no_key_in_the_open(guard, made)?;
+        no_key_in_the_open(guard, who, made)?;
     }
     if let Some(mechanism) = ask.mechanism {
         tells_nothing(derivation.makes, &mechanism.params, base)?;
@@ -68,7 +73,7 @@ pub(super) fn keeps_secrets(guard: &Guard, ask: &Ask<'_>, row: Option<&Row>) -> 
 
 /// The data could be the value of a key that was derived in the same way. So it must be such data as the policy lets
 /// be read of a key.
-fn no_key_in_the_open(guard: &Guard, made: &[KeyFacts]) -> Result<(), Denial> {
+fn no_key_in_the_open(guard: &Guard, who: &Caller<'_>, made: &[KeyFacts]) -> Result<(), Denial> {
     for facts in made {
         let key = KeyFacts {
             class: CKO_SECRET_KEY,
@@ -79,9 +84,12 @@ fn no_key_in_the_open(guard: &Guard, made: &[KeyFacts]) -> Result<(), Denial> {
             ..facts.clone()
         };
         let rules = guard.rules();
-        let may_be_made = rules.judge_new(&key, guard.now());
+        let may_be_made = rules.judge_new_by(who.user(), &key, guard.now());
+        let record = rules.record_for(&key);
         may_be_made
-            .and_then(|()| policy::decide(&rules.record_for(&key), &key, &to_reveal(guard, &key)).map(drop))
+            .and_then(|()| {
+                policy::decide(&record.while_in(who.user()), &key, &to_reveal(guard, &key)).map(drop)
+            })
             .map_err(|denial| {
                 Denial::new(
                     Reason::DataOfKey,
@@ -143,12 +151,12 @@ fn enough(bits: u32, what: &str) -> Result<(), Denial> {
 }
 
 /// Whether whoever may use an object may read its value too, by its attributes and by the policy.
-fn is_open(guard: &Guard, object: &Held) -> bool {
+fn is_open(guard: &Guard, who: &Caller<'_>, object: &Held) -> bool {
     let facts = object.facts();
     if facts.class == CKO_DATA {
         return true;
     }
-    may_see(object).is_ok() && policy::decide(object.rules(), facts, &to_reveal(guard, facts)).is_ok()
+    may_see(object).is_ok() && policy::decide(&object.rules_for(who), facts, &to_reveal(guard, facts)).is_ok()
 }
 
 /// The question whether the value of a key may be read.

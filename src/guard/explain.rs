@@ -34,28 +34,31 @@ impl Guard {
         if let (Some(entry), Some(object)) = (ask.entry, ask.object)
             && !derivation::is_data_base(entry, object, row)
         {
-            let case = Use { entry, object, mechanism: ask.mechanism, row };
+            let rules = &*object.rules_for(who);
+            let case = Use { entry, object, rules, mechanism: ask.mechanism, row };
             for check in USE_CHECKS {
                 told.check(check.name, || (check.run)(&case).map(|()| check.passed.to_owned()));
             }
-            told.policy(object.rules(), object.facts(), &case.request(self));
+            told.policy(rules, object.facts(), &case.request(self));
         }
         if let (Some(target), Some(wrapping)) = (ask.target, ask.object) {
             told.check("wrapped-key", || {
-                order::may_wrap(self, target, wrapping, ask.mechanism)?;
+                order::may_wrap(self, who, target, wrapping, ask.mechanism)?;
                 Ok("the key may leave under this one".to_owned())
             });
         }
         for second in ask.seconds {
-            let case = Use { entry: Entry::DeriveSecond, object: second, mechanism: ask.mechanism, row };
+            let rules = &*second.rules_for(who);
+            let case =
+                Use { entry: Entry::DeriveSecond, object: second, rules, mechanism: ask.mechanism, row };
             for check in USE_CHECKS {
                 told.check(check.name, || (check.run)(&case).map(|()| check.passed.to_owned()));
             }
-            told.policy(second.rules(), second.facts(), &case.request(self));
+            told.policy(rules, second.facts(), &case.request(self));
         }
         if row.is_some_and(|row| row.ops.derives()) {
             told.check("derivation", || {
-                derivation::keeps_secrets(self, ask, row)?;
+                derivation::keeps_secrets(self, who, ask, row)?;
                 Ok("what is derived tells nothing of its sources".to_owned())
             });
         }

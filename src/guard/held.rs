@@ -1,6 +1,7 @@
 //! [`Held`]: an object in the guard's keeping. Everything that may be shown of it stands open;
 //! its material does not, and comes out only for an operation that [`super::Guard::authorize`] granted.
 
+use super::Caller;
 use super::budget::Budget;
 use super::vault::{SealedMaterial, Vault};
 use crate::ck::date::UtcSeconds;
@@ -13,6 +14,7 @@ use crate::secret::{Secret, Shielded};
 use crate::store::{Record, Uid};
 use cryptoki_sys::{CKA_CLASS, CKO_PUBLIC_KEY};
 use once_cell::race::OnceBox;
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
@@ -224,6 +226,12 @@ impl Held {
     /// What the law says of this object.
     pub const fn rules(&self) -> &KeyRules {
         &self.rules
+    }
+
+    /// What the law says of this object while this caller is logged in.
+    #[inline]
+    pub fn rules_for(&self, who: &Caller<'_>) -> Cow<'_, KeyRules> {
+        self.rules.while_in(who.user())
     }
 
     /// Whether a warning is due, and none after it for a day.

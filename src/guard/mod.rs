@@ -20,23 +20,25 @@ pub mod op;
 mod order;
 pub mod signals;
 mod succession;
+mod terms;
 mod trace;
 pub mod vault;
 
 pub use alarm::Answer;
-pub use approval::{Agreed, Question, Requests, can_ask};
+pub use approval::{Agreed, Question, Requests, can_ask, has_copy};
 pub use authorized::{Authorized, Obligations};
 pub use budget::{Block, Books, Budget};
 pub use charge::Charge;
 pub use held::{Fresh, Held, Kept, Life};
 pub use journal::{Journal, Sink};
 pub use order::offers;
+pub use terms::Terms;
 pub use trace::Trace;
 
 use crate::audit::Trail;
 use crate::ck::MechanismSet;
 use crate::ck::date::{UtcSeconds, display_utc};
-use crate::policy::{self, Denial, Reason, Request, Ruleset};
+use crate::policy::{self, Denial, KeyRules, Reason, Request, Ruleset};
 use crate::sys::clock;
 use arc_swap::ArcSwap;
 use op::Op;
@@ -55,6 +57,14 @@ pub struct Caller<'a> {
     pub session: u64,
     /// Whether the session may write token objects.
     pub read_write: bool,
+}
+
+impl<'a> Caller<'a> {
+    /// The name of who is logged in; `None` where nobody is.
+    #[inline]
+    pub fn user(&self) -> Option<&'a str> {
+        (self.role != Role::Public).then_some(self.name)
+    }
 }
 
 /// Login state of a token in one process (PKCS#11 3.2, 5.6).
@@ -260,11 +270,11 @@ impl Guard {
 
     /// Says, once a day for each key, that a use will be refused: by a rule whose date lies ahead, or by a draft.
     #[cold]
-    fn warn_of_later_rules(&self, object: &Held, request: &Request) {
+    fn warn_of_later_rules(&self, object: &Held, rules: &KeyRules, request: &Request) {
         if !object.may_warn(request.now) {
             return;
         }
-        if let Some((from, denial)) = policy::ahead(object.rules(), object.facts(), request) {
+        if let Some((from, denial)) = policy::ahead(rules, object.facts(), request) {
             let when =
                 from.map_or_else(|| "by a draft".to_owned(), |from| format!("from {}", display_utc(from)));
             let (label, uid) = (&object.facts().label, object.uid());

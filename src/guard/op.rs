@@ -140,7 +140,16 @@ impl Op for Generate {
 fn generated(template: &Template) -> KeyFacts {
     let facts = KeyFacts::of(&template.attributes);
     let origin = if facts.bits == 0 { facts.origin } else { Origin::Generated };
-    KeyFacts { origin, ..facts }
+    let (always_sensitive, never_extractable) = (facts.sensitive, !facts.extractable);
+    KeyFacts { origin, local: true, always_sensitive, never_extractable, ..facts }
+}
+
+/// The facts of a key that comes out of others or out of what was wrapped: rules about where keys come from hold for it
+/// before it is made. The size of a derived key that nobody knows beforehand is judged when the key is used.
+fn coming(template: &Template, origin: Origin) -> KeyFacts {
+    let facts = KeyFacts::of(&template.attributes);
+    let unknown = origin == Origin::Derived && facts.bits == 0;
+    KeyFacts { origin: if unknown { facts.origin } else { origin }, ..facts }
 }
 
 /// C_GenerateKeyPair
@@ -204,7 +213,7 @@ pub struct Product {
 
 impl Op for Derive {
     fn ask(&self) -> Ask<'_> {
-        let facts = self.products.iter().map(|product| KeyFacts::of(&product.template.attributes));
+        let facts = self.products.iter().map(|product| coming(&product.template, Origin::Derived));
         let makes = Makes::Objects(facts.collect());
         Ask { makes, seconds: &self.seconds, ..uses(Entry::Derive, &self.mechanism, &self.key) }
     }
@@ -222,7 +231,7 @@ pub struct Encapsulate {
 
 impl Op for Encapsulate {
     fn ask(&self) -> Ask<'_> {
-        let makes = Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]);
+        let makes = Makes::Objects(vec![coming(&self.template, Origin::Derived)]);
         Ask { makes, ..uses(Entry::Encapsulate, &self.mechanism, &self.key) }
     }
 }
@@ -241,7 +250,7 @@ pub struct Decapsulate {
 
 impl Op for Decapsulate {
     fn ask(&self) -> Ask<'_> {
-        let makes = Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]);
+        let makes = Makes::Objects(vec![coming(&self.template, Origin::Derived)]);
         Ask { makes, ..uses(Entry::Decapsulate, &self.mechanism, &self.key) }
     }
 }
@@ -276,7 +285,7 @@ pub struct Unwrap {
 
 impl Op for Unwrap {
     fn ask(&self) -> Ask<'_> {
-        let makes = Makes::Objects(vec![KeyFacts::of(&self.template.attributes)]);
+        let makes = Makes::Objects(vec![coming(&self.template, Origin::Unwrapped)]);
         Ask { makes, ..uses(Entry::Unwrap, &self.mechanism, &self.key) }
     }
 }

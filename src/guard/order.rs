@@ -12,7 +12,7 @@ use crate::crypto::mechanism::Row;
 use crate::crypto::table;
 use crate::object::template::changes_ask_for_trust;
 use crate::object::{Attributes, KeyFacts, Purpose, State, Usage, Value, Window, find};
-use crate::policy::{self, Denial, Entry, Parameters, Reason, Request, lifecycle};
+use crate::policy::{self, Denial, Entry, KeyRules, Parameters, Reason, Request, lifecycle};
 use cryptoki_sys::*;
 
 /// The row of the mechanism, what must hold while the operation runs, and which of the second keys are bound to which
@@ -41,19 +41,19 @@ pub(super) fn judge(guard: &Guard, who: &Caller<'_>, ask: &Ask<'_>) -> Result<Ju
     }
     if let (Some(entry), Some(object)) = (ask.entry, ask.object) {
         if !derivation::is_data_base(entry, object, row) {
-            obligations.bind = may_use(guard, entry, object, ask.mechanism, row)?;
+            obligations.bind = may_use(guard, who, entry, object, ask.mechanism, row)?;
         }
         obligations.context_login = object.facts().always_authenticate && entry.usage().is_some();
     }
     if let (Some(target), Some(wrapping)) = (ask.target, ask.object) {
-        may_wrap(guard, target, wrapping, ask.mechanism)?;
+        may_wrap(guard, who, target, wrapping, ask.mechanism)?;
     }
     let mut bound = Vec::new();
     for (at, second) in ask.seconds.iter().enumerate() {
-        let purpose = may_use(guard, Entry::DeriveSecond, second, ask.mechanism, row)?;
+        let purpose = may_use(guard, who, Entry::DeriveSecond, second, ask.mechanism, row)?;
         bound.extend(purpose.map(|purpose| (at, purpose)));
     }
-    derivation::keeps_secrets(guard, ask, row)?;
+    derivation::keeps_secrets(guard, who, ask, row)?;
     Ok((row, obligations, bound))
 }
 
@@ -65,7 +65,8 @@ pub(super) fn may_effect(
     row: Option<&'static Row>,
 ) -> Result<(), Denial> {
     if let (Some(object), false) = (ask.object, matches!(ask.makes, Makes::Nothing)) {
-        object.rules().admits(caller::asked_by(object).as_ref(), guard.now())?;
+        let rules = object.rules_for(who);
+        rules.admits(caller::asked_by(&rules).as_ref(), guard.now())?;
     }
     match &ask.makes {
         Makes::Nothing => Ok(()),
@@ -147,19 +148,21 @@ pub fn offers(mechanism: &Mechanism, entry: Entry) -> bool {
 /// A key is used: what PKCS#11 asks, then what the policy asks.
 fn may_use(
     guard: &Guard,
+    who: &Caller<'_>,
     entry: Entry,
     object: &Held,
     mechanism: Option<&Mechanism>,
     row: Option<&'static Row>,
 ) -> Result<Option<Purpose>, Denial> {
-    let case = Use { entry, object, mechanism, row };
+    let rules = &*object.rules_for(who);
+    let case = Use { entry, object, rules, mechanism, row };
     for check in USE_CHECKS {
         (check.run)(&case)?;
     }
     let request = case.request(guard);
-    let verdict = policy::decide(object.rules(), object.facts(), &request)?;
+    let verdict = policy::decide(rules, object.facts(), &request)?;
     if verdict.dated {
-        guard.warn_of_later_rules(object, &request);
+        guard.warn_of_later_rules(object, rules, &request);
     }
     Ok(verdict.bind)
 }
@@ -168,6 +171,7 @@ fn may_use(
 pub(super) struct Use<'a> {
     pub(super) entry: Entry,
     pub(super) object: &'a Held,
+    pub(super) rules: &'a KeyRules,
     pub(super) mechanism: Option<&'a Mechanism>,
     pub(super) row: Option<&'static Row>,
 }
@@ -204,7 +208,7 @@ impl Use<'_> {
             state: facts.state,
             purpose: facts.purpose,
             parameters: self.mechanism.map(|used| Parameters::of(used.ckm, &used.params)).unwrap_or_default(),
-            caller: caller::asked_by(self.object),
+            caller: caller::asked_by(self.rules),
         }
     }
 }
@@ -308,7 +312,7 @@ fn may_make(
         let error = if facts.curve.is_some() { Error::CurveNotSupported } else { denial.error };
         return Err(Denial { error, ..denial });
     }
-    guard.rules().judge_new(facts, guard.now())
+    guard.rules().judge_new_by(who.user(), facts, guard.now())
 }
 
 /// Whom others shall trust is not for everybody to say, who can open a session: a rule of this token (4.1.1).
@@ -399,7 +403,7 @@ fn may_change(guard: &Guard, who: &Caller<'_>, object: &Held, after: &Attributes
     stays_over(guard, object.facts(), &facts)?;
     succession::stays_replaced(object, &facts)?;
     guard.rules().judge_names(object.facts(), &facts)?;
-    guard.rules().judge_change(object.facts(), &facts, guard.now())
+    guard.rules().judge_change_by(who.user(), object.facts(), &facts, guard.now())
 }
 
 /// A step in the life of a key, by the transition table.
@@ -450,6 +454,7 @@ fn bits_between(mechanism: Option<&Mechanism>) -> Option<u32> {
 /// The key that is wrapped.
 pub(super) fn may_wrap(
     guard: &Guard,
+    who: &Caller<'_>,
     target: &Held,
     wrapping: &Held,
     mechanism: Option<&Mechanism>,
@@ -485,6 +490,7 @@ pub(super) fn may_wrap(
             "the wrapping key is weaker than the key it would wrap",
         ));
     }
+    let rules = target.rules_for(who);
     let request = Request {
         entry: Entry::WrapTarget,
         mechanism: None,
@@ -494,10 +500,10 @@ pub(super) fn may_wrap(
         state: facts.state,
         purpose: facts.purpose,
         parameters: Parameters::default(),
-        caller: caller::asked_by(target),
+        caller: caller::asked_by(&rules),
     };
-    target.rules().may_leave_under(wrapping.facts(), mechanism.map(|used| used.ckm), request.now)?;
-    policy::decide(target.rules(), facts, &request).map(|_| ())
+    rules.may_leave_under(wrapping.facts(), mechanism.map(|used| used.ckm), request.now)?;
+    policy::decide(&rules, facts, &request).map(|_| ())
 }
 
 #[cold]

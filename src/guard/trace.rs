@@ -74,8 +74,9 @@ impl Guard {
         let changes = changes_something(ask);
         // What holds for every key is the least.
         let every = self.audit_of_all(ask.object);
-        let wanted =
-            ask.object.map_or(every.least, |object| every.least.max(object.rules().audit(|| self.now())));
+        let wanted = ask
+            .object
+            .map_or(every.least, |object| every.least.max(object.rules_for(who).audit(|| self.now())));
         if wanted < if changes { Audit::Changes } else { Audit::All } {
             return Ok(Trace::NONE);
         }
@@ -89,7 +90,8 @@ impl Guard {
         (trail, every): (&Arc<Trail>, AuditOfAll),
         changes: bool,
     ) -> core::result::Result<Trace, Denial> {
-        let rules = ask.object.map(|object| object.rules().applied(self.now()).map(str::to_owned).collect());
+        let rules =
+            ask.object.map(|object| object.rules_for(who).applied(self.now()).map(str::to_owned).collect());
         let event = Event { rules: rules.unwrap_or_default(), ..self.event(who, ask, Kind::Decision) };
         let lasting = every.lasting || changes && lasts(ask);
         if every.required {

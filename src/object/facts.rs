@@ -96,6 +96,12 @@ pub struct KeyFacts {
     pub always_authenticate: bool,
     /// `CKA_KEYWARD_INDIVISIBLE`.
     pub indivisible: bool,
+    /// `CKA_LOCAL`: made here by C_GenerateKey or C_GenerateKeyPair, or a copy of such a key.
+    pub local: bool,
+    /// `CKA_ALWAYS_SENSITIVE`.
+    pub always_sensitive: bool,
+    /// `CKA_NEVER_EXTRACTABLE`.
+    pub never_extractable: bool,
     /// `CKA_MODIFIABLE`.
     pub modifiable: bool,
     /// `CKA_COPYABLE`.
@@ -112,8 +118,10 @@ pub struct KeyFacts {
     pub state: State,
     /// The purpose, once it is bound.
     pub purpose: Option<Purpose>,
-    /// When it was made.
+    /// When it was made; 0 where that is not known.
     pub initial_date: UtcSeconds,
+    /// `CKA_KEYWARD_GENERATION`: how often it gave way to a new one, counted from 1.
+    pub generation: u64,
     /// Originator window `[from, to)`.
     pub protect: Window,
     /// Recipient window `[from, to)`.

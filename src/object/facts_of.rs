@@ -56,6 +56,9 @@ impl KeyFacts {
             wrap_with_trusted: attributes.flag(CKA_WRAP_WITH_TRUSTED),
             always_authenticate: attributes.flag(CKA_ALWAYS_AUTHENTICATE),
             indivisible: attributes.flag(CKA_KEYWARD_INDIVISIBLE),
+            local: attributes.flag(CKA_LOCAL),
+            always_sensitive: attributes.flag(CKA_ALWAYS_SENSITIVE),
+            never_extractable: attributes.flag(CKA_NEVER_EXTRACTABLE),
             modifiable: attributes.flag(CKA_MODIFIABLE),
             copyable: attributes.flag(CKA_COPYABLE),
             destroyable: attributes.flag(CKA_DESTROYABLE),
@@ -76,6 +79,7 @@ impl KeyFacts {
             },
             purpose: number(CKA_KEYWARD_PURPOSE).and_then(Purpose::from_number),
             initial_date: number(CKA_KEYWARD_INITIAL_DATE).unwrap_or(0),
+            generation: number(CKA_KEYWARD_GENERATION).unwrap_or(1),
             protect: window(
                 attributes,
                 number(CKA_KEYWARD_ACTIVATION_DATE),

@@ -114,9 +114,10 @@ impl Alarm {
         self.suspends
     }
 
-    /// Whether an event of this moment counts: for uses outside hours, whether the moment lies outside.
-    pub fn counts_at(&self, now: UtcSeconds) -> bool {
-        self.hours.as_ref().is_none_or(|hours| !hours.hold(now))
+    /// Whether an event of this moment counts: for uses outside hours, whether the moment lies outside; and the key is as old
+    /// as the alarm asks.
+    pub fn counts_at(&self, facts: &KeyFacts, now: UtcSeconds) -> bool {
+        self.hours.as_ref().is_none_or(|hours| !hours.hold(now)) && self.when.holds(facts, now)
     }
 
     /// What crosses the threshold of an alarm that suspends is refused.
@@ -171,9 +172,15 @@ impl Ruleset {
 }
 
 /// The alarms that watch a key, as indexes; whether any counts more than refusals, and whether any counts all uses.
-pub(super) fn of_key(compiled: &Compiled, facts: &KeyFacts) -> (Box<[usize]>, (bool, bool)) {
+pub(super) fn of_key(
+    compiled: &Compiled,
+    facts: &KeyFacts,
+    user: Option<&str>,
+) -> (Box<[usize]>, (bool, bool)) {
     let serving = facts.purpose.map_or_else(|| candidate_purposes(facts), PurposeSet::of);
-    let watches = |alarm: &Alarm| alarm.signal != Signal::FailedLogins && alarm.when.matches(facts, serving);
+    let watches = |alarm: &Alarm| {
+        alarm.signal != Signal::FailedLogins && alarm.when.is_of(user) && alarm.when.matches(facts, serving)
+    };
     let found = || compiled.alarms.iter().enumerate().filter(|(_, alarm)| watches(alarm));
     let in_use = |signal| matches!(signal, Signal::Uses | Signal::NewCaller | Signal::OutsideHours);
     let watched = (

@@ -78,8 +78,7 @@ impl KeyRules {
     /// Whether any rule, in whatever phase, asks for approvals.
     #[inline]
     pub fn asks_approval(&self) -> bool {
-        self.first.base.asks.approvals
-            || self.later.last().is_some_and(|(_, phase)| phase.base.asks.approvals)
+        self.first.base.asks.approvals || self.later.iter().any(|(_, phase)| phase.base.asks.approvals)
     }
 
     /// What is missing for an operation, given what was said: `None` where nobody needs to be asked or all have agreed.
@@ -112,6 +111,18 @@ impl KeyRules {
         Some(by(Denial::new(Reason::Approval, detail), &self.compiled, record, unmet))
     }
 
+    /// What others must agree to by these rules, and need not by those that held before.
+    pub fn newly_asks(
+        &self,
+        before: &Self,
+        entry: Entry,
+        facts: &KeyFacts,
+        now: UtcSeconds,
+    ) -> Option<Denial> {
+        let asked = |rules: &Self| rules.unapproved(entry, facts, (now, None), &[]);
+        asked(self).filter(|_| asked(before).is_none())
+    }
+
     /// Everybody whose word counts for an operation, by whatever rule, sorted; and for how many seconds one of them holds
     /// at most.
     pub fn approvers(&self, entry: Entry, facts: &KeyFacts, now: UtcSeconds) -> (Vec<String>, u64) {
@@ -127,8 +138,8 @@ impl KeyRules {
 
     /// Whether any rule, in whatever phase, wants the key backed up before it is used.
     #[inline]
-    pub fn asks_backup(&self) -> bool {
-        self.first.base.asks.backup || self.later.last().is_some_and(|(_, phase)| phase.base.asks.backup)
+    pub const fn asks_backup(&self) -> bool {
+        self.waits.1
     }
 
     /// What is against a use of a key of which there is no copy anywhere; `None` where nothing is.

@@ -2,10 +2,13 @@
 //! into sets, and refuses what could never match, never allow or never be.
 
 mod files;
+mod impossible;
+mod settings;
+mod when;
 
 use super::alarm::{self, Alarm};
 use super::diagnostic::{At, Diagnostic, Place, Source, printable, suggest};
-use super::document::{Document, KeySection, RuleSection, WhenSection};
+use super::document::{Document, KeySection, RuleSection};
 use super::lifecycle::Exceptions;
 use super::lint;
 use super::numbers::Unions;
@@ -21,18 +24,11 @@ use sha2::{Digest, Sha256};
 use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use when::when;
 
 /// Ids of the rules that stand for settings.
 pub(super) const MECHANISMS_DENY: &str = "mechanisms.deny";
 pub(super) const MECHANISMS_LEGACY: &str = "mechanisms.legacy_use";
-const KEYS_STRENGTH: &str = "keys.min_strength";
-const KEYS_EXPORT: &str = "keys.export";
-const KEYS_ESCROW: &str = "keys.escrow";
-const KEYS_APPROVALS: &str = "keys.approvals";
-const KEYS_AUDIT: &str = "keys.audit";
-const KEYS_ROTATE: &str = "keys.rotate";
-const KEYS_HIDE: &str = "keys.hide_inactive";
-const KEYS_LIMITS: &str = "keys.limits";
 
 /// The ids of rules and alarms, and where each stands first.
 type Ids<'d> = BTreeMap<&'d str, Place>;
@@ -68,13 +64,6 @@ struct Compiler<'s> {
     unions: Unions,
 }
 
-/// What rules with the same condition have in common: the mechanisms that they allow and deny.
-struct Bounds<'r> {
-    allow: Option<&'r Numbers>,
-    deny: &'r Numbers,
-    rules: Vec<&'r Rule>,
-}
-
 impl Compiler<'_> {
     fn refuse(&mut self, place: Place, message: impl Into<String>, suggestion: Option<String>) {
         self.diagnostics.push(Diagnostic::new(self.sources, place, message, suggestion));
@@ -82,21 +71,21 @@ impl Compiler<'_> {
 
     fn merge(&mut self, name: &str, documents: &[Document], rows: &[CK_MECHANISM_TYPE]) -> Compiled {
         let mut rules = Vec::with_capacity(documents.iter().map(|document| document.rules.len()).sum());
-        // Of each rule, the place of its allow-list.
-        let mut places = Vec::with_capacity(rules.capacity());
+        // What was written of each rule; nothing where it stands for a setting.
+        let mut written = Vec::with_capacity(rules.capacity());
         let mut ids = Ids::new();
         // One file that opts in is enough: then more is refused, not less.
         let drafts = documents.iter().any(|document| document.draft.as_ref().is_some_and(|at| at.value));
         for document in documents {
-            rules.extend(settings(document));
-            places.resize(rules.len(), None);
+            rules.extend(settings::rules(document));
+            written.resize(rules.len(), None);
             for section in &document.rules {
                 self.unique(section.id.as_ref(), &mut ids);
                 rules.push(self.rule(section, drafts));
-                places.push(section.mechanisms.as_ref().map(|allowed| allowed.place));
+                written.push(Some(section));
             }
         }
-        self.impossible(&rules, &places);
+        self.impossible(&rules, &written);
         index(&mut rules, rows);
         let alarms = self.alarms(documents, &mut ids);
         rules.sort_by_cached_key(|rule| Arc::clone(&rule.id));
@@ -246,6 +235,7 @@ impl Compiler<'_> {
             self.refuse(allowed.place, "this rule denies every mechanism that it allows", None);
         }
         self.matching(&section.when);
+        self.of_nobody(section);
         let asked = section.approvals.as_ref().map(|at| at.place);
         let asked = asked.or_else(|| section.escrow.as_ref().map(|at| at.place));
         if let (Some(place), Some(classes)) = (asked, &section.when.class)
@@ -268,55 +258,6 @@ impl Compiler<'_> {
             for (of, _) in section.min_bits.iter().filter(|(of, _)| !tested(&of.value)) {
                 let message = "this size can never apply: `when` tests for other key types";
                 self.refuse(of.place, message, None);
-            }
-        }
-    }
-
-    /// Refuses a `when` whose classes and types no key has together.
-    fn matching(&mut self, when: &WhenSection) {
-        let (Some(classes), Some(types)) = (&when.class, &when.key_type) else { return };
-        for class in &classes.value {
-            if !types.value.iter().any(|key_type| together(class.value, key_type.value)) {
-                let message = "this can never match: no key of this class has such a type";
-                self.refuse(class.place, message, None);
-            }
-        }
-    }
-
-    /// Refuses rules that together allow nothing: an allow-list that lies outside what holds for every key
-    /// or for every key that the rule matches. `places` are those of the allow-lists of the rules.
-    fn impossible(&mut self, rules: &[Rule], places: &[Option<Place>]) {
-        // Only conditions that certainly hold whenever this one does: those that test nothing, and the same.
-        let mut conditions: HashMap<&When, Vec<Bounds<'_>>> = HashMap::with_capacity(rules.len());
-        // A draft refuses nothing unless a file opts in.
-        let holds = |rule: &Rule| rule.effective != NEVER && (rule.allow.is_some() || !rule.deny.is_empty());
-        for rule in rules.iter().filter(|rule| holds(rule)) {
-            let known = conditions.entry(&rule.when).or_default();
-            let (allow, deny) = (rule.allow.as_ref(), &rule.deny);
-            let same = |bounds: &&mut Bounds<'_>| {
-                bounds.allow.map(Numbers::identity) == allow.map(Numbers::identity)
-                    && bounds.deny.identity() == deny.identity()
-            };
-            match known.iter_mut().find(same) {
-                Some(bounds) => bounds.rules.push(rule),
-                None => known.push(Bounds { allow, deny, rules: vec![rule] }),
-            }
-        }
-        let everywhere = When::default();
-        for (rule, place) in rules.iter().zip(places).filter(|(rule, _)| holds(rule)) {
-            let (Some(allow), Some(place)) = (&rule.allow, place) else { continue };
-            let also = (rule.when != everywhere).then_some(&everywhere);
-            let covering = [Some(&rule.when), also].into_iter().flatten();
-            let nothing = |bounds: &&Bounds<'_>| {
-                let allows = |ckm: &CK_MECHANISM_TYPE| {
-                    bounds.allow.is_none_or(|allow| allow.contains(ckm)) && !bounds.deny.contains(ckm)
-                };
-                !allow.iter().any(allows)
-            };
-            let against = covering.filter_map(|when| conditions.get(when)).flatten().filter(nothing);
-            for other in against.flat_map(|bounds| &bounds.rules).filter(|other| other.id != rule.id) {
-                let message = format!("together with `{}` this allows no mechanism at all", other.id);
-                self.refuse(*place, message, None);
             }
         }
     }
@@ -369,44 +310,6 @@ fn index(rules: &mut [Rule], rows: &[CK_MECHANISM_TYPE]) {
     }
 }
 
-/// The rules that a file's settings stand for.
-fn settings(document: &Document) -> Vec<Rule> {
-    let mut rules = Vec::new();
-    let mut add = |id: &str, rule: Rule| rules.push(Rule { id: Arc::from(id), ..rule });
-    if !document.mechanisms.deny.is_empty() {
-        add(MECHANISMS_DENY, Rule { deny: union(&document.mechanisms.deny), ..Rule::default() });
-    }
-    if !document.mechanisms.legacy_use.is_empty() {
-        let legacy_use = union(&document.mechanisms.legacy_use);
-        add(MECHANISMS_LEGACY, Rule { legacy_use, ..Rule::default() });
-    }
-    if let Some(bits) = &document.keys.min_strength {
-        add(KEYS_STRENGTH, Rule { min_strength: Some(narrow(bits.value)), ..Rule::default() });
-    }
-    if let Some(export) = &document.keys.export {
-        add(KEYS_EXPORT, Rule { export: Some(export.value), ..Rule::default() });
-    }
-    if let Some(escrow) = &document.keys.escrow {
-        add(KEYS_ESCROW, Rule { escrow: Some(escrow.value), ..Rule::default() });
-    }
-    if let Some(approvals) = &document.keys.approvals {
-        add(KEYS_APPROVALS, Rule { approvals: Some(approvals.value.clone()), ..Rule::default() });
-    }
-    if let Some(audit) = &document.keys.audit {
-        add(KEYS_AUDIT, Rule { audit: Some(audit.value), ..Rule::default() });
-    }
-    if !document.keys.limits.is_empty() {
-        add(KEYS_LIMITS, Rule { limits: document.keys.limits.clone(), ..Rule::default() });
-    }
-    if let Some(rotate) = &document.keys.rotate {
-        add(KEYS_ROTATE, Rule { rotation: rotate.value.rotation(), ..Rule::default() });
-    }
-    if document.keys.hide_inactive.as_ref().is_some_and(|at| at.value) {
-        add(KEYS_HIDE, Rule { hide_inactive: true, ..Rule::default() });
-    }
-    rules
-}
-
 /// The strictest of what the files say; where none says anything, what the engine holds to be right.
 fn keys(documents: &[Document]) -> KeyDefaults {
     fn all<'d, T: Copy + 'd>(
@@ -446,25 +349,6 @@ fn keys(documents: &[Document]) -> KeyDefaults {
             suspended_process: excepted(|document| document.suspended_process.as_ref()),
             compromised_process: excepted(|document| document.compromised_process.as_ref()),
         },
-    }
-}
-
-fn when(section: &WhenSection) -> When {
-    fn values<T: Clone, U>(list: &Option<At<Vec<At<T>>>>, map: impl Fn(T) -> U) -> Option<Vec<U>> {
-        list.as_ref().map(|list| list.value.iter().map(|each| map(each.value.clone())).collect())
-    }
-    When {
-        classes: values(&section.class, |class| class.0),
-        key_types: values(&section.key_type, |key_type| key_type.0),
-        labels: values(&section.label, |label| label),
-        ids: values(&section.id, |id| id),
-        origins: values(&section.origin, |origin| origin),
-        token: section.token.as_ref().map(|token| token.value),
-        purposes: section.purpose.as_ref().map(|list| list.value.iter().map(|each| each.value).collect()),
-        bits: section.bits.as_ref().map(|at| at.value),
-        curves: section.curve.as_ref().map(|list| list.value.iter().map(|each| each.value).collect()),
-        parameter_sets: values(&section.parameter_set, |set| set),
-        flags: section.flags.clone(),
     }
 }
 

@@ -119,6 +119,14 @@ pub fn ahead(rules: &KeyRules, facts: &KeyFacts, request: &Request) -> Option<(O
     })
 }
 
+/// Whether the rules bear parameters that came only after the use was allowed: those of a message.
+///
+/// # Errors
+/// [`Reason::Parameters`]
+pub fn bears_parameters(rules: &KeyRules, facts: &KeyFacts, request: &Request) -> Result<(), Denial> {
+    parameters(&Case::new(rules, facts, request))
+}
+
 impl<'a> Case<'a> {
     #[inline]
     pub(super) fn new(rules: &'a KeyRules, facts: &'a KeyFacts, request: &'a Request) -> Self {
@@ -351,7 +359,8 @@ fn parameters(case: &Case<'_>) -> Result<(), Denial> {
 }
 
 fn parameters_of_all(case: &Case<'_>) -> Result<(), Denial> {
-    let against = |rule: &Rule| rule.parameters.against(&case.request.parameters);
+    let side = case.request.entry.side();
+    let against = |rule: &Rule| rule.parameters.against(&case.request.parameters, side);
     match case.record.applied(&case.rules.compiled).find_map(against) {
         None => Ok(()),
         Some(part) => {

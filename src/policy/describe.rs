@@ -118,6 +118,7 @@ fn parameters(out: &mut String, rule: &ParameterRule) -> fmt::Result {
     optional(out, "parameters min_salt", rule.min_salt)?;
     optional(out, "parameters min_tag", rule.min_tag)?;
     optional(out, "parameters min_iv", rule.min_iv)?;
+    optional(out, "parameters iv_source", rule.iv_generated.then_some("generated"))?;
     optional(out, "parameters kdf", rule.kdf_required.then_some("required"))
 }
 
@@ -148,7 +149,18 @@ fn when(out: &mut String, when: &When) -> fmt::Result {
     optional(out, "when curve", when.curves.map(curves))?;
     let sets = when.parameter_sets.iter().flatten().map(|set| set.word().to_owned());
     list(out, "when parameter set", sets)?;
+    list(out, "when user", words(&when.users).iter().map(|user| format!("{user:?}")))?;
+    list(out, "when state", when.states.iter().flatten().map(|state| state.word().to_owned()))?;
+    optional(out, "when age", when.age.map(age))?;
+    optional(out, "when generation", when.generations.map(|(min, max)| format!("{min}..={max}")))?;
     list(out, "when", when.flags.iter().map(|(flag, value)| format!("{} {value}", flag.word())))
+}
+
+/// "from 90d", "up to 7d".
+fn age((min, max): (u64, u64)) -> String {
+    let from = (min > 0).then(|| format!("from {}", duration_text(min)));
+    let to = (max < u64::MAX).then(|| format!("up to {}", duration_text(max)));
+    [from, to].into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
 fn curves(set: CurveSet) -> String {

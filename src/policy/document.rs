@@ -74,6 +74,12 @@ pub(super) struct KeySection {
     pub(super) hide_inactive: Option<At<bool>>,
     pub(super) initial_state: Option<At<InitialState>>,
     pub(super) limits: Vec<Limit>,
+    pub(super) parameters: Option<At<ParameterRule>>,
+    pub(super) wrap_with: Option<At<WrapWith>>,
+    pub(super) template: Vec<(At<Flag>, bool)>,
+    pub(super) callers: Option<At<Callers>>,
+    pub(super) visible_to: Option<At<Callers>>,
+    pub(super) hours: Option<At<Hours>>,
 }
 
 /// `[[rule]]`
@@ -130,6 +136,13 @@ pub(super) struct WhenSection {
     pub(super) curve: Option<At<Vec<At<NamedCurve>>>>,
     pub(super) parameter_set: Option<At<Vec<At<ParameterSet>>>>,
     pub(super) flags: Vec<(Flag, bool)>,
+    /// The name of who is logged in.
+    pub(super) user: Option<At<Vec<At<String>>>>,
+    pub(super) state: Option<At<Vec<At<State>>>>,
+    /// Seconds since the making: from, and up to which.
+    pub(super) age: Option<At<(u64, u64)>>,
+    /// Smallest and largest generation.
+    pub(super) generation: Option<At<(u32, u32)>>,
 }
 
 /// `[[alarm]]`

@@ -1,4 +1,5 @@
-//! The boolean attributes that rules speak of, in `when` and in `template`.
+//! The boolean attributes that rules speak of, in `when` and in `template`. A template cannot ask for the three that the
+//! module alone sets: `local`, `always_sensitive`, `never_extractable`.
 
 use super::word::Word;
 use crate::object::facts::KeyFacts;
@@ -16,6 +17,9 @@ pub(super) enum Flag {
     Modifiable,
     Copyable,
     Destroyable,
+    Local,
+    AlwaysSensitive,
+    NeverExtractable,
 }
 
 impl Word for Flag {
@@ -30,6 +34,9 @@ impl Word for Flag {
         ("modifiable", Self::Modifiable),
         ("copyable", Self::Copyable),
         ("destroyable", Self::Destroyable),
+        ("local", Self::Local),
+        ("always_sensitive", Self::AlwaysSensitive),
+        ("never_extractable", Self::NeverExtractable),
     ];
 }
 
@@ -38,7 +45,12 @@ impl Flag {
     pub(super) fn of(self, facts: &KeyFacts) -> Option<bool> {
         let public = facts.class == CKO_PUBLIC_KEY;
         match self {
-            Self::Sensitive | Self::Extractable | Self::WrapWithTrusted | Self::AlwaysAuthenticate
+            Self::Sensitive
+            | Self::Extractable
+            | Self::WrapWithTrusted
+            | Self::AlwaysAuthenticate
+            | Self::AlwaysSensitive
+            | Self::NeverExtractable
                 if public =>
             {
                 None
@@ -52,6 +64,9 @@ impl Flag {
             Self::Modifiable => Some(facts.modifiable),
             Self::Copyable => Some(facts.copyable),
             Self::Destroyable => Some(facts.destroyable),
+            Self::Local => Some(facts.local),
+            Self::AlwaysSensitive => Some(facts.always_sensitive),
+            Self::NeverExtractable => Some(facts.never_extractable),
         }
     }
 }

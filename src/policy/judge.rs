@@ -9,6 +9,7 @@ use super::entry::{candidate_purposes, conflict};
 use super::flag::Flag;
 use super::record::{Record, Weakness};
 use super::ruleset::{Compiled, Export, PurposeSet, Rule, Ruleset, Sensitive, SinglePurpose};
+use super::when::Moment;
 use super::word::Word;
 use crate::ck::date::UtcSeconds;
 use crate::ck::names::key_type_name;
@@ -19,7 +20,7 @@ impl Ruleset {
     /// Everything that the policy has against such an object, in the order of the checks; [`Self::judge_new`] answers the
     /// first of it.
     pub fn refusals(&self, facts: &KeyFacts, now: UtcSeconds) -> Vec<Denial> {
-        refusals(&self.compiled, facts, now)
+        refusals(&self.compiled, facts, Moment::of(now))
     }
 
     /// The id of a rule, with the document and the section that it comes from where it names them.
@@ -33,17 +34,24 @@ impl Ruleset {
 }
 
 /// Everything that the policy has against such an object, in the order of the checks.
-pub(super) fn refusals(compiled: &Compiled, facts: &KeyFacts, now: UtcSeconds) -> Vec<Denial> {
+pub(super) fn refusals(compiled: &Compiled, facts: &KeyFacts, at: Moment<'_>) -> Vec<Denial> {
     if facts.key_type.is_none() {
         return Vec::new();
     }
+    // What is not made yet is made now.
+    let facts = &match facts.initial_date {
+        0 => KeyFacts { initial_date: at.now, ..facts.clone() },
+        _ => facts.clone(),
+    };
     let candidates = candidate_purposes(facts);
     let serving = facts.purpose.map_or(candidates, PurposeSet::of);
-    let record = compiled.record(facts, serving, now);
+    let record = compiled.record(facts, serving, at);
     let mut refusals = Vec::new();
     refusals.extend(purposes(compiled, facts, &record, candidates));
-    if matches!(facts.origin, Origin::Generated | Origin::Derived) {
-        refusals.extend(weakness(compiled, facts, serving, now));
+    // What is derived to be read, such as an initialisation vector, is no key yet; as one it is judged when it is used.
+    let kept = facts.sensitive || !facts.extractable;
+    if facts.origin == Origin::Generated || facts.origin == Origin::Derived && kept {
+        refusals.extend(weakness(compiled, facts, serving, at));
     }
     if facts.class != CKO_PUBLIC_KEY {
         refusals.extend(sensitive(compiled, facts));
@@ -93,11 +101,11 @@ fn purposes(compiled: &Compiled, facts: &KeyFacts, record: &Record, candidates: 
 }
 
 /// A key is too weak where it is too weak for every purpose that it may come to serve.
-fn weakness(compiled: &Compiled, facts: &KeyFacts, serving: PurposeSet, now: UtcSeconds) -> Vec<Denial> {
+fn weakness(compiled: &Compiled, facts: &KeyFacts, serving: PurposeSet, at: Moment<'_>) -> Vec<Denial> {
     let mut records: Vec<Record> =
-        serving.iter().map(|purpose| compiled.record(facts, PurposeSet::of(purpose), now)).collect();
+        serving.iter().map(|purpose| compiled.record(facts, PurposeSet::of(purpose), at)).collect();
     if records.is_empty() {
-        records.push(compiled.record(facts, PurposeSet::EMPTY, now));
+        records.push(compiled.record(facts, PurposeSet::EMPTY, at));
     }
     let sound = |record: &Record| record.weakness == Weakness::default();
     let Some(record) = records.first().filter(|_| !records.iter().any(sound)) else { return Vec::new() };
@@ -154,4 +162,23 @@ fn export(compiled: &Compiled, facts: &KeyFacts, record: &Record) -> Option<Deni
     };
     let strictest = |rule: &Rule| rule.export == Some(record.export);
     Some(by(Denial::new(Reason::TemplateConflict, detail), compiled, record, strictest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::policy::laws::{NOW, key, load};
+    use cryptoki_sys::{CKK_GENERIC_SECRET, CKO_SECRET_KEY};
+
+    #[test]
+    fn derived_key_must_be_strong_enough_unless_it_is_derived_to_be_read() {
+        let rules = load("policy = 1\n[keys]\nmin_strength = 112\n").unwrap();
+        let short = KeyFacts { origin: Origin::Derived, ..key(CKO_SECRET_KEY, CKK_GENERIC_SECRET, 64) };
+        assert_eq!(rules.judge_new(&short, NOW).unwrap_err().reason, Reason::Strength);
+        let open = KeyFacts { sensitive: false, extractable: true, ..short.clone() };
+        assert_eq!(rules.judge_new(&open, NOW), Ok(()));
+        let generated = KeyFacts { origin: Origin::Generated, ..open };
+        assert!(rules.judge_new(&generated, NOW).is_err());
+        assert_eq!(rules.judge_new(&KeyFacts { origin: Origin::Imported, ..short }, NOW), Ok(()));
+    }
 }

@@ -49,8 +49,14 @@ pub(super) const KEYS: Keys = Keys {
         "rotate",
         "hide_inactive",
         "limits",
+        "parameters",
+        "wrap_with",
+        "template",
+        "callers",
+        "visible_to",
+        "hours",
     ],
-    later: KEYS_LATER,
+    later: LATER,
 };
 pub(super) const SUSPENDED: Keys = Keys { section: "[suspended]", known: &["process"], later: &[] };
 pub(super) const COMPROMISED: Keys = Keys { section: "[compromised]", known: &["process"], later: &[] };
@@ -129,14 +135,23 @@ pub(super) const WHEN: Keys = Keys {
         "modifiable",
         "copyable",
         "destroyable",
+        "local",
+        "always_sensitive",
+        "never_extractable",
+        "user",
+        "state",
+        "age",
+        "generation",
     ],
-    later: &["user", "state", "age", "generation", "local", "always_sensitive", "never_extractable"],
+    later: &[],
 };
+pub(super) const AGE: Keys = Keys { section: "`age`", known: &["min", "max"], later: &[] };
+pub(super) const GENERATION: Keys = Keys { section: "`generation`", known: &["min", "max"], later: &[] };
 pub(super) const BITS: Keys = Keys { section: "`bits`", known: &["min", "max"], later: &[] };
 pub(super) const PARAMETERS: Keys = Keys {
     section: "`parameters`",
-    known: &["hash", "mgf", "min_salt", "min_tag", "min_iv", "kdf"],
-    later: &["iv_source"],
+    known: &["hash", "mgf", "min_salt", "min_tag", "min_iv", "iv_source", "kdf"],
+    later: &[],
 };
 pub(super) const WRAP_WITH: Keys =
     Keys { section: "`wrap_with`", known: &["trusted", "label", "id", "mechanisms"], later: &[] };
@@ -189,15 +204,14 @@ pub(super) const ASK: Keys = Keys {
     known: &["op", "mechanism", "parameters", "approved_by"],
     later: &["user", "uid"],
 };
-pub(super) const ASK_PARAMETERS: Keys =
-    Keys { section: "`parameters`", known: &["hash", "mgf", "salt", "tag", "iv", "kdf"], later: &[] };
+pub(super) const ASK_PARAMETERS: Keys = Keys {
+    section: "`parameters`",
+    known: &["hash", "mgf", "salt", "tag", "iv", "iv_source", "kdf"],
+    later: &[],
+};
 
-/// What a rule of the language may set beyond what is enforced today.
+/// What a rule of the language, and `[keys]`, may set beyond what is enforced today.
 const LATER: &[&str] = &["memory", "unsafe_allow"];
-
-/// What `[keys]` may set beyond what is enforced today.
-const KEYS_LATER: &[&str] =
-    &["parameters", "wrap_with", "template", "callers", "visible_to", "hours", "memory", "unsafe_allow"];
 
 /// Every table, for the test of the documentation.
 #[cfg(test)]
@@ -215,9 +229,13 @@ pub(super) const ALL: &[Keys] = &[
     ALARM,
     RULE,
     PERIOD,
+    LIMITS,
     APPROVALS,
+    ROTATE,
     WHEN,
     BITS,
+    AGE,
+    GENERATION,
     PARAMETERS,
     WRAP_WITH,
     TEMPLATE,

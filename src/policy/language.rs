@@ -3,7 +3,7 @@
 use super::laws::*;
 use super::*;
 use crate::ck::Params;
-use crate::object::facts::{KeyFacts, Purpose};
+use crate::object::facts::{KeyFacts, Purpose, State};
 use cryptoki_sys::*;
 
 const DAY: u64 = 86_400;
@@ -66,6 +66,126 @@ fn when_tests_boolean_attributes_that_the_class_has() {
     }
     let public = key(CKO_PUBLIC_KEY, CKK_RSA, 2048);
     assert!(!applies("extractable = false", &public) && !applies("extractable = true", &public));
+}
+
+#[test]
+fn when_tests_what_the_module_alone_says_of_a_key_and_templates_cannot() {
+    let mut facts = key(CKO_SECRET_KEY, CKK_AES, 256);
+    assert!(applies("local = true, always_sensitive = true, never_extractable = true", &facts));
+    (facts.local, facts.always_sensitive, facts.never_extractable) = (false, false, false);
+    for word in ["local", "always_sensitive", "never_extractable"] {
+        assert!(applies(&format!("{word} = false"), &facts) && !applies(&format!("{word} = true"), &facts));
+        let told = told(&format!("[[rule]]\nid = \"r\"\ntemplate = {{ {word} = true }}"));
+        assert!(told.message.contains(&format!("unknown key `{word}` in `template`")), "{told}");
+    }
+    let public = KeyFacts { local: true, ..key(CKO_PUBLIC_KEY, CKK_RSA, 2048) };
+    assert!(applies("local = true", &public) && !applies("never_extractable = true", &public));
+}
+
+#[test]
+fn when_generation_is_a_number_or_a_span() {
+    let mut facts = key(CKO_SECRET_KEY, CKK_AES, 256);
+    assert!(applies("generation = 1", &facts) && !applies("generation = { min = 2 }", &facts));
+    facts.generation = 3;
+    assert!(applies("generation = { min = 2, max = 3 }", &facts) && !applies("generation = 1", &facts));
+    let mistake = told("[[rule]]\nid = \"r\"\nexport = \"never\"\nwhen = { generation = { mni = 2 } }");
+    assert_eq!(mistake.suggestion.as_deref(), Some("known here: min, max"), "{mistake}");
+    let mistake = told("[[rule]]\nid = \"r\"\nexport = \"never\"\nwhen = { generation = -1 }");
+    assert!(mistake.message.contains("below zero"), "{mistake}");
+}
+
+#[test]
+fn when_state_is_that_of_the_key_and_an_activation_date_that_has_come_counts() {
+    let mut facts = key(CKO_SECRET_KEY, CKK_AES, 256);
+    assert!(applies("state = \"active\"", &facts) && !applies("state = [\"suspended\"]", &facts));
+    facts.state = State::Suspended;
+    assert!(applies("state = \"suspended\"", &facts));
+    facts.state = State::PreActive;
+    assert!(applies("state = \"pre-active\"", &facts));
+    facts.protect.from = Some(NOW + DAY);
+    let rules = rule("when = { state = \"active\" }\nexport = \"never\"");
+    let record = rules.record_for(&facts);
+    assert!(record.applied(NOW).next().is_none() && record.applied(NOW + DAY).any(|id| id == "r"));
+    assert!(
+        told("[[rule]]\nid = \"r\"\nexport = \"never\"\nwhen = { state = \"activ\" }")
+            .suggestion
+            .unwrap()
+            .contains("`active`")
+    );
+}
+
+#[test]
+fn when_age_begins_and_ends_so_long_after_the_making() {
+    let facts = key(CKO_SECRET_KEY, CKK_AES, 256);
+    let at = |rules: &Ruleset, now| {
+        let request = Request { now, ..ask(&facts, Entry::Encrypt, Some(CKM_AES_GCM)) };
+        judge(rules, &facts, &request).is_ok()
+    };
+    let old = rule("when = { age = { min = \"90d\" } }\ndeny = \"CKM_AES_GCM\"");
+    assert!(at(&old, NOW) && at(&old, NOW + 90 * DAY - 1));
+    assert!(!at(&old, NOW + 90 * DAY) && !at(&old, NOW + 900 * DAY));
+    let young = rule("when = { age = { max = \"7d\" } }\ndeny = \"CKM_AES_GCM\"");
+    assert!(!at(&young, NOW) && !at(&young, NOW + 7 * DAY - 1) && at(&young, NOW + 7 * DAY));
+    let between = rule("when = { age = { min = \"1d\", max = \"7d\" } }\ndeny = \"CKM_AES_GCM\"");
+    assert!(at(&between, NOW) && !at(&between, NOW + DAY) && at(&between, NOW + 7 * DAY));
+    // A rule that has a date as well waits for both.
+    let later = rule("when = { age = { min = \"1d\" } }\neffective = 2033-05-25\ndeny = \"CKM_AES_GCM\"");
+    assert!(at(&later, NOW + 2 * DAY) && !at(&later, NOW + 8 * DAY));
+    // A new key has no age yet, one of unknown age could have any.
+    let kind = rule("when = { age = { min = \"90d\" } }\nmin_bits = { aes = 512 }");
+    assert_eq!(kind.judge_new(&KeyFacts { initial_date: 0, ..facts.clone() }, NOW), Ok(()));
+    let unknown = KeyFacts { initial_date: 0, ..facts.clone() };
+    assert!(old.record_for(&unknown).applied(NOW).any(|id| id == "r"));
+    let verdict =
+        decide(&old.record_for(&facts), &facts, &ask(&facts, Entry::Encrypt, Some(CKM_AES_GCM))).unwrap();
+    assert!(verdict.dated, "it is told that the rule lies ahead");
+    for (age, message) in [
+        ("{ }", "asks nothing"),
+        ("{ min = \"7d\", max = \"7d\" }", "never match"),
+        ("{ min = 90 }", "expected a string"),
+        ("\"90d\"", "expected a table"),
+        ("{ mim = \"90d\" }", "unknown key `mim`"),
+    ] {
+        let told = told(&format!("[[rule]]\nid = \"r\"\nexport = \"never\"\nwhen = {{ age = {age} }}"));
+        assert!(told.message.contains(message), "{age}: {told}");
+    }
+}
+
+#[test]
+fn when_user_restricts_only_while_that_user_is_logged_in() {
+    let rules = rule(
+        "when = { user = [\"temp-*\", \"user\"] }\ndeny = \"CKM_SHA256_RSA_PKCS\"\ntemplate = { copyable = false }",
+    );
+    let facts = key(CKO_PRIVATE_KEY, CKK_RSA, 2048);
+    let record = rules.record_for(&facts);
+    let request = ask(&facts, Entry::Sign, Some(CKM_SHA256_RSA_PKCS));
+    for (user, refused) in [
+        (None, false),
+        (Some("user:alice"), false),
+        (Some("so"), false),
+        (Some("user"), true),
+        (Some("user:temp-1"), true),
+        (Some("user:temp-2"), true),
+        (Some("so:temp-3"), true),
+        (Some("user:temp-4"), true),
+        (Some("user:temp-5"), true),
+    ] {
+        // Asked twice: the second answer is a remembered one.
+        for _ in 0..2 {
+            let answer = decide(&record.while_in(user), &facts, &request);
+            assert_eq!(
+                answer.err().map(|denial| denial.reason),
+                refused.then_some(Reason::Mechanism),
+                "{user:?}"
+            );
+        }
+        assert_eq!(rules.judge_new_by(user, &facts, NOW).is_err(), refused, "{user:?}");
+    }
+    let everybody = rule("when = { user = \"*\" }\ndeny = \"CKM_SHA256_RSA_PKCS\"").record_for(&facts);
+    assert!(decide(&everybody.while_in(None), &facts, &request).is_ok());
+    assert!(decide(&everybody.while_in(Some("so")), &facts, &request).is_err());
+    let mistake = told("[[rule]]\nid = \"r\"\nwhen = { user = \"alice\" }\nlimits = { uses = 5 }");
+    assert!(mistake.message.contains("`limits` holds for a key whoever is logged in"), "{mistake}");
 }
 
 #[test]
@@ -206,6 +326,33 @@ fn after_its_sunset_a_key_protects_nothing_and_goes_on_processing() {
 }
 
 #[test]
+fn keys_may_say_for_every_key_what_rules_say_of_some() {
+    let keys = |body: &str| load(&format!("policy = 1\n[keys]\n{body}\n")).unwrap();
+    let aes = key(CKO_SECRET_KEY, CKK_AES, 256);
+    let rsa = key(CKO_PRIVATE_KEY, CKK_RSA, 2048);
+    let denial = keys("template = { copyable = false }").judge_new(&aes, NOW).unwrap_err();
+    assert_eq!((denial.reason, denial.rules[0].as_ref()), (Reason::TemplateConflict, "keys.template"));
+    let request = ask(&rsa, Entry::Sign, Some(CKM_SHA256_RSA_PKCS));
+    for (body, refused, id) in [
+        ("callers = { uid = 7 }", Reason::Caller, "keys.callers"),
+        ("visible_to = { uid = 7 }", Reason::Caller, "keys.visible_to"),
+        ("hours = \"Mon 08:00-18:00 UTC\"", Reason::Hours, "keys.hours"),
+    ] {
+        let denial = judge(&keys(body), &rsa, &request).unwrap_err();
+        assert_eq!((denial.reason, denial.rules[0].as_ref()), (refused, id));
+    }
+    let sha1 = Parameters { hash: Parameter::Is(CKM_SHA_1), ..Parameters::default() };
+    let pss = Request { parameters: sha1, ..ask(&rsa, Entry::Sign, Some(CKM_RSA_PKCS_PSS)) };
+    let denial = judge(&keys("parameters = { hash = \"CKM_SHA256\" }"), &rsa, &pss).unwrap_err();
+    assert_eq!((denial.reason, denial.rules[0].as_ref()), (Reason::Parameters, "keys.parameters"));
+    let record = keys("wrap_with = { trusted = true }").record_for(&aes);
+    let denial = record.may_leave_under(&aes, Some(CKM_AES_KEY_WRAP), NOW).unwrap_err();
+    assert_eq!((denial.reason, denial.rules[0].as_ref()), (Reason::WrapWithTrusted, "keys.wrap_with"));
+    let mistake = told("[keys]\nvisble_to = { uid = 7 }");
+    assert_eq!(mistake.suggestion.as_deref(), Some("did you mean `visible_to`?"));
+}
+
+#[test]
 fn token_limits_are_the_smallest_of_all_files() {
     let loader =
         |_: &str| Ok("policy = 1\n[token]\nsession = { max = 10 }\nobjects = { max = 5 }\n".to_owned());
@@ -245,6 +392,42 @@ fn draft_that_allows_nothing_together_with_a_rule_still_loads_and_does_not_where
     let rules = "[[rule]]\nid = \"a\"\nmechanisms = \"CKM_ECDSA\"\n[[rule]]\nid = \"b\"\nmechanisms = \"CKM_AES_GCM\"\ndraft = true\n";
     assert!(load(&format!("policy = 1\n{rules}")).is_ok());
     assert!(told(&format!("draft = true\n{rules}")).message.contains("allows no mechanism at all"));
+}
+
+#[test]
+fn rules_that_together_allow_no_purpose_curve_or_parameter_set_do_not_load() {
+    for (one, other, what) in [
+        ("purpose = \"sign\"", "purpose = [\"encrypt\", \"wrap\"]", "purpose"),
+        ("curves = [\"P-256\", \"P-384\"]", "curves = \"P-521\"", "curve"),
+        (
+            "parameter_sets = \"ML-DSA-44\"",
+            "parameter_sets = [\"ML-DSA-65\", \"ML-DSA-87\"]",
+            "parameter set",
+        ),
+    ] {
+        let rules = |when: &str, draft: &str| {
+            format!(
+                "policy = 1\n[[rule]]\nid = \"a\"\nwhen = {{ {when} }}\n{one}\n\
+                 [[rule]]\nid = \"b\"\nwhen = {{ class = \"private\" }}\n{other}\n{draft}"
+            )
+        };
+        let mistakes = load(&rules("class = \"private\"", "")).unwrap_err();
+        assert_eq!(mistakes.len(), 2);
+        let text = mistakes[0].to_string();
+        assert!(text.contains(&format!("together with `b` this allows no {what} at all")), "{text}");
+        assert!(load(&rules("class = \"public\"", "")).is_ok(), "{what}: of other keys");
+        assert!(load(&rules("class = \"private\"", "draft = true\n")).is_ok(), "{what}: a draft");
+        assert!(
+            load(
+                &format!("{}draft = true\n", rules("", "")).replace("policy = 1", "policy = 1\ndraft = true")
+            )
+            .is_err()
+        );
+    }
+    // Three rules of which each two allow something.
+    let three = "policy = 1\n[[rule]]\nid = \"a\"\npurpose = [\"sign\", \"mac\"]\n[[rule]]\nid = \"b\"\npurpose = [\"mac\", \"wrap\"]\n\
+                 [[rule]]\nid = \"c\"\npurpose = [\"sign\", \"wrap\"]\n";
+    assert!(load(three).is_err());
 }
 
 #[test]
@@ -295,7 +478,8 @@ fn mistakes_in_the_values_of_rules_are_told_at_their_place() {
     for (body, message) in [
         ("parameters = { }", "asks nothing"),
         ("parameters = { kdf = \"maybe\" }", "unknown value of `kdf`"),
-        ("parameters = { hash = \"CKM_SHA256\", iv_source = \"generated\" }", "not enforced"),
+        ("parameters = { iv_source = \"given\" }", "unknown value of `iv_source`"),
+        ("parameters = { hash = \"CKM_SHA256\", iv_sorce = \"generated\" }", "unknown key `iv_sorce`"),
         ("wrap_with = { trusted = false }", "asks nothing"),
         ("callers = { }", "names no caller"),
         ("callers = { pid = 1 }", "unknown key `pid`"),

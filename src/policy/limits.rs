@@ -250,10 +250,14 @@ impl Phase {
 }
 
 impl KeyRules {
-    /// The same, with the answer of [`Self::is_limited`].
+    /// The same, with the answers of [`Self::is_limited`], [`Self::asks_approval`] and [`Self::asks_backup`].
     pub(super) fn find_limits(self) -> Self {
-        let limited = self.first.is_limited() || self.later.iter().any(|(_, phase)| phase.is_limited());
-        Self { limited, ..self }
+        let phases = || self.later.iter().map(|(_, phase)| phase).chain([&self.first]);
+        let limited = phases().any(Phase::is_limited);
+        let records = || phases().flat_map(|phase| phase.by_purpose.iter().flatten().chain([&phase.base]));
+        let waits =
+            (records().any(|record| record.asks.approvals), records().any(|record| record.asks.backup));
+        Self { limited, waits, ..self }
     }
 
     /// Whether any rule limits the key, at whatever moment and for whatever purpose.

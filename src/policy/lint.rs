@@ -38,7 +38,7 @@ pub(super) fn lints(sources: &[Source], root: Option<&Document>, rows: &[CK_MECH
                 remark(allowed.place, 0, "this module has no such mechanism".to_owned());
             }
         }
-        for (at, message) in unmatched(rule) {
+        for (at, message) in unmatched(rule).into_iter().chain(outside(rule)) {
             remark(at, 0, message);
         }
         for (at, message) in rotation::remarks(rule) {
@@ -85,6 +85,29 @@ fn unmatched(rule: &RuleSection) -> Vec<(super::diagnostic::Place, String)> {
             (purpose.place, message)
         })
         .collect()
+}
+
+/// Lists that have nothing in common with what the rule's own `when` tests for: no key that it matches is of any use.
+fn outside(rule: &RuleSection) -> Vec<(super::diagnostic::Place, String)> {
+    fn apart<T: PartialEq>(
+        tested: &Option<At<Vec<At<T>>>>,
+        allowed: &Option<At<Vec<At<T>>>>,
+        what: &str,
+    ) -> Option<(super::diagnostic::Place, String)> {
+        let (tested, allowed) = (tested.as_ref()?, allowed.as_ref()?);
+        let common = |each: &At<T>| tested.value.iter().any(|other| other.value == each.value);
+        let message = format!("no key that `when` tests for has any {what} of this list: nothing is allowed");
+        (!allowed.value.iter().any(common)).then_some((allowed.place, message))
+    }
+    let when = &rule.when;
+    [
+        apart(&when.purpose, &rule.purpose, "purpose"),
+        apart(&when.curve, &rule.curves, "curve"),
+        apart(&when.parameter_set, &rule.parameter_sets, "parameter set"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// A use that should not be allowed without a thought.
@@ -190,6 +213,24 @@ mod tests {
         );
         assert!(now[1].contains("no key of this class has the purpose `sign`"), "{}", now[1]);
         assert_eq!(told(NOW + 10 * 86_400).len(), 3);
+    }
+
+    #[test]
+    fn list_outside_what_when_tests_for_is_told() {
+        for (when, list, what) in [
+            ("purpose = \"sign\"", "purpose = \"encrypt\"", "purpose"),
+            ("curve = \"P-256\"", "curves = [\"P-384\", \"P-521\"]", "curve"),
+            ("parameter_set = \"ML-DSA-44\"", "parameter_sets = \"ML-DSA-87\"", "parameter set"),
+        ] {
+            let rule =
+                |when: &str| format!("policy = 1\n[[rule]]\nid = \"r\"\nwhen = {{ {when} }}\n{list}\n");
+            let told = load(&rule(when)).unwrap().warnings(NOW);
+            assert!(
+                told.len() == 1 && told[0].message.contains(&format!("has any {what}")),
+                "{when}: {told:?}"
+            );
+            assert_eq!(load(&rule("label = \"x\"")).unwrap().warnings(NOW), []);
+        }
     }
 
     #[test]

@@ -7,7 +7,8 @@
 //!
 //! The way of a file: `document` (what was written, every mistake with its place) -> `compile` (several
 //! documents become one, names become sets) -> `ruleset` (what applies to one object) -> `decide` (the hot
-//! path). `explain` walks the very checks of `decide`. `docs/policy.md` describes the language.
+//! path). `explain` walks the very checks of `decide`. `docs/policy-reference.md` has the whole
+//! language.
 #![forbid(unsafe_code)]
 
 mod alarm;
@@ -40,13 +41,14 @@ mod ruleset;
 mod shipped;
 pub mod strength;
 mod trial;
+mod when;
 mod word;
 mod wording;
 
 pub use alarm::{Alarm, Signal};
 pub use approval::Approval;
 pub use callers::Caller;
-pub use decide::{Request, Verdict, ahead, decide};
+pub use decide::{Request, Verdict, ahead, bears_parameters, decide};
 pub use denial::{Denial, Reason};
 pub use diagnostic::Diagnostic;
 pub use entry::{Entry, Side, candidate_purposes};
@@ -71,3 +73,5 @@ mod examples;
 mod language;
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod reference;

@@ -1,8 +1,9 @@
 //! `parameters`: what a rule asks of the parameters of a mechanism.
 //!
-//! Each part speaks of the mechanisms that have such a parameter, and of no other. A parameter that is named only later
-//! (the tag of a message of C_MessageEncrypt...) cannot be told when the use is judged, so it is refused.
+//! Each part speaks of the mechanisms that have such a parameter, and of no other. IV and tag that come only with each
+//! message (C_EncryptMessage, C_WrapKeyAuthenticated, ...) are judged with each message, by `guard::Terms`.
 
+use super::entry::Side;
 use super::pattern::Numbers;
 use crate::ck::{CK_MECHANISM_TYPE, Params};
 use cryptoki_sys::*;
@@ -20,6 +21,8 @@ pub struct Parameters {
     pub tag: Measured,
     /// Length of the initialisation vector or nonce of an authenticated cipher in bits.
     pub iv: Measured,
+    /// Whether that vector is made here and not the caller's.
+    pub iv_made: Parameter<bool>,
     /// `CKD_...` of a key agreement.
     pub kdf: Measured,
 }
@@ -37,7 +40,7 @@ pub enum Parameter<T> {
     Absent,
     /// It is this.
     Is(T),
-    /// It has one, which is told later.
+    /// It has one, which is told later, or which nobody knows.
     Later,
 }
 
@@ -54,6 +57,8 @@ pub(super) struct ParameterRule {
     pub(super) min_tag: Option<u64>,
     /// Fewest bits.
     pub(super) min_iv: Option<u64>,
+    /// What protects something does so under a vector that is made here.
+    pub(super) iv_generated: bool,
     /// `CKD_NULL` is refused.
     pub(super) kdf_required: bool,
 }
@@ -63,8 +68,8 @@ impl ParameterRule {
         *self == Self::default()
     }
 
-    /// The word of the first part that the parameters do not meet.
-    pub(super) fn against(&self, parameters: &Parameters) -> Option<&'static str> {
+    /// The word of the first part that the parameters of a use do not meet.
+    pub(super) fn against(&self, parameters: &Parameters, side: Side) -> Option<&'static str> {
         let named = |allowed: &Option<Numbers>, given: Named| match given {
             Parameter::Absent => true,
             Parameter::Is(ckm) => allowed.as_ref().is_none_or(|allowed| allowed.contains(&ckm)),
@@ -75,6 +80,9 @@ impl ParameterRule {
             Parameter::Is(length) => least.is_none_or(|least| length >= least),
             Parameter::Later => least.is_none(),
         };
+        // What is read has the vector that it was made with.
+        let made = parameters.iv_made != Parameter::Is(false) || side != Side::Originator;
+        let with_message = |least, given| given == Parameter::Later || at_least(least, given);
         let derives = match parameters.kdf {
             Parameter::Absent => true,
             Parameter::Is(kdf) => !self.kdf_required || kdf != u64::from(CKD_NULL),
@@ -84,8 +92,9 @@ impl ParameterRule {
             ("hash", named(&self.hash, parameters.hash)),
             ("mgf", named(&self.mgf, parameters.mgf)),
             ("min_salt", at_least(self.min_salt, parameters.salt)),
-            ("min_tag", at_least(self.min_tag, parameters.tag)),
-            ("min_iv", at_least(self.min_iv, parameters.iv)),
+            ("min_tag", with_message(self.min_tag, parameters.tag)),
+            ("min_iv", with_message(self.min_iv, parameters.iv)),
+            ("iv_source", made || !self.iv_generated),
             ("kdf", derives),
         ]
         .into_iter()
@@ -113,15 +122,18 @@ impl Parameters {
                 Self { kdf: Parameter::Is(*kdf), ..Self::default() }
             }
             Params::Gcm { iv, tag_bits, .. } => {
-                Self { iv: bits(iv.len()), tag: Parameter::Is(*tag_bits), ..Self::default() }
+                let tag = Parameter::Is(*tag_bits);
+                Self { iv: bits(iv.len()), iv_made: Parameter::Is(false), tag, ..Self::default() }
             }
             Params::Ccm { nonce, mac_len, .. } => Self {
                 iv: bits(nonce.len()),
+                iv_made: Parameter::Is(false),
                 tag: Parameter::Is(mac_len.saturating_mul(8)),
                 ..Self::default()
             },
             Params::Poly1305 { nonce, .. } => {
-                Self { iv: bits(nonce.len()), tag: Parameter::Is(128), ..Self::default() }
+                let tag = Parameter::Is(128);
+                Self { iv: bits(nonce.len()), iv_made: Parameter::Is(false), tag, ..Self::default() }
             }
             Params::MacGeneral(len) => Self { tag: Parameter::Is(len.saturating_mul(8)), ..Self::default() },
             Params::HashSignatureContext { hash, .. } => {
@@ -129,10 +141,12 @@ impl Parameters {
             }
             // Those of a message come with each message.
             Params::None if matches!(ckm, CKM_AES_GCM | CKM_AES_CCM) => {
-                Self { iv: Parameter::Later, tag: Parameter::Later, ..Self::default() }
+                let iv_made = Parameter::Later;
+                Self { iv: Parameter::Later, iv_made, tag: Parameter::Later, ..Self::default() }
             }
             Params::None if ckm == CKM_CHACHA20_POLY1305 => {
-                Self { iv: Parameter::Later, tag: Parameter::Is(128), ..Self::default() }
+                let (iv_made, tag) = (Parameter::Later, Parameter::Is(128));
+                Self { iv: Parameter::Later, iv_made, tag, ..Self::default() }
             }
             _ => Self::default(),
         }
@@ -168,11 +182,12 @@ mod tests {
             min_salt: Some(20),
             min_tag: Some(96),
             min_iv: Some(96),
+            iv_generated: false,
             kdf_required: true,
         };
         let pss = |hash, mgf, salt_len| {
             let parameters = Parameters::of(CKM_RSA_PKCS_PSS, &Params::Pss { hash, mgf, salt_len });
-            rule.against(&parameters)
+            rule.against(&parameters, Side::Originator)
         };
         assert_eq!(pss(CKM_SHA256, CKG_MGF1_SHA256, 20), None);
         assert_eq!(pss(CKM_SHA_1, CKG_MGF1_SHA256, 20), Some("hash"));
@@ -181,15 +196,34 @@ mod tests {
         assert_eq!(pss(CKM_SHA256, CKG_MGF1_SHA256, 19), Some("min_salt"));
         let gcm = |iv: usize, tag_bits| {
             let params = Params::Gcm { iv: vec![0; iv], aad: Vec::new(), tag_bits };
-            rule.against(&Parameters::of(CKM_AES_GCM, &params))
+            rule.against(&Parameters::of(CKM_AES_GCM, &params), Side::Recipient)
         };
         assert_eq!(gcm(12, 96), None);
         assert_eq!(gcm(12, 88), Some("min_tag"));
         assert_eq!(gcm(11, 96), Some("min_iv"));
-        assert_eq!(rule.against(&Parameters::of(CKM_AES_GCM, &Params::None)), Some("min_tag"));
+        let message = Parameters::of(CKM_AES_GCM, &Params::None);
+        assert_eq!(rule.against(&message, Side::Originator), None, "each message is judged by itself");
+        let against = |ckm, params| rule.against(&Parameters::of(ckm, &params), Side::Originator);
         let ecdh = |kdf| Params::Ecdh1 { kdf, shared: Vec::new(), public: Vec::new() };
-        assert_eq!(rule.against(&Parameters::of(CKM_ECDH1_DERIVE, &ecdh(CKD_NULL.into()))), Some("kdf"));
-        assert_eq!(rule.against(&Parameters::of(CKM_ECDH1_DERIVE, &ecdh(CKD_SHA256_KDF.into()))), None);
-        assert_eq!(rule.against(&Parameters::of(CKM_ECDSA_SHA256, &Params::None)), None);
+        assert_eq!(against(CKM_ECDH1_DERIVE, ecdh(CKD_NULL.into())), Some("kdf"));
+        assert_eq!(against(CKM_ECDH1_DERIVE, ecdh(CKD_SHA256_KDF.into())), None);
+        assert_eq!(against(CKM_ECDSA_SHA256, Params::None), None);
+    }
+
+    #[test]
+    fn iv_source_generated_refuses_the_callers_vector_where_something_is_protected() {
+        let rule = ParameterRule { iv_generated: true, ..ParameterRule::default() };
+        let given = Params::Gcm { iv: vec![0; 12], aad: Vec::new(), tag_bits: 128 };
+        let given = Parameters::of(CKM_AES_GCM, &given);
+        assert_eq!(rule.against(&given, Side::Originator), Some("iv_source"));
+        assert_eq!(rule.against(&given, Side::Recipient), None);
+        let message = Parameters::of(CKM_CHACHA20_POLY1305, &Params::None);
+        assert_eq!(rule.against(&message, Side::Originator), None);
+        let made = Parameters { iv_made: Parameter::Is(true), ..given };
+        assert_eq!(rule.against(&made, Side::Originator), None);
+        assert_eq!(
+            rule.against(&Parameters::of(CKM_AES_CBC, &Params::Iv(vec![0; 16])), Side::Originator),
+            None
+        );
     }
 }

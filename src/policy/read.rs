@@ -131,6 +131,12 @@ impl Reader<'_> {
             hide_inactive: self.flag(section, "hide_inactive"),
             initial_state: self.word(section, "initial_state"),
             limits: self.limits(section),
+            parameters: self.value(section, "parameters", Reader::parameters),
+            wrap_with: self.value(section, "wrap_with", Reader::wrap_with),
+            template: self.template(section),
+            callers: self.value(section, "callers", |reader, value| reader.callers(value, &CALLERS)),
+            visible_to: self.value(section, "visible_to", |reader, value| reader.callers(value, &VISIBLE_TO)),
+            hours: self.value(section, "hours", Reader::hours),
         }
     }
 
@@ -183,9 +189,13 @@ impl Reader<'_> {
             origin: self.words(when, "origin"),
             token: self.flag(when, "token"),
             purpose: self.words(when, "purpose"),
-            bits: self.value(when, "bits", Reader::bits),
+            bits: self.value(when, "bits", |reader, value| reader.span(value, &BITS)),
             curve: self.words(when, "curve"),
             parameter_set: self.words(when, "parameter_set"),
+            user: self.list(when, "user", Reader::text_value),
+            state: self.words(when, "state"),
+            age: self.value(when, "age", Reader::age),
+            generation: self.value(when, "generation", |reader, value| reader.span(value, &GENERATION)),
             flags: self.flags(when).into_iter().map(|(flag, value)| (flag.value, value)).collect(),
         }
     }

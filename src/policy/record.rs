@@ -9,13 +9,13 @@ use super::judge::by;
 use super::limits::Limits;
 use super::pattern::matches;
 use super::rotation::Rotation;
-use super::ruleset::{Audit, Compiled, Escrow, Export, KeyDefaults, PurposeSet, Rule, When, WrapWith};
+use super::ruleset::{Audit, Compiled, Escrow, Export, KeyDefaults, PurposeSet, Rule, WrapWith};
 use super::strength;
+use super::when::{Moment, Users};
 use crate::ck::date::UtcSeconds;
 use crate::ck::text::hex;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, MechanismSet};
 use crate::object::facts::{KeyFacts, Purpose, Window};
-use cryptoki_sys::{CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY};
 use std::sync::Arc;
 
 /// The mechanisms of a rule as rows of a table.
@@ -44,10 +44,14 @@ pub struct KeyRules {
     pub(super) binds: bool,
     /// Some rule limits how much the key may do.
     pub(super) limited: bool,
+    /// Some rule asks for approvals, and some for a copy of the key.
+    pub(super) waits: (bool, bool),
     /// Indexes into [`Compiled::alarms`]: those that watch the key.
     pub(super) alarms: Box<[usize]>,
     /// Whether any of them counts more than refusals, and whether any counts all uses.
     pub(super) watched: (bool, bool),
+    /// Some rule holds only while somebody is logged in; `None` also where it was asked who that is.
+    pub(super) users: Option<Arc<Users>>,
 }
 
 /// What the rules say of one object between two dates.
@@ -151,7 +155,16 @@ impl KeyRules {
     /// Whether any rule, in whatever phase, asks who the caller is.
     #[inline]
     pub fn asks_caller(&self) -> bool {
-        self.first.base.asks.caller || self.later.last().is_some_and(|(_, phase)| phase.base.asks.caller)
+        self.first.base.asks.caller || self.later.iter().any(|(_, phase)| phase.base.asks.caller)
+    }
+
+    /// Whether any rule, in whatever phase, asks for the parameters of mechanisms.
+    pub fn asks_parameters(&self) -> bool {
+        let asks = |phase: &Phase| {
+            let of_purposes = phase.by_purpose.iter().flatten();
+            of_purposes.chain([&phase.base]).any(|record| record.asks.parameters)
+        };
+        asks(&self.first) || self.later.iter().any(|(_, phase)| asks(phase))
     }
 
     /// Whether a process finds the object at all.
@@ -226,7 +239,7 @@ impl KeyRules {
 
 impl Phase {
     /// What the rules of a moment say of an object.
-    pub(super) fn of(compiled: &Compiled, facts: &KeyFacts, now: UtcSeconds) -> Self {
+    pub(super) fn of(compiled: &Compiled, facts: &KeyFacts, at: Moment<'_>) -> Self {
         let serving = facts.purpose.map_or_else(|| candidate_purposes(facts), PurposeSet::of);
         let open = facts.purpose.is_none()
             && compiled
@@ -234,10 +247,10 @@ impl Phase {
                 .iter()
                 .any(|rule| rule.when.purposes.is_some() && rule.when.matches_but_purpose(facts));
         let by_purpose = open.then(|| {
-            let each = |purpose: &Purpose| compiled.record(facts, PurposeSet::of(*purpose), now);
+            let each = |purpose: &Purpose| compiled.record(facts, PurposeSet::of(*purpose), at);
             Purpose::ALL.iter().map(each).collect()
         });
-        Self { base: compiled.record(facts, serving, now), by_purpose }
+        Self { base: compiled.record(facts, serving, at), by_purpose }
     }
 
     #[inline]
@@ -253,11 +266,11 @@ impl Phase {
 
 impl Compiled {
     /// The intersection of the rules that match an object which may serve these purposes.
-    pub(super) fn record(&self, facts: &KeyFacts, serving: PurposeSet, now: UtcSeconds) -> Record {
+    pub(super) fn record(&self, facts: &KeyFacts, serving: PurposeSet, at: Moment<'_>) -> Record {
         let mut record = Record::unrestricted();
         let (mut applied, mut limits) = (Vec::new(), Vec::new());
         for (index, rule) in self.rules.iter().enumerate() {
-            if rule.effective <= now && rule.when.matches(facts, serving) {
+            if rule.holds(facts, at) && rule.when.matches(facts, serving) {
                 record.restrict(rule, facts);
                 limits.extend(rule.limits.iter().map(|limit| (index, limit.clone())));
                 applied.push(index);
@@ -440,39 +453,6 @@ impl WrapWith {
         any(&self.labels, &wrapping.label)
             && any(&self.ids, &hex(&wrapping.id))
             && self.mechanisms.as_ref().is_none_or(|list| ckm.is_some_and(|ckm| list.contains(&ckm)))
-    }
-}
-
-impl When {
-    /// Whether the rule applies to an object that may serve these purposes. Rules speak of keys only.
-    pub(super) fn matches(&self, facts: &KeyFacts, serving: PurposeSet) -> bool {
-        self.matches_but_purpose(facts)
-            && self.purposes.is_none_or(|purposes| !purposes.intersection(serving).is_empty())
-    }
-
-    pub(super) fn matches_but_purpose(&self, facts: &KeyFacts) -> bool {
-        let Some(key_type) = facts.key_type else { return false };
-        fn any<T>(list: &Option<Vec<T>>, test: impl Fn(&T) -> bool) -> bool {
-            list.as_ref().is_none_or(|list| list.iter().any(test))
-        }
-        let is_key = matches!(facts.class, CKO_PRIVATE_KEY | CKO_PUBLIC_KEY | CKO_SECRET_KEY);
-        is_key
-            && any(&self.classes, |class| *class == facts.class)
-            && any(&self.key_types, |each| *each == key_type)
-            && any(&self.origins, |origin| *origin == facts.origin)
-            && self.token.is_none_or(|token| token == facts.token)
-            && self.bits.is_none_or(|(min, max)| facts.bits == 0 || (min..=max).contains(&facts.bits))
-            && self.curves.is_none_or(|set| {
-                // A curve that nobody knows could be one of these.
-                strength::has_curve(key_type)
-                    && strength::curve(facts).is_none_or(|curve| set.contains(curve))
-            })
-            && (self.parameter_sets.is_none()
-                || strength::has_parameter_set(key_type)
-                    && any(&self.parameter_sets, |set| facts.parameter_set.is_none_or(|of| of == *set)))
-            && self.flags.iter().all(|(flag, wanted)| flag.of(facts) == Some(*wanted))
-            && any(&self.labels, |pattern| matches(pattern, &facts.label))
-            && (self.ids.is_none() || any(&self.ids, |pattern| matches(pattern, &hex(&facts.id))))
     }
 }
 

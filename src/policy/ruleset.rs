@@ -16,15 +16,16 @@ use super::limits::Limit;
 use super::lint::Lint;
 use super::parameters::ParameterRule;
 use super::pattern::Numbers;
-use super::record::{KeyRules, Phase, Rows};
+use super::record::{KeyRules, Rows};
 use super::rotation::Rotation;
 use super::strength::NamedCurve;
 use super::trial::Trial;
+use super::when::Moment;
 use super::{compile, shipped};
 use crate::ck::date::UtcSeconds;
 use crate::ck::{CK_KEY_TYPE, CK_MECHANISM_TYPE, CK_OBJECT_CLASS, MechanismSet};
 use crate::crypto::{ParameterSet, table};
-use crate::object::facts::{KeyFacts, Origin, Purpose};
+use crate::object::facts::{KeyFacts, Origin, Purpose, State};
 use std::sync::Arc;
 
 /// `[keys] single_purpose`, loosest first.
@@ -246,6 +247,13 @@ pub(super) struct When {
     pub(super) curves: Option<CurveSet>,
     pub(super) parameter_sets: Option<Vec<ParameterSet>>,
     pub(super) flags: Vec<(Flag, bool)>,
+    /// Names of who is logged in; judged when the key is used.
+    pub(super) users: Option<Vec<String>>,
+    pub(super) states: Option<Vec<State>>,
+    /// Seconds since the making: from, and up to which.
+    pub(super) age: Option<(u64, u64)>,
+    /// Smallest and largest generation.
+    pub(super) generations: Option<(u32, u32)>,
 }
 
 /// A set of named curves.
@@ -389,34 +397,11 @@ impl Ruleset {
         MechanismSet::ALL.difference(&left)
     }
 
-    /// All that the rules say of an object. For loading: it allocates.
+    /// All that the rules say of an object. For loading: it allocates. Rules about who is logged in come in where
+    /// [`KeyRules::while_in`] is asked.
     pub fn record_for(&self, facts: &KeyFacts) -> KeyRules {
-        let compiled = &self.compiled;
-        // The moments at which more rules come to hold, and the last one, at which all do.
-        let mut moments: Vec<UtcSeconds> = compiled
-            .rules
-            .iter()
-            .filter(|rule| rule.effective > 0 && rule.when.matches_but_purpose(facts))
-            .map(|rule| rule.effective)
-            .collect();
-        moments.sort_unstable();
-        moments.dedup();
-        let later = moments.into_iter().map(|from| (from, Phase::of(compiled, facts, from))).collect();
-        let binds = match compiled.keys.single_purpose {
-            SinglePurpose::Off => super::entry::conflict(facts).is_some(),
-            SinglePurpose::BindOnFirstUse | SinglePurpose::Strict => true,
-        };
-        let (alarms, watched) = super::alarm::of_key(compiled, facts);
-        KeyRules {
-            first: Phase::of(compiled, facts, 0),
-            later,
-            binds,
-            limited: false,
-            alarms,
-            watched,
-            compiled: Arc::clone(compiled),
-        }
-        .find_limits()
+        let rules = KeyRules::compile(&self.compiled, facts, None);
+        KeyRules { users: super::when::Users::of(&self.compiled, facts), ..rules }
     }
 
     /// Judges an object that is about to be made, or to become what the facts say.
@@ -424,7 +409,16 @@ impl Ruleset {
     /// # Errors
     /// The first refusal; the order of the checks is that of the module `judge`.
     pub fn judge_new(&self, facts: &KeyFacts, now: UtcSeconds) -> Result<(), Denial> {
-        super::judge::refusals(&self.compiled, facts, now).into_iter().next().map_or(Ok(()), Err)
+        self.judge_new_by(None, facts, now)
+    }
+
+    /// The same while somebody is logged in, by the name of the record.
+    ///
+    /// # Errors
+    /// As [`Self::judge_new`].
+    pub fn judge_new_by(&self, user: Option<&str>, facts: &KeyFacts, now: UtcSeconds) -> Result<(), Denial> {
+        let refusals = super::judge::refusals(&self.compiled, facts, Moment { now, user });
+        refusals.into_iter().next().map_or(Ok(()), Err)
     }
 
     /// Judges a change of an object: what was refused before the change already does not stop it, so a
@@ -433,10 +427,25 @@ impl Ruleset {
     /// # Errors
     /// The first refusal that the change would bring.
     pub fn judge_change(&self, before: &KeyFacts, after: &KeyFacts, now: UtcSeconds) -> Result<(), Denial> {
-        let old = super::judge::refusals(&self.compiled, before, now);
+        self.judge_change_by(None, before, after, now)
+    }
+
+    /// The same while somebody is logged in, by the name of the record.
+    ///
+    /// # Errors
+    /// As [`Self::judge_change`].
+    pub fn judge_change_by(
+        &self,
+        user: Option<&str>,
+        before: &KeyFacts,
+        after: &KeyFacts,
+        now: UtcSeconds,
+    ) -> Result<(), Denial> {
+        let at = Moment { now, user };
+        let old = super::judge::refusals(&self.compiled, before, at);
         let brought =
             |new: &Denial| !old.iter().any(|each| each.reason == new.reason && each.rules == new.rules);
-        super::judge::refusals(&self.compiled, after, now).into_iter().find(brought).map_or(Ok(()), Err)
+        super::judge::refusals(&self.compiled, after, at).into_iter().find(brought).map_or(Ok(()), Err)
     }
 }
 
@@ -497,6 +506,11 @@ impl FromIterator<Purpose> for PurposeSet {
 }
 
 impl CurveSet {
+    /// What is in both.
+    pub(super) const fn intersection(self, other: Self) -> Self {
+        Self(self.0 & other.0)
+    }
+
     pub(super) fn contains(self, curve: NamedCurve) -> bool {
         self.0 >> curve as u8 & 1 == 1
     }

@@ -206,6 +206,9 @@ pub(super) fn facts(
         wrap_with_trusted: flag(&key.wrap_with_trusted, false),
         always_authenticate: false,
         indivisible: false,
+        local: false,
+        always_sensitive: false,
+        never_extractable: false,
         modifiable: true,
         copyable: true,
         destroyable: true,
@@ -215,9 +218,13 @@ pub(super) fn facts(
         state: key.state.as_ref().map_or(State::Active, |state| state.value),
         purpose: key.purpose.as_ref().map(|purpose| purpose.value),
         initial_date: activation,
+        generation: 1,
         protect: Window { from: age.map(|_| activation), to: None },
         process: Window::default(),
     };
+    facts.local = facts.origin == Origin::Generated;
+    facts.always_sensitive = facts.local && facts.sensitive;
+    facts.never_extractable = facts.local && !facts.extractable;
     let serves = match &key.usage {
         Some(list) => list.value.iter().map(|each| each.value).collect(),
         None => facts.purpose.or_else(|| entry.purpose(&facts, false)).into_iter().collect::<Vec<_>>(),

@@ -15,7 +15,7 @@ use super::output::{Filled, Output};
 use crate::ck::message::{MessageParameter, MessageShape, MessageStep};
 use crate::ck::{Error, Result};
 use crate::crypto::mechanism::{Messaging, Signing, StartSignings, StartVerifyings, Verifying};
-use crate::guard::{Charge, Life, Trace};
+use crate::guard::{Charge, Life, Terms, Trace};
 use std::sync::Arc;
 
 /// One message-based operation.
@@ -44,6 +44,8 @@ pub struct Ciphers {
     messaging: Box<dyn Messaging>,
     shape: MessageShape,
     encrypting: bool,
+    /// What the rules ask of each message.
+    terms: Terms,
 }
 
 /// Messages that are signed.
@@ -182,9 +184,14 @@ pub fn finish<T: Work>(slot: &mut Option<Messages<T>>) -> Result<()> {
 }
 
 impl Ciphers {
-    /// Messages whose parameters have this shape.
-    pub const fn new(messaging: Box<dyn Messaging>, shape: MessageShape, encrypting: bool) -> Self {
-        Self { messaging, shape, encrypting }
+    /// Messages whose parameters have this shape, and what the rules ask of them.
+    pub const fn new(
+        messaging: Box<dyn Messaging>,
+        shape: MessageShape,
+        encrypting: bool,
+        terms: Terms,
+    ) -> Self {
+        Self { messaging, shape, encrypting, terms }
     }
 
     /// C_EncryptMessage, C_DecryptMessage
@@ -200,6 +207,7 @@ impl Ciphers {
         if self.encrypting {
             parameter.apart(input.len(), MessageStep::Whole)?;
         }
+        self.terms.judge(&params, MessageStep::Whole)?;
         let filled = out.fill(input.len(), |room| {
             charge.message()?;
             charge.bytes(input.len())?;
@@ -218,6 +226,7 @@ impl Ciphers {
         if self.encrypting {
             parameter.apart(0, MessageStep::Begin)?;
         }
+        self.terms.judge(&params, MessageStep::Begin)?;
         charge.message()?;
         self.messaging.begin(&mut params, aad)?;
         if self.encrypting {
@@ -241,6 +250,7 @@ impl Ciphers {
         if self.encrypting {
             parameter.apart(len, step)?;
         }
+        self.terms.judge(&params, step)?;
         let filled = out.fill(len, |room| {
             charge.bytes(input.len())?;
             self.messaging.next(&mut params, input, room, last)?;

@@ -17,7 +17,7 @@ pub use saved::SavedDigest;
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle};
 use crate::guard::op::Op;
-use crate::guard::{Authorized, Charge, Held, Life, Obligations, Role, Trace};
+use crate::guard::{Authorized, Charge, Held, Life, Obligations, Role, Terms, Trace};
 use crate::object::key;
 use crate::policy::Denial;
 use crate::secret::Pin;
@@ -157,6 +157,11 @@ impl Session {
     /// What an operation counts beyond the use that it was granted.
     pub fn charge<O: Op>(&self, op: &O, messages: bool) -> Charge {
         Charge::of(&self.token, op, messages, (self.handle.0, &self.device_error))
+    }
+
+    /// What the rules ask of the parameters of each message of an operation.
+    pub fn terms<O: Op>(&self, op: &O) -> Terms {
+        Terms::of(&self.token, op, self.token.known_user(), (self.handle.0, &self.device_error))
     }
 
     /// Begins what was granted.

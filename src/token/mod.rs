@@ -98,6 +98,13 @@ struct Login {
     vault: Arc<Vault>,
 }
 
+impl Login {
+    /// The name by which rules know who is logged in; `None` where nobody is.
+    fn known_as(&self) -> Option<&str> {
+        (self.user.role != Role::Public).then_some(self.name.as_str())
+    }
+}
+
 /// Whether running operations with a key of these facts go on.
 const fn runs_on(facts: &KeyFacts) -> bool {
     matches!(facts.state, State::Active | State::Deactivated | State::PreActive)
@@ -158,6 +165,11 @@ impl Token {
     /// The role of who is logged in.
     pub fn role(&self) -> Role {
         self.login.load().user.role
+    }
+
+    /// The name by which rules know who is logged in; `None` where nobody is.
+    pub fn known_user(&self) -> Option<String> {
+        self.login.load().known_as().map(str::to_owned)
     }
 
     fn closed_vault(&self) -> Vault {

@@ -250,8 +250,9 @@ impl Token {
 
     /// Whether an object is there at all for who asks: by the login, and by `visible_to` of the policy.
     fn shows(&self, held: &Held) -> bool {
-        (!held.facts().private || self.role() == Role::User)
-            && held.rules().shows_to(caller::this, || self.guard.now())
+        let login = self.login.load();
+        (!held.facts().private || login.user.role == Role::User)
+            && held.rules().while_in(login.known_as()).shows_to(caller::this, || self.guard.now())
     }
 
     /// An object by handle, as it is now.

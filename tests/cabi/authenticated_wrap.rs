@@ -283,3 +283,22 @@ alone! {
         }
     }
 }
+
+alone! {
+    fn rule_about_the_source_of_the_vector_holds_for_wrapped_keys() {
+        let world = World::new();
+        let session = world.user();
+        let kek = session.aes(Template::token().uses(&[CKA_WRAP, CKA_UNWRAP])).unwrap();
+        let key = session.aes(open()).unwrap();
+        let refused = Err(Rv(CKR_MECHANISM_PARAM_INVALID));
+        super::installed::install_text(&world, "[keys]\nparameters = { iv_source = \"generated\", min_tag = 128 }\n");
+        assert_eq!(session.wrap(&Mechanism::gcm(&[8; 12], b"", 128), kek, key), refused);
+        let given = Sealing::new(CKM_AES_GCM, CKG_NO_GENERATE, 0);
+        assert_eq!(session.wrap_authenticated(&given, kek, key, b""), refused);
+        assert_eq!(session.reason(), 0x307);
+        let made = Sealing::new(CKM_AES_GCM, CKG_GENERATE, 32);
+        let wrapped = session.wrap_authenticated(&made, kek, key, b"").unwrap();
+        session.unwrap_authenticated(&made, kek, &wrapped, &aes(), b"").unwrap();
+        session.wrap(&Mechanism::plain(CKM_AES_KEY_WRAP), kek, key).unwrap();
+    }
+}

@@ -21,6 +21,7 @@ mod authenticated_wrap;
 mod budgets;
 mod ciphers;
 mod classes;
+mod conditions;
 mod copies;
 mod curves;
 mod damage;

@@ -458,3 +458,45 @@ alone! {
         assert_eq!(unsafe { std::slice::from_raw_parts(base, 40) }, [9; 40], "refused, and yet written");
     }
 }
+
+alone! {
+    fn rules_about_tags_and_vectors_judge_each_message() {
+        let world = World::new();
+        let session = world.user();
+        let key = session.aes(Template::token().uses(&[CKA_ENCRYPT, CKA_DECRYPT])).unwrap();
+        let given = Mechanism::gcm(&[8; 12], b"", 128);
+        let old = session.encrypt(&given, key, b"data").unwrap();
+        super::installed::install_text(
+            &world,
+            "[[rule]]\nid = \"r\"\nparameters = { iv_source = \"generated\", min_tag = 128, min_iv = 96 }\n",
+        );
+        let refused = Rv(CKR_MECHANISM_PARAM_INVALID);
+        assert_eq!(session.encrypt_init(&given, key), Err(refused));
+        assert_eq!(session.reason(), 0x307);
+        assert_eq!(session.decrypt(&given, key, &old).as_deref(), Ok(&b"data"[..]), "what is read has its vector");
+        for ckm in [CKM_AES_GCM, CKM_AES_CCM] {
+            session.message_encrypt_init(ckm, key).unwrap();
+            session.message_decrypt_init(ckm, key).unwrap();
+            let message = |generator, fixed| Message { data_len: 4, ..Message::generated(ckm, &[3; 12], generator, fixed) };
+            for mut wrong in [
+                message(CKG_NO_GENERATE, 0),
+                message(CKG_GENERATE_COUNTER, 65),
+                Message { tag: vec![0; 14], ..message(CKG_GENERATE, 0) },
+                Message { iv: vec![3; 11], ..message(CKG_GENERATE, 0) },
+            ] {
+                assert_eq!(session.encrypt_message(&mut wrong, b"", b"data"), Err(refused));
+                assert_eq!(session.reason(), 0x307);
+            }
+            assert_eq!(session.encrypt_begin(&mut message(CKG_NO_GENERATE, 0), b""), Err(refused));
+            let mut good = message(CKG_GENERATE, 32);
+            let encrypted = session.encrypt_message(&mut good, b"", b"data").unwrap();
+            let mut back = Message { generator: CKG_NO_GENERATE, ..good };
+            assert_eq!(session.decrypt_message(&mut back, b"", &encrypted).as_deref(), Ok(&b"data"[..]));
+            back.tag.truncate(12);
+            assert_eq!(session.decrypt_message(&mut back, b"", &encrypted), Err(refused), "a short tag");
+            session.encrypt_final().unwrap();
+            session.decrypt_final().unwrap();
+        }
+        assert!(world.log().contains("`iv_source` of its parameters is not allowed"), "{}", world.log());
+    }
+}

@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-const ALICE: &str = "alice's own pin";
+pub const ALICE: &str = "alice's own pin";
 const ROOT: &str = "the second officer";
 const INCORRECT: Answer<()> = Err(Rv(CKR_PIN_INCORRECT));
 
@@ -35,14 +35,14 @@ fn command(world: &World, words: &[&str], pin: &str) -> String {
 }
 
 /// A token with alice, a user, and root, an SO.
-fn peopled() -> World {
+pub fn peopled() -> World {
     let world = World::new();
     command(&world, &["add", "alice"], ALICE);
     command(&world, &["add", "root", "--so"], ROOT);
     world
 }
 
-fn login(session: &Session<'_>, kind: CK_USER_TYPE, name: &[u8], pin: &str) -> Answer<()> {
+pub fn login(session: &Session<'_>, kind: CK_USER_TYPE, name: &[u8], pin: &str) -> Answer<()> {
     let ((mut name, name_len), (mut pin, pin_len)) = (bytes(name), bytes(pin.as_bytes()));
     let places = (pin.as_mut_ptr(), name.as_mut_ptr());
     call!(session.module, C_LoginUser, session.handle, kind, places.0, pin_len, places.1, name_len)

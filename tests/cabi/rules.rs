@@ -109,6 +109,55 @@ alone! {
 }
 
 alone! {
+    fn rules_about_the_origin_hold_before_a_key_is_unwrapped_or_derived() {
+        let world = World::new();
+        install_text(
+            &world,
+            "[[rule]]\nid = \"u\"\nwhen = { origin = \"unwrapped\" }\ntemplate = { copyable = false }\n\
+             [[rule]]\nid = \"d\"\nwhen = { origin = \"derived\" }\ntemplate = { modifiable = false }\n\
+             [[rule]]\nid = \"i\"\nwhen = { origin = \"imported\" }\ntemplate = { destroyable = false }\n",
+        );
+        let session = world.user();
+        let inconsistent = Some(Rv(CKR_TEMPLATE_INCONSISTENT));
+        let kek = session.aes(Template::new().uses(&[CKA_WRAP, CKA_UNWRAP])).unwrap();
+        let data = session.aes(Template::new().flag(CKA_EXTRACTABLE, true).uses(&[CKA_ENCRYPT])).unwrap();
+        let kw = Mechanism::plain(CKM_AES_KEY_WRAP);
+        let wrapped = session.wrap(&kw, kek, data).unwrap();
+        let aes = || Template::new().class(CKO_SECRET_KEY).ulong(CKA_KEY_TYPE, CKK_AES).uses(&[CKA_ENCRYPT]);
+        assert_eq!(session.unwrap(&kw, kek, &wrapped, &aes()).err(), inconsistent);
+        session.unwrap(&kw, kek, &wrapped, &aes().flag(CKA_COPYABLE, false)).unwrap();
+        let generation = Mechanism::plain(CKM_GENERIC_SECRET_KEY_GEN);
+        let base = Template::new().ulong(CKA_VALUE_LEN, 32).flag(CKA_DERIVE, true);
+        let base = session.generate(&generation, &base).unwrap();
+        let sha256 = Mechanism::plain(CKM_SHA256_KEY_DERIVATION);
+        assert_eq!(session.derive(&sha256, base, &Template::new()).err(), inconsistent);
+        session.derive(&sha256, base, &Template::new().flag(CKA_MODIFIABLE, false)).unwrap();
+        assert_eq!(session.create(&aes().bytes(CKA_VALUE, &[1; 16])).err(), inconsistent);
+        session.create(&aes().bytes(CKA_VALUE, &[1; 16]).flag(CKA_DESTROYABLE, false)).unwrap();
+    }
+}
+
+alone! {
+    fn what_keys_says_holds_for_every_key() {
+        let world = World::new();
+        let session = world.user();
+        let (_, key) = pair(session, "any");
+        install_text(&world, "[keys]\ncallers = { exe = \"/none/*\" }\n");
+        assert_eq!(session.sign_init(&sha256_rsa(), key), PROHIBITED);
+        assert_eq!(session.reason(), CALLER);
+        install_text(&world, "[keys]\nvisible_to = { uid = 4294967294 }\n");
+        assert_eq!(session.find(&Template::new()).unwrap(), []);
+        install_text(&world, "[keys]\ntemplate = { copyable = false }\nparameters = { min_tag = 128 }\n");
+        let template = || Template::token().uses(&[CKA_ENCRYPT]);
+        assert_eq!(session.aes(template()), Err(Rv(CKR_TEMPLATE_INCONSISTENT)));
+        let aes = session.aes(template().flag(CKA_COPYABLE, false)).unwrap();
+        let refused = Err(Rv(CKR_MECHANISM_PARAM_INVALID));
+        assert_eq!(session.encrypt_init(&Mechanism::gcm(&[8; 12], b"", 96), aes), refused);
+        session.sign(&sha256_rsa(), key, b"data").unwrap();
+    }
+}
+
+alone! {
     fn token_limits_hold_for_sessions_objects_and_idle_logins() {
         let world = World::new();
         install_text(

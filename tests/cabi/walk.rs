@@ -1,6 +1,6 @@
 //! The whole table of the law, walked through the C ABI: every call that uses a key, in every state, with every purpose, in
 //! every window, with a mechanism that the policy allows and one that it denies. What must come out is computed here from
-//! the tables of docs/policy.md and of SP 800-57, not by the module's code.
+//! the tables of docs/policy-reference.md and of SP 800-57, not by the module's code.
 //!
 //! Each call must leave exactly one decision in the record.
 
@@ -411,7 +411,7 @@ fn reasons(entry: &Entry, case: &Case) -> BTreeSet<CK_ULONG> {
 
 const PRE_ACTIVE: CK_ULONG = 1;
 
-/// The code of a reason, as docs/policy.md has it.
+/// The code of a reason, as docs/policy-reference.md has it.
 fn code(entry: &Entry, reason: CK_ULONG) -> CK_RV {
     match (entry.word, reason) {
         // C_DigestKey has a code of its own for a key that may not be digested (5.10.5).

@@ -83,6 +83,10 @@ fn try_replays_recorded_uses_and_tells_what_would_be_refused_and_what_is_not_jud
     house.write("callers.toml", &callers("/nobody"));
     let told = house.user_must(1, &["policy", "try", "callers.toml"]);
     assert!(told.contains("6 replayed, 6 refused") && told.contains("caller"), "{told}");
+    // What others would have to agree to is told too.
+    house.write("agree.toml", &rule("approvals = { need = 1, of = \"alice\", for = \"sign\" }"));
+    let told = house.user_must(1, &["policy", "try", "agree.toml"]);
+    assert!(told.contains("6 replayed, 6 refused") && told.contains("approval"), "{told}");
 }
 
 #[test]

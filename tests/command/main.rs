@@ -5,6 +5,7 @@ mod backup;
 mod house;
 mod learn;
 mod policy;
+mod tutorial;
 
 use cryptoki_sys::*;
 use house::*;

@@ -114,7 +114,8 @@ fn policy_is_installed_by_the_so_and_told_with_its_history_and_its_drift() {
 
 #[test]
 fn commands_of_the_page_about_policies_do_what_it_says() {
-    let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/policy.md")).unwrap();
+    let page =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/policy-reference.md")).unwrap();
     let block = |kind: &str| page.split(kind).nth(1).unwrap().split("```").next().unwrap().to_owned();
     let house = House::new();
     house.pair("tls-www");
@@ -202,15 +203,13 @@ fn commands_of_the_page_about_rotation_do_what_it_says() {
     let page = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/command.md")).unwrap();
     let section = page.split("### Rotation").nth(1).unwrap();
     let block = section.split("```sh\n").nth(1).unwrap().split("```").next().unwrap();
-    let law = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/policy.md")).unwrap();
+    let law =
+        std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/docs/policy-reference.md")).unwrap();
     let rule = law.split("#### Rotation").nth(1).unwrap().split("```toml\n").nth(1).unwrap();
     let house = House::new();
     house.pair("tls");
     house.aes("data-1");
-    house.write(
-        "rotation.toml",
-        &format!("policy = 1\nextends = \"default\"\n{}", rule.split("```").next().unwrap()),
-    );
+    house.write("rotation.toml", rule.split("```").next().unwrap());
     let installed = house.run(&["policy", "install", "rotation.toml", "--so-pin-file", "@so"]);
     assert_eq!(installed.code, 0, "{}", installed.err);
     let mut told = Vec::new();

@@ -25,7 +25,7 @@ pub struct Deviation {
     pub why: &'static str,
 }
 
-/// The policy's reason for keys that are too weak (docs/policy.md).
+/// The policy's reason for keys that are too weak (docs/policy-reference.md).
 const STRENGTH: Option<CK_ULONG> = Some(0x402);
 
 pub const DEVIATIONS: &[Deviation] = &[

@@ -88,10 +88,10 @@ mod tests {
         assert!(told("{ of = [\"alice\"] }").contains("needs `need`"));
         assert!(told("{ need = 1 }").contains("needs `of`"));
         assert!(told("{ need = 1, of = \"al\\u0007ice\" }").contains("no user can have this name"));
-        assert!(told("{ need = 1, of = \"alice\", for = \"sing\" }").contains("did you mean `sign`?"));
+        assert!(told("{ need = 1, of = \"alice\", for = \"sgn\" }").contains("did you mean `sign`?"));
         assert!(told("{ need = 1, of = \"alice\", for = \"generate\" }").contains("no key that is there"));
         assert!(told("{ need = 1, of = \"alice\", valid = \"soon\" }").contains("no duration"));
-        assert!(told("{ need = 1, off = \"alice\" }").contains("did you mean `of`?"));
+        assert!(told("{ need = 1, of = \"alice\", vald = \"1h\" }").contains("did you mean `valid`?"));
         assert!(told("2").contains("expected a table"));
     }
 }

@@ -34,22 +34,31 @@ impl Reader<'_> {
         let numbers = |list: Option<At<Vec<At<Numbers>>>>| {
             list.map(|list| list.value.into_iter().flat_map(|each| each.value).collect())
         };
-        let kdf = self.text(table, "kdf");
-        if let Some(kdf) = kdf.as_ref().filter(|kdf| kdf.value != "required") {
-            self.at(kdf.place, format!("unknown value of `kdf` `{}`", kdf.value), Some("`required`".into()));
-        }
+        let kdf = self.only(table, "kdf", "required");
+        let iv_source = self.only(table, "iv_source", "generated");
         let rule = ParameterRule {
             hash: numbers(self.mechanisms(table, "hash")),
             mgf: numbers(self.mechanisms(table, "mgf")),
             min_salt: self.number(table, "min_salt", 0, 65_536).map(|at| at.value),
             min_tag: self.number(table, "min_tag", 1, 4096).map(|at| at.value),
             min_iv: self.number(table, "min_iv", 1, 4096).map(|at| at.value),
+            iv_generated: iv_source.is_some(),
             kdf_required: kdf.is_some(),
         };
         if rule.is_silent() {
             self.at(self.place(value), "this asks nothing of any parameter", None);
         }
         Some(rule)
+    }
+
+    /// A text that can say one thing.
+    fn only(&mut self, table: &DeTable<'_>, name: &str, word: &str) -> Option<At<String>> {
+        let said = self.text(table, name)?;
+        if said.value != word {
+            let message = format!("unknown value of `{name}` `{}`", said.value);
+            self.at(said.place, message, Some(format!("`{word}`")));
+        }
+        Some(said)
     }
 
     pub(super) fn asked_parameters(&mut self, ask: &DeTable<'_>) -> Parameters {
@@ -69,8 +78,22 @@ impl Reader<'_> {
             salt: measured(self, "salt"),
             tag: measured(self, "tag"),
             iv: measured(self, "iv"),
+            iv_made: self.asked_source(table),
             kdf: measured(self, "kdf"),
         }
+    }
+
+    fn asked_source(&mut self, table: &DeTable<'_>) -> Parameter<bool> {
+        let Some(source) = self.text(table, "iv_source") else { return Parameter::Absent };
+        match source.value.as_str() {
+            "generated" => return Parameter::Is(true),
+            "given" => return Parameter::Is(false),
+            other => {
+                let message = format!("unknown value of `iv_source` `{other}`");
+                self.at(source.place, message, Some("`generated` or `given`".to_owned()));
+            }
+        }
+        Parameter::Absent
     }
 
     pub(super) fn wrap_with(&mut self, value: &Value<'_>) -> Option<WrapWith> {
@@ -185,13 +208,16 @@ impl Reader<'_> {
         day
     }
 
-    /// One size, or `{ min = 2048, max = 3071 }`.
-    pub(super) fn bits(&mut self, value: &Value<'_>) -> Option<(u32, u32)> {
+    /// One number, or `{ min = 2048, max = 3071 }`.
+    pub(super) fn span(&mut self, value: &Value<'_>, keys: &Keys) -> Option<(u32, u32)> {
         if let DeValue::Integer(number) = value.get_ref() {
-            let bits = u32::from_str_radix(number.as_str(), number.radix()).ok()?;
-            return Some((bits, bits));
+            let number = u32::from_str_radix(number.as_str(), number.radix()).ok();
+            if number.is_none() {
+                self.at(self.place(value), "this number is too large, or below zero", None);
+            }
+            return number.map(|number| (number, number));
         }
-        let table = self.inner(value, &BITS)?;
+        let table = self.inner(value, keys)?;
         let end = |reader: &mut Self, name: &str| {
             let number = reader.number(table, name, 0, 1 << 20)?;
             u32::try_from(number.value).ok()
@@ -199,6 +225,21 @@ impl Reader<'_> {
         let (min, max) = (end(self, "min").unwrap_or(0), end(self, "max").unwrap_or(u32::MAX));
         if min > max {
             self.at(self.place(value), "this can never match: `max` is below `min`", None);
+        }
+        Some((min, max))
+    }
+
+    /// `{ min = "90d" }`, `{ max = "7d" }` or both: from so many seconds after the making on, and up to so many.
+    pub(super) fn age(&mut self, value: &Value<'_>) -> Option<(u64, u64)> {
+        let table = self.inner(value, &AGE)?;
+        if table.is_empty() {
+            let suggestion = "such as { min = \"90d\" }".to_owned();
+            self.at(self.place(value), "this asks nothing of the age", Some(suggestion));
+        }
+        let min = self.duration(table, "min").map_or(0, |at| at.value);
+        let max = self.duration(table, "max").map_or(u64::MAX, |at| at.value);
+        if min >= max {
+            self.at(self.place(value), "this can never match: `max` is not above `min`", None);
         }
         Some((min, max))
     }

@@ -3,6 +3,7 @@
 
 use super::*;
 use crate::alone;
+use crate::installed::{install, write};
 
 const BASE: [u8; 16] = [0x01; 16];
 const OTHER: [u8; 16] = [0x8A; 16];
@@ -148,6 +149,9 @@ alone! {
     /// Clulow 2003, 3.5, and what follows from it: neither small pieces of a key, nor a few of its bytes beside known ones.
     fn keys_that_may_not_be_read_do_not_come_out_in_pieces() {
         let world = World::new();
+        // Under a policy that asks for no strength: the floor stands by itself.
+        write(&world, "bare.toml", "policy = 1\nname = \"bare\"\n");
+        install(&world, "bare.toml");
         let session = world.user();
         let key = closed(session, 32);
         let refused = |mechanism: &Mechanism, base, template: &Template| {

@@ -41,7 +41,7 @@ the arguments of one message of several or of two operations at once.
 
 Two refusals of the law can have the same code. `C_GetSessionInfo` then tells them apart: `ulDeviceError` has the
 number of the reason of the session's last refusal, and the log has the whole sentence. The numbers stand in
-[policy.md](policy.md).
+[policy-reference.md](policy-reference.md).
 
 \"Not by an argument\" names the codes that the specification lists for a function and that no argument leads to.
 A reason that is the function's own stands beside the code; the others stand once at the end. `CKR_OK` is not
