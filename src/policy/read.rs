@@ -4,6 +4,7 @@
 mod alarm;
 mod approval;
 mod limits;
+mod pieces;
 mod values;
 
 use super::diagnostic::{At, Diagnostic, Place, Source, suggest};
@@ -12,6 +13,7 @@ use super::keys::*;
 use super::pattern::{self, Numbers};
 use super::word::{Word, duration};
 use std::collections::HashMap;
+use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 /// The version of the language that this module understands.
@@ -24,7 +26,11 @@ const LONGEST_TEXT: usize = 1000;
 /// Reads the file with this number. The document is only of use where no diagnostic was added.
 pub(super) fn read(sources: &[Source], file: usize, diagnostics: &mut Vec<Diagnostic>) -> Document {
     let text = sources.get(file).map_or("", |source| source.text.as_str());
-    let mut reader = Reader { sources, file, diagnostics: Vec::new(), patterns: HashMap::new() };
+    if let Some(document) = Reader::new(sources, file).piece_by_piece(text) {
+        return document;
+    }
+    // Whatever is not as it should be is told as a reading of the whole file finds it.
+    let mut reader = Reader::new(sources, file);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let place = Place::new(file, error.span().unwrap_or(0..0));
@@ -44,9 +50,17 @@ type Value<'t> = toml::Spanned<DeValue<'t>>;
 struct Reader<'s> {
     sources: &'s [Source],
     file: usize,
+    /// Where the piece that is read begins in the file.
+    begin: usize,
     diagnostics: Vec<Diagnostic>,
     /// What patterns stand for that were met already: a large policy repeats them.
     patterns: HashMap<String, Numbers>,
+}
+
+impl<'s> Reader<'s> {
+    fn new(sources: &'s [Source], file: usize) -> Self {
+        Self { sources, file, begin: 0, diagnostics: Vec::new(), patterns: HashMap::new() }
+    }
 }
 
 impl Reader<'_> {
@@ -88,10 +102,14 @@ impl Reader<'_> {
             document.audit_required = self.flag(section, "required");
             document.audit_sync = self.word(section, "sync");
         }
-        document.rules = self.tables(table, "rule", &RULE, Reader::rule);
-        document.alarms = self.tables(table, "alarm", &ALARM, Reader::alarm);
-        document.tests = self.tables(table, "test", &TEST, Reader::test);
+        self.lists(table, &mut document);
         document
+    }
+
+    fn lists(&mut self, table: &DeTable<'_>, document: &mut Document) {
+        document.rules.append(&mut self.tables(table, "rule", &RULE, Reader::rule));
+        document.alarms.append(&mut self.tables(table, "alarm", &ALARM, Reader::alarm));
+        document.tests.append(&mut self.tables(table, "test", &TEST, Reader::test));
     }
 
     fn version(&mut self, table: &DeTable<'_>) {
@@ -256,14 +274,18 @@ impl<'s> Reader<'s> {
     }
 
     fn place(&self, value: &Value<'_>) -> Place {
-        Place::new(self.file, value.span())
+        self.place_of(value.span())
+    }
+
+    fn place_of(&self, span: Range<usize>) -> Place {
+        Place::new(self.file, self.begin + span.start..self.begin + span.end)
     }
 
     /// Reports every key that does not belong here.
     fn keys(&mut self, table: &DeTable<'_>, keys: &Keys) {
         for key in table.keys() {
             let name: &str = key.get_ref();
-            let place = Place::new(self.file, key.span());
+            let place = self.place_of(key.span());
             if keys.known.contains(&name) {
                 continue;
             }
@@ -426,7 +448,7 @@ impl<'s> Reader<'s> {
         };
         let mut all = Vec::new();
         for key in table.keys() {
-            let place = Place::new(self.file, key.span());
+            let place = self.place_of(key.span());
             let bits = self.number(table, key.get_ref(), 1, 65_536);
             if let (Some(value), Some(bits)) = (self.word_of(key.get_ref(), place), bits) {
                 all.push((At { value, place }, bits.value));
