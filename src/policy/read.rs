@@ -4,6 +4,7 @@
 mod alarm;
 mod approval;
 mod limits;
+mod pieces;
 mod test;
 mod values;
 
@@ -13,6 +14,7 @@ use super::keys::*;
 use super::pattern::{self, Numbers};
 use super::word::{Word, duration};
 use std::collections::HashMap;
+use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 /// The version of the language that this module understands.
@@ -25,7 +27,11 @@ const LONGEST_TEXT: usize = 1000;
 /// Reads the file with this number. The document is only of use where no diagnostic was added.
 pub(super) fn read(sources: &[Source], file: usize, diagnostics: &mut Vec<Diagnostic>) -> Document {
     let text = sources.get(file).map_or("", |source| source.text.as_str());
-    let mut reader = Reader { sources, file, diagnostics: Vec::new(), patterns: HashMap::new() };
+    if let Some(document) = Reader::new(sources, file).piece_by_piece(text) {
+        return document;
+    }
+    // Whatever is not as it should be is told as a reading of the whole file finds it.
+    let mut reader = Reader::new(sources, file);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let place = Place::new(file, error.span().unwrap_or(0..0));
@@ -45,9 +51,17 @@ type Value<'t> = toml::Spanned<DeValue<'t>>;
 struct Reader<'s> {
     sources: &'s [Source],
     file: usize,
+    /// Where the piece that is read begins in the file.
+    begin: usize,
     diagnostics: Vec<Diagnostic>,
     /// What patterns stand for that were met already: a large policy repeats them.
     patterns: HashMap<String, Numbers>,
+}
+
+impl<'s> Reader<'s> {
+    fn new(sources: &'s [Source], file: usize) -> Self {
+        Self { sources, file, begin: 0, diagnostics: Vec::new(), patterns: HashMap::new() }
+    }
 }
 
 impl Reader<'_> {
@@ -89,10 +103,14 @@ impl Reader<'_> {
             document.audit_required = self.flag(section, "required");
             document.audit_sync = self.word(section, "sync");
         }
-        document.rules = self.tables(table, "rule", &RULE, Reader::rule);
-        document.alarms = self.tables(table, "alarm", &ALARM, Reader::alarm);
-        document.tests = self.tables(table, "test", &TEST, Reader::test);
+        self.lists(table, &mut document);
         document
+    }
+
+    fn lists(&mut self, table: &DeTable<'_>, document: &mut Document) {
+        document.rules.append(&mut self.tables(table, "rule", &RULE, Reader::rule));
+        document.alarms.append(&mut self.tables(table, "alarm", &ALARM, Reader::alarm));
+        document.tests.append(&mut self.tables(table, "test", &TEST, Reader::test));
     }
 
     fn version(&mut self, table: &DeTable<'_>) {
@@ -214,14 +232,18 @@ impl<'s> Reader<'s> {
     }
 
     fn place(&self, value: &Value<'_>) -> Place {
-        Place::new(self.file, value.span())
+        self.place_of(value.span())
+    }
+
+    fn place_of(&self, span: Range<usize>) -> Place {
+        Place::new(self.file, self.begin + span.start..self.begin + span.end)
     }
 
     /// Reports every key that does not belong here.
     fn keys(&mut self, table: &DeTable<'_>, keys: &Keys) {
         for key in table.keys() {
             let name: &str = key.get_ref();
-            let place = Place::new(self.file, key.span());
+            let place = self.place_of(key.span());
             if keys.known.contains(&name) {
                 continue;
             }
@@ -278,7 +300,7 @@ impl<'s> Reader<'s> {
             self.wrong(value, &format!("`[[{name}]]` tables"));
             return Vec::new();
         };
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(array.len());
         for each in array.iter() {
             match each.get_ref() {
                 DeValue::Table(inner) => {
@@ -319,7 +341,7 @@ impl<'s> Reader<'s> {
             self.at(place, format!("the list `{name}` is empty"), Some("leave the key out".into()));
             return None;
         }
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(array.len());
         for each in array.iter() {
             let place = self.place(each);
             all.extend(read(self, each).map(|value| At { value, place }));
@@ -351,8 +373,8 @@ impl<'s> Reader<'s> {
 
     fn duration(&mut self, table: &DeTable<'_>, name: &str) -> Option<At<u64>> {
         self.value(table, name, |reader, value| {
-            let text = reader.text_value(value)?;
-            let seconds = duration(&text);
+            let text = reader.str_value(value)?;
+            let seconds = duration(text);
             if seconds.is_none() {
                 let suggestion = "a number and one of s, m, h, d, w, y, such as \"300d\"".to_owned();
                 reader.at(reader.place(value), format!("`{text}` is no duration"), Some(suggestion));
@@ -384,7 +406,7 @@ impl<'s> Reader<'s> {
         };
         let mut all = Vec::new();
         for key in table.keys() {
-            let place = Place::new(self.file, key.span());
+            let place = self.place_of(key.span());
             let bits = self.number(table, key.get_ref(), 1, 65_536);
             if let (Some(value), Some(bits)) = (self.word_of(key.get_ref(), place), bits) {
                 all.push((At { value, place }, bits.value));
@@ -409,8 +431,15 @@ impl<'s> Reader<'s> {
     }
 
     fn text_value(&mut self, value: &Value<'_>) -> Option<String> {
+        self.str_value(value).map(str::to_owned)
+    }
+
+    fn str_value<'v>(&mut self, value: &'v Value<'_>) -> Option<&'v str> {
         match value.get_ref() {
-            DeValue::String(text) if text.chars().count() <= LONGEST_TEXT => Some(text.clone().into_owned()),
+            // Few texts are so long that it matters what a character is.
+            DeValue::String(text) if text.len() <= LONGEST_TEXT || text.chars().count() <= LONGEST_TEXT => {
+                Some(text)
+            }
             DeValue::String(_) => {
                 let message = format!("longer than {LONGEST_TEXT} characters");
                 self.at(self.place(value), message, None);
@@ -436,20 +465,20 @@ impl<'s> Reader<'s> {
     }
 
     fn mechanism_value(&mut self, value: &Value<'_>) -> Option<Numbers> {
-        let text = self.text_value(value)?;
-        if let Some(known) = self.patterns.get(&text) {
+        let text = self.str_value(value)?;
+        if let Some(known) = self.patterns.get(text) {
             return Some(known.clone());
         }
-        let numbers = pattern::mechanisms(&text)
+        let numbers = pattern::mechanisms(text)
             .map_err(|(message, suggestion)| self.at(self.place(value), message, suggestion))
             .ok()?;
-        self.patterns.insert(text, numbers.clone());
+        self.patterns.insert(text.to_owned(), numbers.clone());
         Some(numbers)
     }
 
     fn word_value<W: Word>(&mut self, value: &Value<'_>) -> Option<W> {
-        let text = self.text_value(value)?;
-        self.word_of(&text, self.place(value))
+        let text = self.str_value(value)?;
+        self.word_of(text, self.place(value))
     }
 
     fn word_of<W: Word>(&mut self, word: &str, place: Place) -> Option<W> {
