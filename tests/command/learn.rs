@@ -21,7 +21,7 @@ impl House {
     }
 
     /// A new EC pair of this label begins so many signatures by each of the mechanisms, and may be destroyed after it.
-    fn signs(&self, label: &str, mechanisms: &[u64], times: usize, destroy: bool) {
+    pub fn signs(&self, label: &str, mechanisms: &[u64], times: usize, destroy: bool) {
         let module = module(&self.store());
         let slot = module.slots().tokens().unwrap()[0].slot();
         let s = session::open_session(&module, slot, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
