@@ -9,6 +9,7 @@ mod when;
 use super::alarm::{self, Alarm};
 use super::diagnostic::{At, Diagnostic, Place, Source, printable, suggest};
 use super::document::{Document, KeySection, RuleSection};
+use super::floor::UnsafeAllow;
 use super::lifecycle::Exceptions;
 use super::lint;
 use super::numbers::Unions;
@@ -103,7 +104,7 @@ impl Compiler<'_> {
             rules,
             alarms,
             tests: tests.iter().filter_map(|test| self.test(test, &ids)).collect(),
-            lints: lint::lints(self.sources, root, rows),
+            lints: lint::lints(self.sources, documents, rows),
         }
     }
 
@@ -347,6 +348,7 @@ fn keys(documents: &[Document]) -> KeyDefaults {
             .iter()
             .filter_map(|document| document.audit_required.as_ref())
             .any(|at| at.value),
+        unsafe_allow: UnsafeAllow::of(documents),
         exceptions: Exceptions {
             suspended_process: excepted(|document| document.suspended_process.as_ref()),
             compromised_process: excepted(|document| document.compromised_process.as_ref()),

@@ -34,6 +34,9 @@ fn policy(out: &mut String, compiled: &Compiled) -> fmt::Result {
     writeln!(out, "keys sensitive {}", keys.sensitive.word())?;
     writeln!(out, "keys export {}", keys.export.word())?;
     writeln!(out, "keys initial_state {}", keys.initial_state.word())?;
+    for word in keys.unsafe_allow.words() {
+        writeln!(out, "unsafe_allow {word}")?;
+    }
     writeln!(out, "keys audit {}", keys.audit.word())?;
     writeln!(out, "audit required {}", keys.audit_required)?;
     writeln!(out, "audit sync {}", keys.audit_sync.word())?;

@@ -7,6 +7,7 @@ use super::callers::{Callers, Identity};
 use super::diagnostic::{At, Place};
 use super::entry::Entry;
 use super::flag::Flag;
+use super::floor::Floor;
 use super::hours::Hours;
 use super::limits::Limit;
 use super::parameters::{ParameterRule, Parameters};
@@ -30,6 +31,8 @@ pub(super) struct Document {
     /// Seconds.
     pub(super) idle_logout: Option<At<u64>>,
     pub(super) max_objects: Option<At<u64>>,
+    /// What of the engine's floor it does without.
+    pub(super) unsafe_allow: Vec<At<Floor>>,
     /// Draft rules are in force.
     pub(super) draft: Option<At<bool>>,
     pub(super) mechanisms: MechanismSection,

@@ -22,8 +22,8 @@ fn mistakes_are_explained() {
             "error: unknown mechanism `CKM_AES_CBCPAD`\n --> test.toml:3:24\n  |\n3 | deny = [\"CKM_AES_ECB\", \"CKM_AES_CBCPAD\"]\n  |                        ^^^^^^^^^^^^^^^^ did you mean `CKM_AES_CBC_PAD`?",
         ),
         (
-            "policy = 1\n[[rule]]\nid = \"a\"\nunsafe_allow = 5\n",
-            "error: `unsafe_allow` is not enforced by this version\n --> test.toml:4:1\n  |\n4 | unsafe_allow = 5\n  | ^^^^^^^^^^^^ take it out: a rule that is not enforced must not look as if it were",
+            "policy = 1\n[mechanisms]\nparameters = 5\n",
+            "error: `parameters` is not enforced by this version\n --> test.toml:3:1\n  |\n3 | parameters = 5\n  | ^^^^^^^^^^ take it out: a rule that is not enforced must not look as if it were",
         ),
         (
             "policy = 1\n[keys]\nsingle_purpose = \"strickt\"\n",

@@ -21,12 +21,13 @@ pub(super) const TOP: Keys = Keys {
         "suspended",
         "compromised",
         "draft",
+        "unsafe_allow",
         "audit",
         "rule",
         "alarm",
         "test",
     ],
-    later: &["unsafe_allow", "memory", "callers", "approvals", "visible_to", "hours", "limits"],
+    later: &["memory", "callers", "approvals", "visible_to", "hours", "limits"],
 };
 pub(super) const TOKEN: Keys = Keys { section: "[token]", known: &["pin", "session", "objects"], later: &[] };
 pub(super) const SESSION: Keys = Keys { section: "`session`", known: &["max", "idle_logout"], later: &[] };
@@ -57,7 +58,7 @@ pub(super) const KEYS: Keys = Keys {
         "visible_to",
         "hours",
     ],
-    later: LATER,
+    later: &[],
 };
 pub(super) const SUSPENDED: Keys = Keys { section: "[suspended]", known: &["process"], later: &[] };
 pub(super) const COMPROMISED: Keys = Keys { section: "[compromised]", known: &["process"], later: &[] };
@@ -102,7 +103,7 @@ pub(super) const RULE: Keys = Keys {
         "sunset",
         "draft",
     ],
-    later: LATER,
+    later: &[],
 };
 pub(super) const PERIOD: Keys =
     Keys { section: "`crypto_period`", known: &["originator", "recipient"], later: &[] };
@@ -217,9 +218,6 @@ pub(super) const ASK_PARAMETERS: Keys = Keys {
     known: &["hash", "mgf", "salt", "tag", "iv", "iv_source", "kdf"],
     later: &[],
 };
-
-/// What a rule of the language, and `[keys]`, may set beyond what is enforced today.
-const LATER: &[&str] = &["unsafe_allow"];
 
 /// Every table, for the test of the documentation.
 #[cfg(test)]

@@ -326,6 +326,61 @@ fn after_its_sunset_a_key_protects_nothing_and_goes_on_processing() {
 }
 
 #[test]
+fn keys_that_were_not_generated_here_wrap_and_unwrap_only_where_they_are_trusted_or_the_policy_names_it() {
+    let foreign = KeyFacts { local: false, ..key(CKO_SECRET_KEY, CKK_AES, 256) };
+    let both = |head: &str, facts: &KeyFacts| {
+        let rules = load(&format!("policy = 1\n{head}\n")).unwrap();
+        let may = |entry| reason(&rules, facts, &ask(facts, entry, Some(CKM_AES_KEY_WRAP)));
+        (may(Entry::Wrap), may(Entry::Unwrap))
+    };
+    let no = Some(Reason::ForeignWrappingKey);
+    assert_eq!(both("", &foreign), (no, no));
+    assert_eq!(both("unsafe_allow = \"unwrap-under-imported\"", &foreign), (no, None));
+    assert_eq!(both("unsafe_allow = [\"wrap-under-imported\"]", &foreign), (None, no));
+    assert_eq!(both("", &KeyFacts { trusted: true, ..foreign.clone() }), (None, None));
+    assert_eq!(both("", &KeyFacts { local: true, ..foreign.clone() }), (None, None));
+    let rules = load("policy = 1\n").unwrap();
+    let denial = judge(&rules, &foreign, &ask(&foreign, Entry::Wrap, Some(CKM_AES_KEY_WRAP))).unwrap_err();
+    assert!(denial.detail.contains("`wrap-under-imported`"), "{denial}");
+    let mistake = told("unsafe_allow = \"wrap-under-importd\"");
+    assert_eq!(mistake.suggestion.as_deref(), Some("did you mean `wrap-under-imported`?"));
+}
+
+#[test]
+fn only_the_file_that_is_asked_for_decides_what_is_unsafe() {
+    let base = "policy = 1\nunsafe_allow = [\"wrap-under-imported\", \"conflicting-usages\"]\n[keys]\nsingle_purpose = \"off\"\n";
+    let loader = |_: &str| Ok(base.to_owned());
+    let root = |more: &str| {
+        Ruleset::load("a.toml", &format!("policy = 1\nextends = \"./b.toml\"\n{more}"), &loader).unwrap()
+    };
+    let named = |rules: &Ruleset| rules.describe().matches("\nunsafe_allow ").count();
+    let silent = root("");
+    assert_eq!((named(&silent), silent.warnings(NOW).len()), (0, 2));
+    let warning = silent.warnings(NOW)[0].to_string();
+    assert!(
+        warning.contains("`wrap-under-imported` has no effect") && warning.contains("b.toml:2:17"),
+        "{warning}"
+    );
+    let also = root("unsafe_allow = \"wrap-under-imported\"\n");
+    assert_eq!((named(&also), also.warnings(NOW).len()), (1, 1));
+    let shipped = load("policy = 1\nextends = \"default\"\n").unwrap();
+    assert_eq!((named(&shipped), named(&Ruleset::default_preset().unwrap())), (0, 1));
+}
+
+#[test]
+fn conflicting_usages_stand_together_where_the_policy_names_it() {
+    let mut facts = key(CKO_SECRET_KEY, CKK_AES, 256);
+    facts.usage = crate::object::facts::Usage::WRAP.union(crate::object::facts::Usage::DECRYPT);
+    let rules =
+        |head: &str| load(&format!("policy = 1\n{head}\n[keys]\nsingle_purpose = \"off\"\n")).unwrap();
+    assert_eq!(rules("").judge_new(&facts, NOW).unwrap_err().reason, Reason::PurposeConflict);
+    assert!(rules("").record_for(&facts).first_use_binds());
+    let named = rules("unsafe_allow = \"conflicting-usages\"");
+    assert_eq!(named.judge_new(&facts, NOW), Ok(()));
+    assert!(!named.record_for(&facts).first_use_binds());
+}
+
+#[test]
 fn keys_may_say_for_every_key_what_rules_say_of_some() {
     let keys = |body: &str| load(&format!("policy = 1\n[keys]\n{body}\n")).unwrap();
     let aes = key(CKO_SECRET_KEY, CKK_AES, 256);

@@ -99,6 +99,7 @@ impl Reader<'_> {
             document.compromised_process = self.flag(section, "process");
         }
         document.draft = self.flag(table, "draft");
+        document.unsafe_allow = self.words(table, "unsafe_allow").map_or_else(Vec::new, |list| list.value);
         if let Some(section) = self.table(table, "audit", &AUDIT) {
             document.audit_required = self.flag(section, "required");
             document.audit_sync = self.word(section, "sync");

@@ -10,6 +10,7 @@ use super::callers::Callers;
 use super::denial::Denial;
 use super::diagnostic::{Diagnostic, Source};
 use super::flag::Flag;
+use super::floor::UnsafeAllow;
 use super::hours::Hours;
 use super::lifecycle::Exceptions;
 use super::limits::Limit;
@@ -155,6 +156,8 @@ pub struct KeyDefaults {
     pub audit_required: bool,
     /// Which records are on the disk before the caller hears of the end.
     pub audit_sync: AuditSync,
+    /// What of the engine's floor the policy does without.
+    pub unsafe_allow: UnsafeAllow,
     /// What suspended and compromised keys may still process.
     pub exceptions: Exceptions,
 }

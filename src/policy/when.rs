@@ -3,6 +3,7 @@
 //! Most of it follows from the facts of a key, and its rules are compiled when it is loaded. Dates follow from the facts
 //! too: the record of a key has a phase for each. Only who is logged in is asked at each use.
 
+use super::floor::Floor;
 use super::lifecycle::activated;
 use super::pattern::matches;
 use super::record::{KeyRules, Phase};
@@ -135,7 +136,10 @@ impl KeyRules {
         let phase = |now| Phase::of(compiled, facts, Moment { now, user });
         let later = moments.into_iter().map(|from| (from, phase(from))).collect();
         let binds = match compiled.keys.single_purpose {
-            SinglePurpose::Off => super::entry::conflict(facts).is_some(),
+            SinglePurpose::Off => {
+                super::entry::conflict(facts).is_some()
+                    && !compiled.keys.unsafe_allow.contains(Floor::ConflictingUsages)
+            }
             SinglePurpose::BindOnFirstUse | SinglePurpose::Strict => true,
         };
         let (alarms, watched) = super::alarm::of_key(compiled, facts, user);

@@ -29,6 +29,7 @@ mod derivation;
 mod dual;
 mod ecdh_wrap;
 mod encapsulate;
+mod floor;
 mod forks;
 mod functions;
 mod hashes;
