@@ -11,7 +11,7 @@ use crate::ck::{Error, Mechanism, Params};
 use crate::crypto::mechanism::Row;
 use crate::crypto::table;
 use crate::object::template::changes_ask_for_trust;
-use crate::object::{Attributes, KeyFacts, Purpose, State, Value, Window, find};
+use crate::object::{Attributes, KeyFacts, Purpose, State, Usage, Value, Window, find};
 use crate::policy::{self, Denial, Entry, KeyRules, Parameters, Reason, Request, lifecycle};
 use cryptoki_sys::*;
 
@@ -213,6 +213,7 @@ impl Use<'_> {
     }
 }
 
+#[inline]
 fn is_key(case: &Use<'_>) -> Result<(), Denial> {
     if case.entry.usage().is_some() && !crate::object::key::is_key_class(case.object.facts().class) {
         return Err(Denial::new(Reason::NotEvaluable, "the object is no key"));
@@ -220,26 +221,31 @@ fn is_key(case: &Use<'_>) -> Result<(), Denial> {
     Ok(())
 }
 
+#[inline]
 fn usage(case: &Use<'_>) -> Result<(), Denial> {
     let facts = case.object.facts();
     match case.entry.usage() {
-        Some(usage) if !facts.usage.contains(usage) => {
-            // Binding a purpose made the attributes of all others read false: then that is the reason.
-            let purpose = case.entry.purpose(facts, facts.class == CKO_SECRET_KEY);
-            if let (Some(bound), Some(asked)) = (facts.purpose, purpose)
-                && bound != asked
-            {
-                let detail = format!("the key's purpose is {}, this is {}", bound.word(), asked.word());
-                return Err(Denial::new(Reason::Purpose, detail));
-            }
-            let name =
-                KeyFacts::usage_attribute(usage).map(crate::ck::names::attribute_name).unwrap_or_default();
-            Err(Denial::new(Reason::UsageAttribute, format!("{name} is false")))
-        }
+        Some(usage) if !facts.usage.contains(usage) => Err(usage_denied(case, usage)),
         _ => Ok(()),
     }
 }
 
+#[cold]
+fn usage_denied(case: &Use<'_>, usage: Usage) -> Denial {
+    // Binding a purpose made the attributes of all others read false: then that is the reason.
+    let facts = case.object.facts();
+    let purpose = case.entry.purpose(facts, facts.class == CKO_SECRET_KEY);
+    if let (Some(bound), Some(asked)) = (facts.purpose, purpose)
+        && bound != asked
+    {
+        let detail = format!("the key's purpose is {}, this is {}", bound.word(), asked.word());
+        return Denial::new(Reason::Purpose, detail);
+    }
+    let name = KeyFacts::usage_attribute(usage).map(crate::ck::names::attribute_name).unwrap_or_default();
+    Denial::new(Reason::UsageAttribute, format!("{name} is false"))
+}
+
+#[inline]
 fn fitting(case: &Use<'_>) -> Result<(), Denial> {
     match case.row {
         Some(row) if case.entry.usage().is_some() => fits(case.object.facts(), row, case.entry),
@@ -247,6 +253,7 @@ fn fitting(case: &Use<'_>) -> Result<(), Denial> {
     }
 }
 
+#[inline]
 fn allowed(case: &Use<'_>) -> Result<(), Denial> {
     let allowed = &case.object.facts().allowed_mechanisms;
     match case.row {
@@ -477,7 +484,8 @@ pub(super) fn may_wrap(
             .map_or(0, |bits| bits.min(256))
     };
     let between = bits_between(mechanism).unwrap_or(u32::MAX);
-    if strength(wrapping.facts()).min(between) < strength(facts) {
+    let weaker = guard.law.load().rules.keys().unsafe_allow.weaker_wrapping_keys();
+    if strength(wrapping.facts()).min(between) < strength(facts) && !weaker {
         return Err(Denial::new(
             Reason::WrapKeyTooWeak,
             "the wrapping key is weaker than the key it would wrap",

@@ -9,8 +9,10 @@ mod when;
 use super::alarm::{self, Alarm};
 use super::diagnostic::{At, Diagnostic, Place, Source, printable, suggest};
 use super::document::{Document, KeySection, RuleSection};
+use super::floor::UnsafeAllow;
 use super::lifecycle::Exceptions;
 use super::lint;
+use super::numbers::Unions;
 use super::pattern::Numbers;
 use super::record::{RowIndex, Rows};
 use super::ruleset::*;
@@ -20,13 +22,17 @@ use crate::ck::CK_MECHANISM_TYPE;
 use cryptoki_sys::*;
 use files::{Files, Loader, Shipped};
 use sha2::{Digest, Sha256};
-use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use when::when;
 
 /// Ids of the rules that stand for settings.
 pub(super) const MECHANISMS_DENY: &str = "mechanisms.deny";
 pub(super) const MECHANISMS_LEGACY: &str = "mechanisms.legacy_use";
+
+/// The ids of rules and alarms, and where each stands first.
+type Ids<'d> = BTreeMap<&'d str, Place>;
 
 /// Reads a policy with all that it extends.
 pub(super) fn compile(
@@ -40,7 +46,7 @@ pub(super) fn compile(
         Files { sources: Vec::new(), documents: Vec::new(), loader, shipped, diagnostics: Vec::new() };
     files.follow(name, text.to_owned());
     let Files { sources, documents, diagnostics, .. } = files;
-    let mut compiler = Compiler { sources: &sources, diagnostics };
+    let mut compiler = Compiler { sources: &sources, diagnostics, unions: Unions::default() };
     if !compiler.diagnostics.is_empty() {
         return Err(compiler.diagnostics);
     }
@@ -55,6 +61,8 @@ pub(super) fn compile(
 struct Compiler<'s> {
     sources: &'s [Source],
     diagnostics: Vec<Diagnostic>,
+    /// A large policy repeats its lists of mechanisms.
+    unions: Unions,
 }
 
 impl Compiler<'_> {
@@ -63,25 +71,25 @@ impl Compiler<'_> {
     }
 
     fn merge(&mut self, name: &str, documents: &[Document], rows: &[CK_MECHANISM_TYPE]) -> Compiled {
-        let mut rules = Vec::new();
-        let mut ids: BTreeMap<String, Place> = BTreeMap::new();
+        let mut rules = Vec::with_capacity(documents.iter().map(|document| document.rules.len()).sum());
+        // What was written of each rule; nothing where it stands for a setting.
+        let mut written = Vec::with_capacity(rules.capacity());
+        let mut ids = Ids::new();
         // One file that opts in is enough: then more is refused, not less.
         let drafts = documents.iter().any(|document| document.draft.as_ref().is_some_and(|at| at.value));
         for document in documents {
             rules.extend(settings::rules(document));
+            written.resize(rules.len(), None);
             for section in &document.rules {
                 self.unique(section.id.as_ref(), &mut ids);
                 rules.push(self.rule(section, drafts));
+                written.push(Some(section));
             }
         }
-        let written: Vec<&RuleSection> = documents.iter().flat_map(|document| &document.rules).collect();
-        self.impossible(&rules, &written, drafts);
-        let index = RowIndex::of(rows);
-        for rule in &mut rules {
-            rule.index(&index);
-        }
+        self.impossible(&rules, &written);
+        index(&mut rules, rows);
         let alarms = self.alarms(documents, &mut ids);
-        let rules = by_id(rules);
+        rules.sort_by_cached_key(|rule| Arc::clone(&rule.id));
         let root = documents.first();
         let tests = root.map_or(&[][..], |document| &document.tests);
         Compiled {
@@ -96,12 +104,12 @@ impl Compiler<'_> {
             rules,
             alarms,
             tests: tests.iter().filter_map(|test| self.test(test, &ids)).collect(),
-            lints: lint::lints(self.sources, root, rows),
+            lints: lint::lints(self.sources, documents, rows),
         }
     }
 
     /// The alarms, sorted. They share the rules' ids: both are told of by name.
-    fn alarms(&mut self, documents: &[Document], ids: &mut BTreeMap<String, Place>) -> Vec<Alarm> {
+    fn alarms<'d>(&mut self, documents: &'d [Document], ids: &mut Ids<'d>) -> Vec<Alarm> {
         let mut alarms = Vec::new();
         for section in documents.iter().flat_map(|document| &document.alarms) {
             self.unique(section.id.as_ref(), ids);
@@ -117,11 +125,11 @@ impl Compiler<'_> {
         alarms
     }
 
-    fn unique(&mut self, id: Option<&At<String>>, ids: &mut BTreeMap<String, Place>) {
+    fn unique<'d>(&mut self, id: Option<&'d At<String>>, ids: &mut Ids<'d>) {
         let Some(id) = id else { return };
-        match ids.get(&id.value) {
+        match ids.get(id.value.as_str()) {
             None => {
-                ids.insert(id.value.clone(), id.place);
+                ids.insert(&id.value, id.place);
             }
             Some(first) => {
                 let first = Diagnostic::new(self.sources, *first, "", None);
@@ -132,7 +140,10 @@ impl Compiler<'_> {
     }
 
     fn rule(&mut self, section: &RuleSection, drafts: bool) -> Rule {
-        self.possible(section);
+        let mut union = |lists: &[At<Numbers>]| self.unions.of(lists.iter().map(|list| &list.value));
+        let allow = section.mechanisms.as_ref().map(|list| union(&list.value));
+        let (deny, legacy_use) = (union(&section.deny), union(&section.legacy_use));
+        self.possible(section, allow.as_ref(), &deny);
         let citation: Vec<String> = [&section.source, &section.section]
             .into_iter()
             .flatten()
@@ -145,9 +156,9 @@ impl Compiler<'_> {
             citation: (!citation.is_empty()).then(|| citation.join(", ")),
             when: when(&section.when),
             purposes: section.purpose.as_ref().map(|list| list.value.iter().map(|each| each.value).collect()),
-            allow: section.mechanisms.as_ref().map(|list| union(&list.value)),
-            deny: union(&section.deny),
-            legacy_use: union(&section.legacy_use),
+            allow,
+            deny,
+            legacy_use,
             min_bits: section
                 .min_bits
                 .iter()
@@ -177,6 +188,7 @@ impl Compiler<'_> {
             },
             sunset: section.sunset.as_ref().map(|at| at.value),
             audit: section.audit.as_ref().map(|audit| audit.value),
+            memory: section.memory.as_ref().map(|memory| memory.value),
             rotation: section.rotate.as_ref().map(|at| at.value.rotation()).unwrap_or_default(),
             hide_inactive: section.hide_inactive.as_ref().is_some_and(|at| at.value),
             rows: Rows::default(),
@@ -184,7 +196,7 @@ impl Compiler<'_> {
     }
 
     /// Refuses a rule that says nothing, can never match or contradicts itself.
-    fn possible(&mut self, section: &RuleSection) {
+    fn possible(&mut self, section: &RuleSection, allow: Option<&Numbers>, deny: &Numbers) {
         let silent = section.purpose.is_none()
             && section.mechanisms.is_none()
             && section.deny.is_empty()
@@ -207,6 +219,7 @@ impl Compiler<'_> {
             && section.hours.is_none()
             && section.sunset.is_none()
             && section.audit.is_none()
+            && section.memory.is_none()
             && section.rotate.is_none()
             && section.hide_inactive.as_ref().is_none_or(|at| !at.value);
         if silent {
@@ -219,11 +232,10 @@ impl Compiler<'_> {
             let message = "the recipient period ends before the originator period";
             self.refuse(recipient.place, message, None);
         }
-        if let Some(allowed) = &section.mechanisms {
-            let all = union(&allowed.value);
-            if all.is_subset(&union(&section.deny)) {
-                self.refuse(allowed.place, "this rule denies every mechanism that it allows", None);
-            }
+        if let (Some(allowed), Some(all)) = (&section.mechanisms, allow)
+            && all.is_subset(deny)
+        {
+            self.refuse(allowed.place, "this rule denies every mechanism that it allows", None);
         }
         self.matching(&section.when);
         self.of_nobody(section);
@@ -273,11 +285,11 @@ impl Compiler<'_> {
         }
     }
 
-    fn test(&mut self, test: &super::document::TestSection, ids: &BTreeMap<String, Place>) -> Option<Trial> {
+    fn test(&mut self, test: &super::document::TestSection, ids: &Ids<'_>) -> Option<Trial> {
         for id in &test.by {
-            let known = ids.contains_key(&id.value) || id.value.contains('.');
+            let known = ids.contains_key(id.value.as_str()) || id.value.contains('.');
             if !known {
-                let suggestion = suggest(&id.value, ids.keys().map(String::as_str));
+                let suggestion = suggest(&id.value, ids.keys().copied());
                 self.refuse(id.place, format!("no rule has the id `{}`", id.value), suggestion);
             }
         }
@@ -285,13 +297,20 @@ impl Compiler<'_> {
     }
 }
 
-/// The rules in the order of their ids. Rules are large: their names are sorted, and each rule is moved once.
-fn by_id(rules: Vec<Rule>) -> Vec<Rule> {
-    let mut order: Vec<(Arc<str>, usize)> =
-        rules.iter().enumerate().map(|(place, rule)| (Arc::clone(&rule.id), place)).collect();
-    order.sort();
-    let mut rules: Vec<Option<Rule>> = rules.into_iter().map(Some).collect();
-    order.iter().filter_map(|(_, place)| rules.get_mut(*place)?.take()).collect()
+/// Gives every rule its rows in a table of mechanisms. Rules with the same mechanisms share the work.
+fn index(rules: &mut [Rule], rows: &[CK_MECHANISM_TYPE]) {
+    let table = RowIndex::of(rows);
+    let mut known: HashMap<_, Rows> = HashMap::new();
+    for rule in rules {
+        let allow = rule.allow.as_ref().map(Numbers::identity);
+        match known.entry((allow, rule.deny.identity(), rule.legacy_use.identity())) {
+            Entry::Occupied(there) => rule.rows = there.get().clone(),
+            Entry::Vacant(place) => {
+                rule.index(&table);
+                place.insert(rule.rows.clone());
+            }
+        }
+    }
 }
 
 /// The strictest of what the files say; where none says anything, what the engine holds to be right.
@@ -329,6 +348,7 @@ fn keys(documents: &[Document]) -> KeyDefaults {
             .iter()
             .filter_map(|document| document.audit_required.as_ref())
             .any(|at| at.value),
+        unsafe_allow: UnsafeAllow::of(documents),
         exceptions: Exceptions {
             suspended_process: excepted(|document| document.suspended_process.as_ref()),
             compromised_process: excepted(|document| document.compromised_process.as_ref()),

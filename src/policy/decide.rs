@@ -10,7 +10,7 @@ use super::entry::{Entry, Side};
 use super::judge::{by, by_setting};
 use super::lifecycle;
 use super::parameters::Parameters;
-use super::record::{KeyRules, Record, earlier};
+use super::record::{KeyRules, Record, Weakness, earlier};
 use super::ruleset::{Escrow, Export, NEVER, Rule};
 use super::word::Word;
 use crate::ck::CK_MECHANISM_TYPE;
@@ -72,17 +72,31 @@ pub(super) struct Check {
     pub(super) passed: fn(&Case<'_>) -> String,
 }
 
-/// The order in which a use is judged.
-pub(super) const CHECKS: &[Check] = &[
-    Check { name: "state", run: state, passed: state_passed },
-    Check { name: "period", run: period, passed: period_passed },
-    Check { name: "purpose", run: purpose, passed: purpose_passed },
-    Check { name: "mechanism", run: mechanism, passed: mechanism_passed },
-    Check { name: "parameters", run: parameters, passed: parameters_passed },
-    Check { name: "strength", run: strength, passed: strength_passed },
-    Check { name: "export", run: export, passed: export_passed },
-    Check { name: "circumstances", run: circumstances, passed: circumstances_passed },
-];
+/// The checks in their order, once for those who walk them one by one and once as plain calls, which the compiler can see.
+macro_rules! checks {
+    ($($name:literal => $run:ident, $passed:ident;)*) => {
+        /// The order in which a use is judged.
+        pub(super) const CHECKS: &[Check] = &[$(Check { name: $name, run: $run, passed: $passed },)*];
+
+        /// The first refusal.
+        #[inline]
+        fn pass(case: &Case<'_>) -> Result<(), Denial> {
+            $($run(case)?;)*
+            Ok(())
+        }
+    };
+}
+
+checks! {
+    "state" => state, state_passed;
+    "period" => period, period_passed;
+    "purpose" => purpose, purpose_passed;
+    "mechanism" => mechanism, mechanism_passed;
+    "parameters" => parameters, parameters_passed;
+    "strength" => strength, strength_passed;
+    "export" => export, export_passed;
+    "circumstances" => circumstances, circumstances_passed;
+}
 
 /// Whether the key may be used so.
 ///
@@ -90,9 +104,7 @@ pub(super) const CHECKS: &[Check] = &[
 /// The refusal of the first check in the list that fails.
 pub fn decide(rules: &KeyRules, facts: &KeyFacts, request: &Request) -> Result<Verdict, Denial> {
     let case = Case::new(rules, facts, request);
-    for check in CHECKS {
-        (check.run)(&case)?;
-    }
+    pass(&case)?;
     Ok(Verdict { bind: case.binding(), dated: !rules.later.is_empty() })
 }
 
@@ -169,23 +181,28 @@ impl<'a> Case<'a> {
     }
 }
 
+#[inline]
 fn state(case: &Case<'_>) -> Result<(), Denial> {
     let now = case.state_now();
     let exceptions = case.rules.compiled.keys.exceptions;
-    lifecycle::permits(now, case.request.entry, exceptions).map_err(|reason| {
-        let denial = case.deny(reason, &format!("the key is {}", now.word()));
-        match (reason, case.request.entry.side()) {
-            (Reason::StateSuspended, Side::Recipient) => by_setting(denial, "suspended.process"),
-            (Reason::StateCompromised, Side::Recipient) => by_setting(denial, "compromised.process"),
-            _ => denial,
-        }
-    })
+    lifecycle::permits(now, case.request.entry, exceptions).map_err(|reason| state_denied(case, reason))
+}
+
+#[cold]
+fn state_denied(case: &Case<'_>, reason: Reason) -> Denial {
+    let denial = case.deny(reason, &format!("the key is {}", case.state_now().word()));
+    match (reason, case.request.entry.side()) {
+        (Reason::StateSuspended, Side::Recipient) => by_setting(denial, "suspended.process"),
+        (Reason::StateCompromised, Side::Recipient) => by_setting(denial, "compromised.process"),
+        _ => denial,
+    }
 }
 
 fn state_passed(case: &Case<'_>) -> String {
     format!("the key is {}", case.state_now().word())
 }
 
+#[inline]
 fn period(case: &Case<'_>) -> Result<(), Denial> {
     let now = case.request.now;
     match case.window() {
@@ -246,20 +263,30 @@ fn period_passed(case: &Case<'_>) -> String {
     }
 }
 
+#[inline]
 fn purpose(case: &Case<'_>) -> Result<(), Denial> {
-    let Some(purpose) = case.purpose else { return Ok(()) };
+    match case.purpose {
+        Some(purpose)
+            if case.bound.is_some_and(|bound| bound != purpose)
+                || !case.record.purposes.contains(purpose) =>
+        {
+            Err(purpose_denied(case, purpose))
+        }
+        _ => Ok(()),
+    }
+}
+
+#[cold]
+fn purpose_denied(case: &Case<'_>, purpose: Purpose) -> Denial {
     if let Some(bound) = case.bound
         && bound != purpose
     {
         let because = format!("the key's purpose is {}, this is {}", bound.word(), purpose.word());
-        return Err(case.deny(Reason::Purpose, &because));
+        return case.deny(Reason::Purpose, &because);
     }
-    if !case.record.purposes.contains(purpose) {
-        let because = format!("the purpose {} is not allowed", purpose.word());
-        let excludes = |rule: &Rule| rule.purposes.is_some_and(|allowed| !allowed.contains(purpose));
-        return Err(case.deny_by(Reason::Purpose, &because, excludes));
-    }
-    Ok(())
+    let because = format!("the purpose {} is not allowed", purpose.word());
+    let excludes = |rule: &Rule| rule.purposes.is_some_and(|allowed| !allowed.contains(purpose));
+    case.deny_by(Reason::Purpose, &because, excludes)
 }
 
 fn purpose_passed(case: &Case<'_>) -> String {
@@ -271,35 +298,48 @@ fn purpose_passed(case: &Case<'_>) -> String {
     }
 }
 
+#[inline]
 fn mechanism(case: &Case<'_>) -> Result<(), Denial> {
-    let entry = case.request.entry;
-    if !entry.uses_mechanism() {
+    if !case.request.entry.uses_mechanism() {
         return Ok(());
     }
-    let Some(row) = case.request.mechanism else {
-        return match case.request.ckm {
-            // The digest that takes the key in was judged when it began.
-            None if entry == Entry::DigestKey => Ok(()),
-            None => Err(case.deny(Reason::MechanismUnknown, "no mechanism is named")),
-            Some(_) => Err(case.deny(Reason::MechanismUnknown, "the module does not have the mechanism")),
-        };
-    };
     let rows = &case.record.rows;
-    let (allowed, denies): (_, fn(&Rule, usize) -> bool) = match entry.side() {
-        Side::Originator => (&rows.protect, |rule, row| !rule.rows.protect.contains(row)),
-        Side::Recipient => (&rows.process, |rule, row| !rule.rows.process.contains(row)),
-        Side::Neither => (&rows.make, |rule, row| !rule.rows.make.contains(row)),
+    let allowed = match case.request.entry.side() {
+        Side::Originator => &rows.protect,
+        Side::Recipient => &rows.process,
+        Side::Neither => &rows.make,
     };
-    if allowed.contains(row) {
-        return Ok(());
+    match case.request.mechanism {
+        Some(row) if allowed.contains(row) => Ok(()),
+        Some(row) => Err(mechanism_denied(case, row)),
+        None => mechanism_missing(case),
     }
-    let because = match entry.side() {
-        Side::Originator if rows.process.contains(row) => {
+}
+
+#[cold]
+fn mechanism_missing(case: &Case<'_>) -> Result<(), Denial> {
+    match case.request.ckm {
+        // The digest that takes the key in was judged when it began.
+        None if case.request.entry == Entry::DigestKey => Ok(()),
+        None => Err(case.deny(Reason::MechanismUnknown, "no mechanism is named")),
+        Some(_) => Err(case.deny(Reason::MechanismUnknown, "the module does not have the mechanism")),
+    }
+}
+
+#[cold]
+fn mechanism_denied(case: &Case<'_>, row: usize) -> Denial {
+    let side = case.request.entry.side();
+    let because = match side {
+        Side::Originator if case.record.rows.process.contains(row) => {
             "the mechanism may only process what exists already"
         }
         _ => "the mechanism is not allowed for this key",
     };
-    Err(case.deny_by(Reason::Mechanism, because, |rule| denies(rule, row)))
+    case.deny_by(Reason::Mechanism, because, |rule| match side {
+        Side::Originator => !rule.rows.protect.contains(row),
+        Side::Recipient => !rule.rows.process.contains(row),
+        Side::Neither => !rule.rows.make.contains(row),
+    })
 }
 
 fn mechanism_passed(case: &Case<'_>) -> String {
@@ -309,10 +349,16 @@ fn mechanism_passed(case: &Case<'_>) -> String {
     }
 }
 
+#[inline]
 fn parameters(case: &Case<'_>) -> Result<(), Denial> {
-    if !case.record.asks.parameters || !case.request.entry.uses_mechanism() {
-        return Ok(());
+    if case.record.asks.parameters && case.request.entry.uses_mechanism() {
+        parameters_of_all(case)
+    } else {
+        Ok(())
     }
+}
+
+fn parameters_of_all(case: &Case<'_>) -> Result<(), Denial> {
     let side = case.request.entry.side();
     let against = |rule: &Rule| rule.parameters.against(&case.request.parameters, side);
     match case.record.applied(&case.rules.compiled).find_map(against) {
@@ -329,6 +375,7 @@ fn parameters_passed(case: &Case<'_>) -> String {
         .to_owned()
 }
 
+#[inline]
 fn circumstances(case: &Case<'_>) -> Result<(), Denial> {
     if !case.record.asks.hours && !case.record.asks.caller {
         return Ok(());
@@ -348,27 +395,29 @@ fn circumstances_passed(case: &Case<'_>) -> String {
 
 /// Size, strength, curve and parameter set bind the originator side; a weak key may go on processing what it protected
 /// once ("legacy use", SP 800-131A Rev. 2, 1.2.3).
+#[inline]
 fn strength(case: &Case<'_>) -> Result<(), Denial> {
-    let weakness = case.record.weakness;
-    if case.request.entry.side() != Side::Originator {
+    if case.record.weakness == Weakness::default() || case.request.entry.side() != Side::Originator {
         return Ok(());
     }
-    let facts = case.facts;
+    Err(weakness_denied(case))
+}
+
+#[cold]
+fn weakness_denied(case: &Case<'_>) -> Denial {
+    let (facts, weakness) = (case.facts, case.record.weakness);
     if weakness.size {
-        return Err(case.deny_by(Reason::KeySize, &weak(facts), |rule| rule.weakness(facts).size));
+        return case.deny_by(Reason::KeySize, &weak(facts), |rule| rule.weakness(facts).size);
     }
     if weakness.strength {
-        return Err(case.deny_by(Reason::Strength, &weak(facts), |rule| rule.weakness(facts).strength));
+        return case.deny_by(Reason::Strength, &weak(facts), |rule| rule.weakness(facts).strength);
     }
     if weakness.curve {
         let because = "its curve is not allowed";
-        return Err(case.deny_by(Reason::Curve, because, |rule| rule.weakness(facts).curve));
+        return case.deny_by(Reason::Curve, because, |rule| rule.weakness(facts).curve);
     }
-    if weakness.parameter_set {
-        let because = "its parameter set is not allowed";
-        return Err(case.deny_by(Reason::ParameterSet, because, |rule| rule.weakness(facts).parameter_set));
-    }
-    Ok(())
+    let because = "its parameter set is not allowed";
+    case.deny_by(Reason::ParameterSet, because, |rule| rule.weakness(facts).parameter_set)
 }
 
 #[cold]
@@ -389,7 +438,10 @@ fn strength_passed(case: &Case<'_>) -> String {
     }
 }
 
+#[inline]
 fn export(case: &Case<'_>) -> Result<(), Denial> {
+    let allowed = case.rules.compiled.keys.unsafe_allow;
+    allowed.bears(case.request.entry, case.facts).map_err(|(reason, because)| case.deny(reason, &because))?;
     if case.record.asks.no_escrow && case.request.entry == Entry::WrapTarget {
         let forbids = |rule: &Rule| rule.escrow == Some(Escrow::Forbidden);
         return Err(case.deny_by(Reason::Escrow, "no copy of the key may be kept elsewhere", forbids));
@@ -413,6 +465,9 @@ fn export(case: &Case<'_>) -> Result<(), Denial> {
 fn export_passed(case: &Case<'_>) -> String {
     match case.request.entry {
         Entry::WrapTarget | Entry::Reveal => format!("export is {}", Word::word(case.record.export)),
+        Entry::Wrap | Entry::Unwrap if case.facts.local => "the key was generated in this token".to_owned(),
+        Entry::Wrap | Entry::Unwrap if case.facts.trusted => "the key is trusted".to_owned(),
+        Entry::Wrap | Entry::Unwrap => "the policy allows it to a key that was not generated here".to_owned(),
         _ => "the key does not leave".to_owned(),
     }
 }

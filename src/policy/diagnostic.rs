@@ -27,12 +27,12 @@ pub struct Diagnostic {
     pub warning: bool,
 }
 
-/// A place in one of the files of a policy.
+/// A place in one of the files of a policy. Everything that was written has one: it is kept small.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub(super) struct Place {
-    pub(super) file: usize,
-    pub(super) from: usize,
-    pub(super) to: usize,
+    pub(super) file: u32,
+    pub(super) from: u32,
+    pub(super) to: u32,
 }
 
 /// Something written in a file, and where.
@@ -51,7 +51,9 @@ pub(super) struct Source {
 
 impl Place {
     pub(super) fn new(file: usize, span: Range<usize>) -> Self {
-        Self { file, from: span.start, to: span.end }
+        // Files are bounded far below; what lies beyond would be drawn at their end.
+        let narrow = |number: usize| u32::try_from(number).unwrap_or(u32::MAX);
+        Self { file: narrow(file), from: narrow(span.start), to: narrow(span.end) }
     }
 }
 
@@ -63,10 +65,11 @@ impl Diagnostic {
         message: impl Into<String>,
         suggestion: Option<String>,
     ) -> Self {
-        let (name, text) =
-            sources.get(place.file).map_or(("", ""), |source| (source.name.as_str(), source.text.as_str()));
-        let from = boundary(text, place.from);
-        let to = boundary(text, place.to).max(from);
+        let (name, text) = sources
+            .get(place.file as usize)
+            .map_or(("", ""), |source| (source.name.as_str(), source.text.as_str()));
+        let from = boundary(text, place.from as usize);
+        let to = boundary(text, place.to as usize).max(from);
         let before = text.get(..from).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let rest = text.get(line_start..).unwrap_or_default();

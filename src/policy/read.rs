@@ -4,6 +4,8 @@
 mod alarm;
 mod approval;
 mod limits;
+mod pieces;
+mod test;
 mod values;
 
 use super::diagnostic::{At, Diagnostic, Place, Source, suggest};
@@ -12,6 +14,7 @@ use super::keys::*;
 use super::pattern::{self, Numbers};
 use super::word::{Word, duration};
 use std::collections::HashMap;
+use std::ops::Range;
 use toml::de::{DeTable, DeValue};
 
 /// The version of the language that this module understands.
@@ -24,7 +27,11 @@ const LONGEST_TEXT: usize = 1000;
 /// Reads the file with this number. The document is only of use where no diagnostic was added.
 pub(super) fn read(sources: &[Source], file: usize, diagnostics: &mut Vec<Diagnostic>) -> Document {
     let text = sources.get(file).map_or("", |source| source.text.as_str());
-    let mut reader = Reader { sources, file, diagnostics: Vec::new(), patterns: HashMap::new() };
+    if let Some(document) = Reader::new(sources, file).piece_by_piece(text) {
+        return document;
+    }
+    // Whatever is not as it should be is told as a reading of the whole file finds it.
+    let mut reader = Reader::new(sources, file);
     let (table, errors) = DeTable::parse_recoverable(text);
     for error in &errors {
         let place = Place::new(file, error.span().unwrap_or(0..0));
@@ -44,9 +51,17 @@ type Value<'t> = toml::Spanned<DeValue<'t>>;
 struct Reader<'s> {
     sources: &'s [Source],
     file: usize,
+    /// Where the piece that is read begins in the file.
+    begin: usize,
     diagnostics: Vec<Diagnostic>,
     /// What patterns stand for that were met already: a large policy repeats them.
     patterns: HashMap<String, Numbers>,
+}
+
+impl<'s> Reader<'s> {
+    fn new(sources: &'s [Source], file: usize) -> Self {
+        Self { sources, file, begin: 0, diagnostics: Vec::new(), patterns: HashMap::new() }
+    }
 }
 
 impl Reader<'_> {
@@ -84,14 +99,19 @@ impl Reader<'_> {
             document.compromised_process = self.flag(section, "process");
         }
         document.draft = self.flag(table, "draft");
+        document.unsafe_allow = self.words(table, "unsafe_allow").map_or_else(Vec::new, |list| list.value);
         if let Some(section) = self.table(table, "audit", &AUDIT) {
             document.audit_required = self.flag(section, "required");
             document.audit_sync = self.word(section, "sync");
         }
-        document.rules = self.tables(table, "rule", &RULE, Reader::rule);
-        document.alarms = self.tables(table, "alarm", &ALARM, Reader::alarm);
-        document.tests = self.tables(table, "test", &TEST, Reader::test);
+        self.lists(table, &mut document);
         document
+    }
+
+    fn lists(&mut self, table: &DeTable<'_>, document: &mut Document) {
+        document.rules.append(&mut self.tables(table, "rule", &RULE, Reader::rule));
+        document.alarms.append(&mut self.tables(table, "alarm", &ALARM, Reader::alarm));
+        document.tests.append(&mut self.tables(table, "test", &TEST, Reader::test));
     }
 
     fn version(&mut self, table: &DeTable<'_>) {
@@ -127,6 +147,7 @@ impl Reader<'_> {
             escrow: self.word(section, "escrow"),
             approvals: self.value(section, "approvals", Reader::approvals),
             audit: self.word(section, "audit"),
+            memory: self.word(section, "memory"),
             rotate: self.value(section, "rotate", Reader::rotate),
             hide_inactive: self.flag(section, "hide_inactive"),
             initial_state: self.word(section, "initial_state"),
@@ -170,6 +191,7 @@ impl Reader<'_> {
             visible_to: self.value(rule, "visible_to", |reader, value| reader.callers(value, &VISIBLE_TO)),
             hours: self.value(rule, "hours", Reader::hours),
             audit: self.word(rule, "audit"),
+            memory: self.word(rule, "memory"),
             rotate: self.value(rule, "rotate", Reader::rotate),
             hide_inactive: self.flag(rule, "hide_inactive"),
             source: self.text(rule, "source"),
@@ -199,51 +221,6 @@ impl Reader<'_> {
             flags: self.flags(when).into_iter().map(|(flag, value)| (flag.value, value)).collect(),
         }
     }
-
-    fn test(&mut self, test: &DeTable<'_>, place: Place) -> TestSection {
-        self.required(test, place, "[[test]]", &["id", "key", "ask", "expect"]);
-        let key = self.table(test, "key", &TEST_KEY);
-        let ask = self.table(test, "ask", &ASK);
-        if let Some(ask) = ask {
-            self.required(ask, place, "`ask`", &["op"]);
-        }
-        TestSection {
-            place,
-            id: self.text(test, "id"),
-            key: key.map(|key| self.test_key(key)).unwrap_or_default(),
-            op: ask.and_then(|ask| self.word(ask, "op")),
-            mechanism: ask.and_then(|ask| self.value(ask, "mechanism", Reader::mechanism_value)),
-            parameters: ask.map(|ask| self.asked_parameters(ask)).unwrap_or_default(),
-            approved_by: ask
-                .and_then(|ask| self.list(ask, "approved_by", Reader::text_value))
-                .map_or_else(Vec::new, |list| list.value),
-            at: self.value(test, "at", Reader::date),
-            expect: self.word(test, "expect"),
-            by: self.list(test, "by", Reader::text_value).map_or_else(Vec::new, |list| list.value),
-        }
-    }
-
-    fn test_key(&mut self, key: &DeTable<'_>) -> TestKey {
-        TestKey {
-            class: self.word(key, "class"),
-            key_type: self.word(key, "type"),
-            bits: self.number(key, "bits", 0, 1 << 20),
-            curve: self.word(key, "curve"),
-            parameter_set: self.word(key, "parameter_set"),
-            label: self.text(key, "label"),
-            id: self.value(key, "id", Reader::hex_value),
-            origin: self.word(key, "origin"),
-            token: self.flag(key, "token"),
-            purpose: self.word(key, "purpose"),
-            usage: self.words(key, "usage"),
-            state: self.word(key, "state"),
-            age: self.duration(key, "age"),
-            sensitive: self.flag(key, "sensitive"),
-            extractable: self.flag(key, "extractable"),
-            wrap_with_trusted: self.flag(key, "wrap_with_trusted"),
-            backed_up: self.flag(key, "backed_up"),
-        }
-    }
 }
 
 /// The parts that the sections above are made of.
@@ -256,14 +233,18 @@ impl<'s> Reader<'s> {
     }
 
     fn place(&self, value: &Value<'_>) -> Place {
-        Place::new(self.file, value.span())
+        self.place_of(value.span())
+    }
+
+    fn place_of(&self, span: Range<usize>) -> Place {
+        Place::new(self.file, self.begin + span.start..self.begin + span.end)
     }
 
     /// Reports every key that does not belong here.
     fn keys(&mut self, table: &DeTable<'_>, keys: &Keys) {
         for key in table.keys() {
             let name: &str = key.get_ref();
-            let place = Place::new(self.file, key.span());
+            let place = self.place_of(key.span());
             if keys.known.contains(&name) {
                 continue;
             }
@@ -320,7 +301,7 @@ impl<'s> Reader<'s> {
             self.wrong(value, &format!("`[[{name}]]` tables"));
             return Vec::new();
         };
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(array.len());
         for each in array.iter() {
             match each.get_ref() {
                 DeValue::Table(inner) => {
@@ -361,7 +342,7 @@ impl<'s> Reader<'s> {
             self.at(place, format!("the list `{name}` is empty"), Some("leave the key out".into()));
             return None;
         }
-        let mut all = Vec::new();
+        let mut all = Vec::with_capacity(array.len());
         for each in array.iter() {
             let place = self.place(each);
             all.extend(read(self, each).map(|value| At { value, place }));
@@ -393,8 +374,8 @@ impl<'s> Reader<'s> {
 
     fn duration(&mut self, table: &DeTable<'_>, name: &str) -> Option<At<u64>> {
         self.value(table, name, |reader, value| {
-            let text = reader.text_value(value)?;
-            let seconds = duration(&text);
+            let text = reader.str_value(value)?;
+            let seconds = duration(text);
             if seconds.is_none() {
                 let suggestion = "a number and one of s, m, h, d, w, y, such as \"300d\"".to_owned();
                 reader.at(reader.place(value), format!("`{text}` is no duration"), Some(suggestion));
@@ -426,7 +407,7 @@ impl<'s> Reader<'s> {
         };
         let mut all = Vec::new();
         for key in table.keys() {
-            let place = Place::new(self.file, key.span());
+            let place = self.place_of(key.span());
             let bits = self.number(table, key.get_ref(), 1, 65_536);
             if let (Some(value), Some(bits)) = (self.word_of(key.get_ref(), place), bits) {
                 all.push((At { value, place }, bits.value));
@@ -451,8 +432,15 @@ impl<'s> Reader<'s> {
     }
 
     fn text_value(&mut self, value: &Value<'_>) -> Option<String> {
+        self.str_value(value).map(str::to_owned)
+    }
+
+    fn str_value<'v>(&mut self, value: &'v Value<'_>) -> Option<&'v str> {
         match value.get_ref() {
-            DeValue::String(text) if text.chars().count() <= LONGEST_TEXT => Some(text.clone().into_owned()),
+            // Few texts are so long that it matters what a character is.
+            DeValue::String(text) if text.len() <= LONGEST_TEXT || text.chars().count() <= LONGEST_TEXT => {
+                Some(text)
+            }
             DeValue::String(_) => {
                 let message = format!("longer than {LONGEST_TEXT} characters");
                 self.at(self.place(value), message, None);
@@ -478,20 +466,20 @@ impl<'s> Reader<'s> {
     }
 
     fn mechanism_value(&mut self, value: &Value<'_>) -> Option<Numbers> {
-        let text = self.text_value(value)?;
-        if let Some(known) = self.patterns.get(&text) {
+        let text = self.str_value(value)?;
+        if let Some(known) = self.patterns.get(text) {
             return Some(known.clone());
         }
-        let numbers = pattern::mechanisms(&text)
+        let numbers = pattern::mechanisms(text)
             .map_err(|(message, suggestion)| self.at(self.place(value), message, suggestion))
             .ok()?;
-        self.patterns.insert(text, numbers.clone());
+        self.patterns.insert(text.to_owned(), numbers.clone());
         Some(numbers)
     }
 
     fn word_value<W: Word>(&mut self, value: &Value<'_>) -> Option<W> {
-        let text = self.text_value(value)?;
-        self.word_of(&text, self.place(value))
+        let text = self.str_value(value)?;
+        self.word_of(text, self.place(value))
     }
 
     fn word_of<W: Word>(&mut self, word: &str, place: Place) -> Option<W> {

@@ -2,16 +2,27 @@
 
 use super::super::document::RuleSection;
 use super::super::ruleset::{CurveSet, NEVER, PurposeSet, Rule, When};
-use super::{Compiler, Numbers, union, when};
+use super::{Compiler, Numbers};
+use crate::ck::CK_MECHANISM_TYPE;
 use crate::crypto::ParameterSet;
 use std::collections::HashMap;
 
+/// Whether two rules restrict the same, so that what is impossible with one is impossible with the other.
+fn alike(left: &Rule, right: &Rule) -> bool {
+    let identity = |rule: &Rule| (rule.allow.as_ref().map(Numbers::identity), rule.deny.identity());
+    identity(left) == identity(right)
+        && left.purposes == right.purposes
+        && left.curves == right.curves
+        && left.parameter_sets == right.parameter_sets
+}
+
 impl Compiler<'_> {
     /// Refuses rules that together allow nothing: a list that lies outside what holds for every key, or for every key that
-    /// the rule matches.
-    pub(super) fn impossible(&mut self, rules: &[Rule], written: &[&RuleSection], drafts: bool) {
-        // Only conditions that certainly hold whenever this one does: those that test nothing, and the same.
-        let mut by_when: HashMap<&When, Vec<&Rule>> = HashMap::new();
+    /// the rule matches. `written` has the section of each rule, where it has one.
+    pub(super) fn impossible(&mut self, rules: &[Rule], written: &[Option<&RuleSection>]) {
+        // Only conditions that certainly hold whenever this one does: those that test nothing, and the same. Of the rules
+        // that are alike one is asked, or many rules of one condition would take the square of their number.
+        let mut by_when: HashMap<&When, Vec<Vec<&Rule>>> = HashMap::with_capacity(rules.len());
         let restricts = |rule: &Rule| {
             rule.allow.is_some()
                 || !rule.deny.is_empty()
@@ -20,37 +31,36 @@ impl Compiler<'_> {
                 || rule.parameter_sets.is_some()
         };
         // A draft refuses nothing unless a file opts in.
-        for rule in rules.iter().filter(|rule| rule.effective != NEVER && restricts(rule)) {
-            by_when.entry(&rule.when).or_default().push(rule);
+        let holds = |rule: &Rule| rule.effective != NEVER && restricts(rule);
+        for rule in rules.iter().filter(|rule| holds(rule)) {
+            let known = by_when.entry(&rule.when).or_default();
+            match known.iter_mut().find(|rules| rules.iter().take(1).any(|first| alike(first, rule))) {
+                Some(rules) => rules.push(rule),
+                None => known.push(vec![rule]),
+            }
         }
         let everywhere = When::default();
-        let is_draft =
-            |section: &RuleSection| !drafts && section.draft.as_ref().is_some_and(|draft| draft.value);
-        for section in written.iter().filter(|section| !is_draft(section)) {
-            let Some(id) = &section.id else { continue };
-            let mine = when(&section.when);
-            let also = (mine != everywhere).then_some(&everywhere);
-            let covering =
-                [Some(&mine), also].into_iter().flatten().filter_map(|when| by_when.get(when)).flatten();
-            let others: Vec<&Rule> = covering.filter(|rule| *rule.id != *id.value).copied().collect();
-            self.no_mechanism(section, &others);
+        for (rule, section) in rules.iter().zip(written).filter(|(rule, _)| holds(rule)) {
+            let Some(section) = section else { continue };
+            let also = (rule.when != everywhere).then_some(&everywhere);
+            let covering = [Some(&rule.when), also].into_iter().flatten();
+            let covering = covering.filter_map(|when| by_when.get(when)).flatten();
+            let others = covering.filter_map(|rules| rules.iter().find(|other| other.id != rule.id));
+            let others: Vec<&Rule> = others.copied().collect();
+            self.no_mechanism(section, rule.allow.as_ref(), &others);
             self.no_purpose(section, &others);
             self.no_curve(section, &others);
             self.no_parameter_set(section, &others);
         }
     }
 
-    fn no_mechanism(&mut self, section: &RuleSection, others: &[&Rule]) {
-        let Some(allowed) = &section.mechanisms else { return };
-        let left = union(&allowed.value);
+    fn no_mechanism(&mut self, section: &RuleSection, allow: Option<&Numbers>, others: &[&Rule]) {
+        let (Some(allowed), Some(left)) = (&section.mechanisms, allow) else { return };
         for other in others {
-            let rest: Numbers = left
-                .iter()
-                .filter(|ckm| other.allow.as_ref().is_none_or(|allow| allow.contains(ckm)))
-                .filter(|ckm| !other.deny.contains(ckm))
-                .copied()
-                .collect();
-            if rest.is_empty() {
+            let allows = |ckm: &CK_MECHANISM_TYPE| {
+                other.allow.as_ref().is_none_or(|allow| allow.contains(ckm)) && !other.deny.contains(ckm)
+            };
+            if !left.iter().any(allows) {
                 let message = format!("together with `{}` this allows no mechanism at all", other.id);
                 self.refuse(allowed.place, message, None);
             }

@@ -146,7 +146,9 @@ impl Reader<'_> {
             let value = self.flag(table, word)?;
             Some((At { value: *flag, place: value.place }, value.value))
         };
-        Flag::WORDS.iter().filter_map(flag).collect()
+        // Most rules speak of none.
+        let speaks = table.keys().any(|key| Flag::WORDS.iter().any(|(word, _)| key.get_ref() == word));
+        if speaks { Flag::WORDS.iter().filter_map(flag).collect() } else { Vec::new() }
     }
 
     pub(super) fn callers(&mut self, value: &Value<'_>, keys: &Keys) -> Option<Callers> {
