@@ -68,6 +68,7 @@ impl Bench {
             purpose: facts.purpose,
             parameters: Parameters::default(),
             caller: keyward_pkcs11::guard::caller::this(),
+            seen: 0,
         };
         let from = Instant::now();
         for _ in 0..times {

@@ -157,6 +157,7 @@ impl Visit<'_> {
                         purpose: facts.purpose,
                         parameters: Parameters::default(),
                         caller: caller::this(),
+                        seen: 0,
                     };
                     if decide(&held_rules, facts, &request).is_err() {
                         continue;

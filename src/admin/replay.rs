@@ -228,6 +228,7 @@ fn request(entry: Entry, record: &Recorded, key: &Judged, caller: Caller, now: U
         purpose: facts.purpose,
         parameters: parameters(ckm, &record.event.detail),
         caller: Some(caller),
+        seen: 0,
     }
 }
 

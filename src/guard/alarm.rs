@@ -24,7 +24,7 @@ pub enum Answer {
 
 /// What is counted, and what waits for the token.
 pub(super) struct Watch {
-    signals: Arc<Signals>,
+    pub(super) signals: Arc<Signals>,
     serial: String,
     answers: Mutex<Vec<Answer>>,
     /// Whether any answer waits: looked at after each decision.

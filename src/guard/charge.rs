@@ -21,7 +21,7 @@ fn limits_of<'h>(guard: &Guard, entry: Entry, held: &'h Held) -> Option<&'h Limi
     }
     let facts = held.facts();
     let purpose = entry.purpose(facts, facts.class == CKO_SECRET_KEY);
-    let limits = rules.limits(purpose, facts.purpose, || guard.now());
+    let limits = rules.limits(purpose, facts.purpose, || guard.latest());
     (!limits.is_empty()).then_some(limits)
 }
 

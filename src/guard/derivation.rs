@@ -171,5 +171,6 @@ fn to_reveal(guard: &Guard, facts: &KeyFacts) -> Request {
         purpose: facts.purpose,
         parameters: Parameters::default(),
         caller: super::caller::this(),
+        seen: 0,
     }
 }

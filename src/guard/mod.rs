@@ -238,6 +238,18 @@ impl Guard {
         (self.clock)()
     }
 
+    /// The latest moment that any process of the store has seen, which is now unless the clock was set back.
+    #[inline]
+    pub fn latest(&self) -> UtcSeconds {
+        self.latest_at(self.now())
+    }
+
+    /// The same at this moment.
+    #[inline]
+    fn latest_at(&self, now: UtcSeconds) -> UtcSeconds {
+        self.watch.signals.latest(now)
+    }
+
     /// The only way to use a key. The checks run in one order, written once in [`order`]; the first
     /// refusal decides the return code, and leaves one line in the log and one record. What is allowed then waits for those
     /// who must agree ([`approval`]), and is counted last of all, where a limit asks for it ([`charge`]): what is refused

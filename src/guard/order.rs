@@ -198,17 +198,18 @@ pub(super) const USE_CHECKS: &[UseCheck] = &[
 impl Use<'_> {
     /// The question to the policy.
     pub(super) fn request(&self, guard: &Guard) -> Request {
-        let facts = self.object.facts();
+        let (facts, now) = (self.object.facts(), guard.now());
         Request {
             entry: self.entry,
             mechanism: self.mechanism.and_then(|used| table::find(used.ckm)).map(|(index, _)| index),
             ckm: self.mechanism.map(|used| used.ckm),
             mac: facts.class == CKO_SECRET_KEY,
-            now: guard.now(),
+            now,
             state: facts.state,
             purpose: facts.purpose,
             parameters: self.mechanism.map(|used| Parameters::of(used.ckm, &used.params)).unwrap_or_default(),
             caller: caller::asked_by(self.rules),
+            seen: guard.latest_at(now),
         }
     }
 }
@@ -348,7 +349,7 @@ fn may_copy(guard: &Guard, object: &Held, new: &[KeyFacts]) -> Result<(), Denial
 
 /// A window that is over stays over: neither a change nor a copy revives a key.
 fn stays_over(guard: &Guard, before: &KeyFacts, after: &KeyFacts) -> Result<(), Denial> {
-    let now = guard.now();
+    let now = guard.latest();
     let over = |window: Window| window.to.filter(|end| *end <= now);
     let reopened = |before: Window, after: Window| {
         over(before).is_some_and(|end| after.to.is_none_or(|new_end| new_end > end))
@@ -491,19 +492,20 @@ pub(super) fn may_wrap(
             "the wrapping key is weaker than the key it would wrap",
         ));
     }
-    let rules = target.rules_for(who);
+    let (rules, now) = (target.rules_for(who), guard.now());
     let request = Request {
         entry: Entry::WrapTarget,
         mechanism: None,
         ckm: None,
         mac: facts.class == CKO_SECRET_KEY,
-        now: guard.now(),
+        now,
         state: facts.state,
         purpose: facts.purpose,
         parameters: Parameters::default(),
         caller: caller::asked_by(&rules),
+        seen: guard.latest_at(now),
     };
-    rules.may_leave_under(wrapping.facts(), mechanism.map(|used| used.ckm), request.now)?;
+    rules.may_leave_under(wrapping.facts(), mechanism.map(|used| used.ckm), request.seen)?;
     policy::decide(&rules, facts, &request).map(|_| ())
 }
 

@@ -6,6 +6,8 @@
 //! never too small; it may hold what happened up to an eighth of the time too long ago. Where the file cannot be
 //! written, a process counts for itself.
 //!
+//! The last word is the latest moment that was seen, by which a clock that was set back is found out.
+//!
 //! Not for budgets: what is here may be forgotten (a slot is given to another counter when all that it could have are
 //! newer), and whoever may write the store's folder may change it.
 
@@ -23,6 +25,9 @@ const SLOT: usize = 3 + PARTS;
 const SLOTS: usize = WORDS / SLOT;
 /// Slots that a counter may have, from where its tag points on.
 const REACH: usize = 8;
+
+/// The word behind the slots that holds the latest moment that any process has seen, in seconds.
+const LATEST: usize = WORDS - 1;
 
 /// The counters of one store.
 pub struct Signals(Words);
@@ -59,6 +64,17 @@ impl Signals {
     /// Those of this process alone.
     pub fn in_memory() -> Self {
         Self(Words::Own((0..WORDS).map(|_| AtomicU64::new(0)).collect()))
+    }
+
+    /// The latest moment that any process of the store has seen, this one too, in seconds. For a clock that is set back.
+    #[inline]
+    pub fn latest(&self, now: u64) -> u64 {
+        let word = self.word(LATEST);
+        let seen = word.load(Relaxed);
+        if seen < now {
+            word.fetch_max(now, Relaxed);
+        }
+        seen.max(now)
     }
 
     /// Counts one more. Answers how many there were within so many nanoseconds, this one too.

@@ -101,6 +101,7 @@ impl Running {
             purpose: facts.purpose,
             parameters: *parameters,
             caller: caller::asked_by(&rules),
+            seen: 0,
         };
         policy::bears_parameters(&rules, facts, &request).map_err(|denial| {
             let mechanism = Mechanism::plain(self.mechanism);

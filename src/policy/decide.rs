@@ -32,6 +32,8 @@ pub struct Request {
     pub mac: bool,
     /// The moment.
     pub now: UtcSeconds,
+    /// The latest moment that was ever seen; 0 where nobody has looked.
+    pub seen: UtcSeconds,
     /// The recorded state as it is now; `facts` may be older.
     pub state: State,
     /// The purpose as it is bound now.
@@ -40,6 +42,17 @@ pub struct Request {
     pub parameters: Parameters,
     /// The process that asks; needed where [`KeyRules::asks_caller`].
     pub caller: Option<Caller>,
+}
+
+/// So many seconds may a clock be set back, as whoever keeps it right does now and then.
+const TOLERANCE: u64 = 5 * 60;
+
+impl Request {
+    /// The moment by which it is judged what has begun and what is over: a clock that was set back undoes neither.
+    #[inline]
+    fn judged_at(&self) -> UtcSeconds {
+        if self.now.saturating_add(TOLERANCE) < self.seen { self.seen } else { self.now }
+    }
 }
 
 /// The answer "yes".
@@ -132,7 +145,7 @@ impl<'a> Case<'a> {
     pub(super) fn new(rules: &'a KeyRules, facts: &'a KeyFacts, request: &'a Request) -> Self {
         let purpose = request.entry.purpose(facts, request.mac);
         let bound = request.purpose.or(facts.purpose);
-        let record = rules.record(purpose, bound, request.now);
+        let record = rules.record(purpose, bound, request.judged_at());
         Self { rules, facts, request, purpose, bound, record }
     }
 
@@ -207,8 +220,22 @@ fn period(case: &Case<'_>) -> Result<(), Denial> {
     let now = case.request.now;
     match case.window() {
         Some((window, ahead, over)) if !window.holds(now) => Err(period_denied(case, window, ahead, over)),
+        Some((window, ..)) if window.to.is_some_and(|to| to <= case.request.judged_at()) => {
+            Err(set_back(case, window))
+        }
         _ => Ok(()),
     }
+}
+
+/// By the clock the key could be used; but it was seen past the key's end before.
+#[cold]
+fn set_back(case: &Case<'_>, window: Window) -> Denial {
+    let (now, seen) = (display_utc(case.request.now), display_utc(case.request.seen));
+    let ended = window.to.map(display_utc).unwrap_or_default();
+    let side = case.request.entry.side().word();
+    let because =
+        format!("the {side} ended at {ended}; the clock stands at {now} and stood at {seen} before");
+    case.deny(Reason::ClockBackwards, &because)
 }
 
 #[cold]

@@ -86,6 +86,7 @@ impl Ruleset {
             purpose: facts.purpose,
             parameters: Parameters::default(),
             caller: None,
+            seen: 0,
         };
         let mut told = Explanation::begin();
         if matches!(entry, Entry::Generate | Entry::Create | Entry::Copy) {

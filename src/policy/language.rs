@@ -326,6 +326,30 @@ fn after_its_sunset_a_key_protects_nothing_and_goes_on_processing() {
 }
 
 #[test]
+fn clock_that_was_set_back_denies_instead_of_reviving_a_key_or_undoing_a_rule() {
+    let rules = rule("crypto_period = { originator = \"30d\" }\n");
+    let facts = key(CKO_PRIVATE_KEY, CKK_RSA, 3072);
+    let sign = ask(&facts, Entry::Sign, Some(CKM_SHA256_RSA_PKCS));
+    let at =
+        |now, seen| judge(&rules, &facts, &Request { now, seen, ..sign }).err().map(|denial| denial.reason);
+    assert_eq!(at(NOW + DAY, NOW + DAY), None);
+    // Set back by whatever the key's period does not end in.
+    assert_eq!(at(NOW + DAY, NOW + 29 * DAY), None);
+    assert_eq!(at(NOW + DAY, NOW + 31 * DAY), Some(Reason::ClockBackwards));
+    // What keeps a clock right may set it back a little.
+    assert_eq!(at(NOW + 30 * DAY - 60, NOW + 30 * DAY + 60), None);
+    assert_eq!(at(NOW + 31 * DAY, NOW + 60 * DAY), Some(Reason::OriginatorWindowOver));
+    let denial = judge(&rules, &facts, &Request { now: NOW, seen: NOW + 31 * DAY, ..sign }).unwrap_err();
+    assert!(denial.detail.contains("the clock stands at 2033-05-18T03:33:20Z"), "{denial}");
+    assert_eq!(denial.error, crate::ck::Error::KeyFunctionNotPermitted);
+    let later = rule("effective = 2033-06-01\ndeny = \"CKM_SHA256_RSA_PKCS\"\n");
+    let at =
+        |now, seen| judge(&later, &facts, &Request { now, seen, ..sign }).err().map(|denial| denial.reason);
+    assert_eq!(at(NOW, NOW), None);
+    assert_eq!(at(NOW, NOW + 31 * DAY), Some(Reason::Mechanism));
+}
+
+#[test]
 fn keys_that_were_not_generated_here_wrap_and_unwrap_only_where_they_are_trusted_or_the_policy_names_it() {
     let foreign = KeyFacts { local: false, ..key(CKO_SECRET_KEY, CKK_AES, 256) };
     let both = |head: &str, facts: &KeyFacts| {

@@ -99,6 +99,7 @@ pub(super) fn ask(facts: &KeyFacts, entry: Entry, ckm: Option<CK_MECHANISM_TYPE>
         purpose: facts.purpose,
         parameters: Parameters::default(),
         caller: None,
+        seen: 0,
     }
 }
 

@@ -213,6 +213,7 @@ impl Ruleset {
                 purpose: facts.purpose,
                 parameters: Parameters::default(),
                 caller: None,
+                seen: 0,
             };
             decide(&rules.record_for(&facts), &facts, &request).is_ok()
         };

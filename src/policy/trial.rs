@@ -137,6 +137,7 @@ impl Trial {
             purpose: self.facts.purpose,
             parameters: self.parameters,
             caller: process(&self.caller),
+            seen: 0,
         };
         let user = self.user.as_deref();
         let new = matches!(self.entry, Entry::Generate | Entry::Create | Entry::Copy);

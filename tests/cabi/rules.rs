@@ -4,6 +4,8 @@ use super::client::*;
 use super::installed::{install, install_text, write};
 use crate::alone;
 use cryptoki_sys::*;
+use std::os::unix::fs::FileExt;
+use std::time::SystemTime;
 
 const PROHIBITED: Answer<()> = Err(Rv(CKR_ACTION_PROHIBITED));
 const HOURS: CK_ULONG = 0x506;
@@ -134,6 +136,30 @@ alone! {
         session.derive(&sha256, base, &Template::new().flag(CKA_MODIFIABLE, false)).unwrap();
         assert_eq!(session.create(&aes().bytes(CKA_VALUE, &[1; 16])).err(), inconsistent);
         session.create(&aes().bytes(CKA_VALUE, &[1; 16]).flag(CKA_DESTROYABLE, false)).unwrap();
+    }
+}
+
+alone! {
+    fn clock_that_was_set_back_revives_no_key() {
+        let world = World::new();
+        install_text(&world, "[[rule]]\nid = \"r\"\nwhen = { label = \"a\" }\ncrypto_period = { originator = \"30d\" }\n");
+        let session = world.user();
+        let ((_, mortal), (_, other)) = (pair(session, "a"), pair(session, "b"));
+        session.sign(&sha256_rsa(), mortal, b"data").unwrap();
+        // The last word beside the store is the latest moment that any process has seen.
+        let signals = std::fs::OpenOptions::new().read(true).write(true).open(world.store().join("keyward.signals")).unwrap();
+        let place = 8191 * 8;
+        let mut word = [0; 8];
+        signals.read_exact_at(&mut word, place).unwrap();
+        let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+        assert!(u64::from_le_bytes(word).abs_diff(now) <= 5);
+        // It was a year later already.
+        signals.write_all_at(&(now + 365 * 24 * 60 * 60).to_le_bytes(), place).unwrap();
+        assert_eq!(session.sign(&sha256_rsa(), mortal, b"data"), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
+        assert_eq!(session.reason(), 0x505);
+        assert!(world.log().contains("the clock stands at "), "{}", world.log());
+        // A key without an end is not revived by anything.
+        session.sign(&sha256_rsa(), other, b"data").unwrap();
     }
 }
 
