@@ -635,7 +635,8 @@ fn policy(state: &str) -> String {
     let denied: Vec<_> =
         DENIED.iter().map(|ckm| format!("{:?}", keyward_pkcs11::ck::names::mechanism_name(*ckm))).collect();
     format!(
-        "policy = 1\n[keys]\nsingle_purpose = \"bind-on-first-use\"\nsensitive = \"default\"\naudit = \"all\"\n\
+        "policy = 1\nunsafe_allow = [\"wrap-under-imported\", \"unwrap-under-imported\"]\n\
+         [keys]\nsingle_purpose = \"bind-on-first-use\"\nsensitive = \"default\"\naudit = \"all\"\n\
          initial_state = \"{state}\"\n[mechanisms]\nlegacy_use = [\"CKM_SHA1_RSA_PKCS\"]\n\
          [[rule]]\nid = \"walk\"\ndeny = [{}]\n",
         denied.join(", ")
