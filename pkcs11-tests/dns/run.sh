@@ -56,4 +56,42 @@ signed() { # ZONE: every signature of the zone that knotd serves, checked by a v
 }
 step "example.com signed with ECDSA P-256, verified by ldns-verify-zone" signed example.com
 step "example.org signed with RSA/SHA-256, verified by ldns-verify-zone" signed example.org
+
+# The zone key of example.com is withdrawn while knotd serves the zone: what is printed is what the page says.
+told() { # WORDS: the lines of the page that have them, printed by knotc, knotd or the module
+    local line
+    grep -F "$1" "$checkout/docs/clients/dns.md" | grep -v '^`\|^[A-Z]' >told
+    [ -s told ]
+    while IFS= read -r line; do grep -F -- "$line" server.log knotc.log; done <told
+}
+sign_again() { "$KNOTC" -c knot.conf -b zone-sign example.com >knotc.log 2>&1; }
+KNOTC=$(first_file /usr/sbin/knotc /usr/bin/knotc) || KNOTC=knotc
+withdrawn() {
+    local zsk
+    zsk=$(keymgr -c knot.conf example.com list | sed -n 's/ .*ZSK.*//p')
+    key() { "$KEYWARD" key "$1" --id "$zsk" --token "$TOKEN" --pin-file page-pin; }
+    KEYWARD_LOG=stderr serve "$KNOT_PORT" "$knotd" -c knot.conf
+    # The socket for commands comes after the port.
+    for _ in $(seq 100); do
+        if "$KNOTC" -c knot.conf zone-status example.com 2>&1 | grep -q "serial: [0-9]"; then break; fi
+        sleep 0.1
+    done
+    sign_again
+    key suspend
+    if sign_again; then return 1; fi
+    told "signing error)"
+    told "state-suspended"
+    key activate
+    sign_again
+    ldns-verify-zone knot/example.com.zone
+    key compromise
+    if sign_again; then return 1; fi
+    told "state-compromised"
+    # What is not asked for a signature shows the key as ever.
+    keymgr -c knot.conf example.com list | grep "$zsk.*active"
+    ods-hsmutil -c conf.xml list | grep "$zsk"
+    # The zone is served with the signatures that it has.
+    "$KNOTC" -c knot.conf zone-read example.com | grep RRSIG
+}
+step "a zone key that is suspended, activated and compromised under knotd" withdrawn
 summary dns

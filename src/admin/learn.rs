@@ -17,25 +17,67 @@ use std::fmt::Write as _;
 pub struct Learned {
     /// The policy file.
     pub text: String,
+    /// The rules in it, in their order.
+    pub rules: Vec<(Subject, Seen)>,
+    /// The keys of which no use is on record.
+    pub unused: Vec<Unused>,
     /// The recorded uses, replayed against it.
     pub replay: Replay,
 }
 
-/// What keys of one label, class and type were used for.
-#[derive(Default)]
-struct Seen {
-    keys: BTreeSet<String>,
-    purposes: BTreeSet<&'static str>,
-    mechanisms: BTreeSet<String>,
-    curves: BTreeSet<&'static str>,
-    parameter_sets: BTreeSet<&'static str>,
-    bits: Option<u32>,
-    callers: BTreeSet<(u32, String)>,
-    hours: BTreeSet<u64>,
-    count: u64,
+/// Which keys a rule is about.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Subject {
+    /// A label, or what several begin with and a `*`.
+    pub label: String,
+    /// `private`, `public`, `secret`
+    pub class: &'static str,
+    /// `rsa`, `ec`, `aes`, ...
+    pub key_type: &'static str,
 }
 
-type Groups = BTreeMap<(String, &'static str, &'static str), Seen>;
+/// What the keys of one subject were used for.
+#[derive(Clone, PartialEq, Eq, Default, Debug)]
+pub struct Seen {
+    /// Their unique ids.
+    pub keys: BTreeSet<String>,
+    /// The purposes of the uses.
+    pub purposes: BTreeSet<&'static str>,
+    /// `CKM_...`
+    pub mechanisms: BTreeSet<String>,
+    /// The curves that the keys have.
+    pub curves: BTreeSet<&'static str>,
+    /// The parameter sets that they have.
+    pub parameter_sets: BTreeSet<&'static str>,
+    /// The smallest size.
+    pub bits: Option<u32>,
+    /// User ids and program files.
+    pub callers: BTreeSet<(u32, String)>,
+    /// Hours of the day, in UTC.
+    pub hours: BTreeSet<u64>,
+    /// How many uses.
+    pub count: u64,
+}
+
+/// A key of which no use is on record.
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Unused {
+    /// `private`, `public`, `secret`
+    pub class: &'static str,
+    /// Its label.
+    pub label: String,
+    /// Its unique id.
+    pub uid: String,
+    /// The rule that matches it by what its label begins with, counted from 1.
+    pub rule: Option<usize>,
+}
+
+type Groups = BTreeMap<Subject, Seen>;
+
+/// So many keys whose labels begin alike and that are used alike come under one rule.
+const ALIKE: usize = 3;
+/// What ends the part of a label that several keys share.
+const SEPARATORS: [char; 3] = ['-', '_', '.'];
 
 impl Visit<'_> {
     /// Proposes a policy under which the recorded uses go on and, of the keys that have such uses, others do not.
@@ -44,29 +86,125 @@ impl Visit<'_> {
     /// Those of the store; a sentence where nothing is on record, or what was written does not load.
     pub fn learn(&self, copy: &Copy, since: Option<UtcSeconds>) -> Result<Learned> {
         let keys = self.keys()?;
-        let groups = seen(&keys, copy, since);
+        let groups = joined(seen(&keys, copy, since));
         if groups.is_empty() {
             let text = "no use of a key is on record from which a rule could be learned; `audit = \"all\"` records uses";
             return Err(Trouble::Named(text.into()));
         }
-        let rules: String =
-            groups.iter().enumerate().map(|(at, (name, seen))| rule(at + 1, name, seen)).collect();
-        let body = format!("policy = 1\nname = \"learned\"\nextends = [\"default\"]\n{rules}");
+        let rules: Vec<(Subject, Seen)> = groups.into_iter().collect();
+        let written: String =
+            rules.iter().enumerate().map(|(at, (subject, seen))| rule(at + 1, subject, seen)).collect();
+        let body = format!("policy = 1\nname = \"learned\"\nextends = [\"default\"]\n{written}");
         let none = |_: &str| Err("no other file".to_owned());
         let loaded = Ruleset::load("learned.toml", &body, &none).map_err(|mistakes| {
             let all: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
             Trouble::Named(format!("the policy that was learned does not load: {}", all.join("\n")))
         })?;
         let replay = self.replay(&loaded, copy, since)?;
-        let used: BTreeSet<&String> = groups.values().flat_map(|seen| &seen.keys).collect();
-        let mut text = header(&replay);
-        for key in keys.iter().filter(|key| key.handle.is_some() && !used.contains(&key.uid.to_string())) {
-            let label = quoted(&key.facts.label);
-            let _ = writeln!(text, "# no rule: {} {label}, {}", key.class_word(), key.uid);
-        }
-        text.push_str(&body);
-        Ok(Learned { text, replay })
+        let unused = unused(&keys, &rules);
+        let text = [header(&replay), unused.iter().map(Unused::line).collect(), body].concat();
+        Ok(Learned { text, rules, unused, replay })
     }
+}
+
+impl Subject {
+    /// Whether a rule about this subject matches a key of such a label, as far as it speaks of several.
+    fn covers(&self, label: &str) -> bool {
+        self.label.strip_suffix('*').is_some_and(|prefix| label.starts_with(prefix))
+    }
+
+    fn is_kind_of(&self, other: &Self) -> bool {
+        (self.class, self.key_type) == (other.class, other.key_type)
+    }
+}
+
+impl Seen {
+    fn is_used_like(&self, other: &Self) -> bool {
+        self.purposes == other.purposes
+            && self.mechanisms == other.mechanisms
+            && self.curves == other.curves
+            && self.parameter_sets == other.parameter_sets
+    }
+
+    fn add(&mut self, other: Self) {
+        self.keys.extend(other.keys);
+        self.purposes.extend(other.purposes);
+        self.mechanisms.extend(other.mechanisms);
+        self.curves.extend(other.curves);
+        self.parameter_sets.extend(other.parameter_sets);
+        self.bits = self.bits.into_iter().chain(other.bits).min();
+        self.callers.extend(other.callers);
+        self.hours.extend(other.hours);
+        self.count = self.count.saturating_add(other.count);
+    }
+}
+
+impl Unused {
+    fn line(&self) -> String {
+        let (class, label, uid) = (self.class, quoted(&self.label), &self.uid);
+        match self.rule {
+            Some(rule) => {
+                format!("# no use on record, under learned-{rule} by its label: {class} {label}, {uid}\n")
+            }
+            None => format!("# no rule: {class} {label}, {uid}\n"),
+        }
+    }
+}
+
+/// The keys that are there and of which nothing was seen.
+fn unused(keys: &[Key], rules: &[(Subject, Seen)]) -> Vec<Unused> {
+    let used: BTreeSet<&String> = rules.iter().flat_map(|(_, seen)| &seen.keys).collect();
+    let unused = keys.iter().filter(|key| key.handle.is_some() && !used.contains(&key.uid.to_string()));
+    let of = |key: &Key| {
+        let label = &key.facts.label;
+        let words = Wording::of(&key.facts);
+        let covers = |(subject, _): &(Subject, Seen)| {
+            words.as_ref().is_some_and(|words| {
+                (words.class, words.key_type) == (subject.class, subject.key_type) && subject.covers(label)
+            })
+        };
+        Unused {
+            class: key.class_word(),
+            label: label.clone(),
+            uid: key.uid.to_string(),
+            rule: rules.iter().position(covers).map(|at| at + 1),
+        }
+    };
+    unused.map(of).collect()
+}
+
+/// One subject instead of several, where the labels of enough keys begin alike and the keys were used alike. The longest
+/// beginning first, so that no more is said than must be; none under which keys are that were used otherwise.
+fn joined(mut groups: Groups) -> Groups {
+    let mut beginnings: Vec<Subject> = groups.keys().flat_map(beginnings).collect();
+    beginnings.sort_by(|one, other| other.label.len().cmp(&one.label.len()).then(one.cmp(other)));
+    beginnings.dedup();
+    for beginning in beginnings {
+        let under: Vec<Subject> = groups
+            .keys()
+            .filter(|each| each.is_kind_of(&beginning) && beginning.covers(&each.label))
+            .cloned()
+            .collect();
+        let seen: Vec<&Seen> = under.iter().filter_map(|each| groups.get(each)).collect();
+        let alike = seen.iter().zip(seen.iter().skip(1)).all(|(one, next)| one.is_used_like(next));
+        let many = seen.iter().map(|seen| seen.keys.len()).sum::<usize>() >= ALIKE && under.len() > 1;
+        if !(alike && many) {
+            continue;
+        }
+        let mut all = Seen::default();
+        under.iter().filter_map(|each| groups.remove(each)).for_each(|seen| all.add(seen));
+        groups.insert(beginning, all);
+    }
+    groups
+}
+
+/// What a label begins with, up to each of its separators, as subjects. A `*` or `?` in a label would mean more than itself.
+fn beginnings(of: &Subject) -> impl Iterator<Item = Subject> + '_ {
+    let ends = of.label.char_indices().filter(|(at, c)| *at > 0 && SEPARATORS.contains(c));
+    let prefixes = ends.filter_map(|(at, c)| of.label.get(..at + c.len_utf8()));
+    prefixes
+        .filter(|prefix| !prefix.contains(['*', '?']))
+        .map(|prefix| Subject { label: format!("{prefix}*"), ..of.clone() })
 }
 
 /// What was seen, of keys that are there and have a label.
@@ -83,7 +221,8 @@ fn seen(keys: &[Key], copy: &Copy, since: Option<UtcSeconds>) -> Groups {
         if event.detail == "begun" || key.facts.label.is_empty() {
             continue;
         }
-        let group = groups.entry((key.facts.label.clone(), words.class, words.key_type)).or_default();
+        let (class, key_type) = (words.class, words.key_type);
+        let group = groups.entry(Subject { label: key.facts.label.clone(), class, key_type }).or_default();
         group.keys.insert(key.uid.to_string());
         group.purposes.extend(entry.purpose_word(&key.facts, key.facts.class == CKO_SECRET_KEY));
         group.mechanisms.insert(mechanism_name(ckm));
@@ -117,7 +256,7 @@ fn header(replay: &Replay) -> String {
     text
 }
 
-fn rule(number: usize, (label, class, key_type): &(String, &str, &str), seen: &Seen) -> String {
+fn rule(number: usize, Subject { label, class, key_type }: &Subject, seen: &Seen) -> String {
     let mut text = format!("\n# {} uses of {} key(s)\n", seen.count, seen.keys.len());
     for (uid, exe) in &seen.callers {
         let _ = writeln!(text, "# caller: uid {uid}, exe {}", quoted(exe));
@@ -159,6 +298,56 @@ fn quoted(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn groups(of: &[(&str, &str, usize)]) -> Groups {
+        let group = |(label, mechanism, keys): &(&str, &str, usize)| {
+            let subject = Subject { label: (*label).to_owned(), class: "private", key_type: "ec" };
+            let seen = Seen {
+                keys: (0..*keys).map(|number| format!("{label} {number}")).collect(),
+                mechanisms: [(*mechanism).to_owned()].into(),
+                count: 1,
+                ..Seen::default()
+            };
+            (subject, seen)
+        };
+        of.iter().map(group).collect()
+    }
+
+    fn labels(of: &[(&str, &str, usize)]) -> Vec<String> {
+        joined(groups(of)).into_keys().map(|subject| subject.label).collect()
+    }
+
+    #[test]
+    fn three_keys_that_begin_alike_and_are_used_alike_come_under_one_rule() {
+        for (separator, all) in [('-', "tls-*"), ('_', "tls_*"), ('.', "tls.*")] {
+            let named = |name: &str| format!("tls{separator}{name}");
+            let (a, b, c) = (named("a"), named("b"), named("c"));
+            assert_eq!(labels(&[(&a, "CKM_ECDSA", 1), (&b, "CKM_ECDSA", 1), (&c, "CKM_ECDSA", 1)]), [all]);
+        }
+        let one = joined(groups(&[("tls-a", "x", 1), ("tls-b", "x", 2), ("other", "x", 1)]));
+        let (subject, seen) = one.last_key_value().unwrap();
+        assert_eq!((subject.label.as_str(), seen.keys.len(), seen.count), ("tls-*", 3, 2));
+        assert_eq!(one.len(), 2);
+    }
+
+    #[test]
+    fn fewer_keys_other_uses_and_one_label_stay_apart() {
+        assert_eq!(labels(&[("tls-a", "x", 1), ("tls-b", "x", 1)]), ["tls-a", "tls-b"]);
+        assert_eq!(labels(&[("tls-a", "x", 5), ("root", "x", 1)]), ["root", "tls-a"]);
+        assert_eq!(labels(&[("tlsa", "x", 1), ("tlsb", "x", 1), ("tlsc", "x", 1)]).len(), 3);
+        // A rule about all of them would take from the one what it was used for.
+        let mixed = [("tls-a", "x", 1), ("tls-b", "x", 1), ("tls-c", "x", 1), ("tls-d", "y", 1)];
+        assert_eq!(labels(&mixed).len(), 4);
+        // A star in a label would mean more than itself.
+        assert_eq!(labels(&[("t*-a", "x", 1), ("t*-b", "x", 1), ("t*-c", "x", 1)]).len(), 3);
+        assert_eq!(labels(&[("-a", "x", 1), ("-b", "x", 1), ("-c", "x", 1)]).len(), 3);
+    }
+
+    #[test]
+    fn longest_common_beginning_is_taken() {
+        let fleet = [("tls-eu-a", "x", 1), ("tls-eu-b", "x", 1), ("tls-eu-c", "x", 1), ("tls-us-a", "y", 1)];
+        assert_eq!(labels(&fleet), ["tls-eu-*", "tls-us-a"]);
+    }
 
     #[test]
     fn quoted_is_one_line_whatever_a_key_is_called() {

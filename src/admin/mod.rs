@@ -25,7 +25,7 @@ mod visit;
 pub use backup::{back_up, restore};
 pub use doctor::{Examination, FileFact, Finding, TokenFact, examine};
 pub use key::{Key, Selector};
-pub use learn::Learned;
+pub use learn::{Learned, Seen, Subject, Unused};
 pub use life::{Half, Passed};
 pub use policy::{Difference, Drift, Refused, differences, drift, installed};
 pub use reason::Revocation;

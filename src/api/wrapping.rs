@@ -274,7 +274,10 @@ mod tests {
     #[test]
     fn private_keys_go_out_under_passwords_where_the_policy_lets_them() {
         let folder = tempfile::tempdir().unwrap();
-        let module = Module::under("policy = 1\nname = \"open\"\n", folder.path());
+        let module = Module::under(
+            "policy = 1\nname = \"open\"\nunsafe_allow = [\"wrap-under-imported\", \"unwrap-under-imported\"]\n",
+            folder.path(),
+        );
         let at = slot::slots(&module, true, true).unwrap()[0];
         slot::init_token(&module, at, Some(Pin::from_slice(b"123456")), &[b'x'; 32]).unwrap();
         let s = session::open_session(&module, at, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();

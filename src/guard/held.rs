@@ -289,8 +289,12 @@ impl Held {
         }
     }
 
-    /// The key made ready for a mechanism, prepared once.
+    /// The key made ready for a mechanism: prepared once, or for each use where a rule wants it shielded. Then nothing of it
+    /// is left when the use has ended.
     pub(super) fn context(&self, prepare: Prepare) -> Result<Context> {
+        if self.rules.is_shielded() {
+            return prepare(&self.material()?);
+        }
         self.contexts.context(prepare, || prepare(&self.material()?))
     }
 }

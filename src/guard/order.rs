@@ -483,7 +483,8 @@ pub(super) fn may_wrap(
             .map_or(0, |bits| bits.min(256))
     };
     let between = bits_between(mechanism).unwrap_or(u32::MAX);
-    if strength(wrapping.facts()).min(between) < strength(facts) {
+    let weaker = guard.law.load().rules.keys().unsafe_allow.weaker_wrapping_keys();
+    if strength(wrapping.facts()).min(between) < strength(facts) && !weaker {
         return Err(Denial::new(
             Reason::WrapKeyTooWeak,
             "the wrapping key is weaker than the key it would wrap",

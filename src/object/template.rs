@@ -216,7 +216,9 @@ fn change(current: &Attributes, changes: &Attributes, copying: bool) -> Result<A
     let mut changed = current.clone();
     for (cka, value) in changes.iter() {
         let notes = rules.notes(cka).ok_or(Error::TemplateInconsistent)?;
-        if current.value(cka) == Some(value) {
+        // The value that it has is no change of what may change; what never may is not to be named (4.1.2).
+        let may_be_named = copying || notes.has(8) || notes.has(MAY_BE_EMPTIED);
+        if may_be_named && current.value(cka) == Some(value) {
             continue;
         }
         if notes.has(MAY_BE_EMPTIED) {

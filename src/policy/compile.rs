@@ -9,6 +9,7 @@ mod when;
 use super::alarm::{self, Alarm};
 use super::diagnostic::{At, Diagnostic, Place, Source, printable, suggest};
 use super::document::{Document, KeySection, RuleSection};
+use super::floor::UnsafeAllow;
 use super::lifecycle::Exceptions;
 use super::lint;
 use super::numbers::Unions;
@@ -103,7 +104,7 @@ impl Compiler<'_> {
             rules,
             alarms,
             tests: tests.iter().filter_map(|test| self.test(test, &ids)).collect(),
-            lints: lint::lints(self.sources, root, rows),
+            lints: lint::lints(self.sources, documents, rows),
         }
     }
 
@@ -187,6 +188,7 @@ impl Compiler<'_> {
             },
             sunset: section.sunset.as_ref().map(|at| at.value),
             audit: section.audit.as_ref().map(|audit| audit.value),
+            memory: section.memory.as_ref().map(|memory| memory.value),
             rotation: section.rotate.as_ref().map(|at| at.value.rotation()).unwrap_or_default(),
             hide_inactive: section.hide_inactive.as_ref().is_some_and(|at| at.value),
             rows: Rows::default(),
@@ -217,6 +219,7 @@ impl Compiler<'_> {
             && section.hours.is_none()
             && section.sunset.is_none()
             && section.audit.is_none()
+            && section.memory.is_none()
             && section.rotate.is_none()
             && section.hide_inactive.as_ref().is_none_or(|at| !at.value);
         if silent {
@@ -345,6 +348,7 @@ fn keys(documents: &[Document]) -> KeyDefaults {
             .iter()
             .filter_map(|document| document.audit_required.as_ref())
             .any(|at| at.value),
+        unsafe_allow: UnsafeAllow::of(documents),
         exceptions: Exceptions {
             suspended_process: excepted(|document| document.suspended_process.as_ref()),
             compromised_process: excepted(|document| document.compromised_process.as_ref()),

@@ -440,6 +440,8 @@ fn strength_passed(case: &Case<'_>) -> String {
 
 #[inline]
 fn export(case: &Case<'_>) -> Result<(), Denial> {
+    let allowed = case.rules.compiled.keys.unsafe_allow;
+    allowed.bears(case.request.entry, case.facts).map_err(|(reason, because)| case.deny(reason, &because))?;
     if case.record.asks.no_escrow && case.request.entry == Entry::WrapTarget {
         let forbids = |rule: &Rule| rule.escrow == Some(Escrow::Forbidden);
         return Err(case.deny_by(Reason::Escrow, "no copy of the key may be kept elsewhere", forbids));
@@ -463,6 +465,9 @@ fn export(case: &Case<'_>) -> Result<(), Denial> {
 fn export_passed(case: &Case<'_>) -> String {
     match case.request.entry {
         Entry::WrapTarget | Entry::Reveal => format!("export is {}", Word::word(case.record.export)),
+        Entry::Wrap | Entry::Unwrap if case.facts.local => "the key was generated in this token".to_owned(),
+        Entry::Wrap | Entry::Unwrap if case.facts.trusted => "the key is trusted".to_owned(),
+        Entry::Wrap | Entry::Unwrap => "the policy allows it to a key that was not generated here".to_owned(),
         _ => "the key does not leave".to_owned(),
     }
 }

@@ -117,6 +117,8 @@ reasons! {
     WrapWith = 0x60A, "wrap-with", KeyNotWrappable;
     /// The policy forbids that a copy of the key is kept elsewhere.
     Escrow = 0x60B, "escrow", KeyUnextractable;
+    /// The wrapping or unwrapping key was not made here and is not trusted.
+    ForeignWrappingKey = 0x60C, "foreign-wrapping-key", KeyFunctionNotPermitted;
     /// The template conflicts with the policy.
     TemplateConflict = 0x701, "template-conflict", TemplateInconsistent;
     /// The attribute cannot be changed.

@@ -34,6 +34,9 @@ fn policy(out: &mut String, compiled: &Compiled) -> fmt::Result {
     writeln!(out, "keys sensitive {}", keys.sensitive.word())?;
     writeln!(out, "keys export {}", keys.export.word())?;
     writeln!(out, "keys initial_state {}", keys.initial_state.word())?;
+    for word in keys.unsafe_allow.words() {
+        writeln!(out, "unsafe_allow {word}")?;
+    }
     writeln!(out, "keys audit {}", keys.audit.word())?;
     writeln!(out, "audit required {}", keys.audit_required)?;
     writeln!(out, "audit sync {}", keys.audit_sync.word())?;
@@ -88,6 +91,7 @@ fn rule(out: &mut String, rule: &Rule) -> fmt::Result {
     optional(out, "escrow", rule.escrow.map(Word::word))?;
     optional(out, "approvals", rule.approvals.as_ref())?;
     optional(out, "audit", rule.audit.map(Word::word))?;
+    optional(out, "memory", rule.memory.map(Word::word))?;
     parameters(out, &rule.parameters)?;
     if let Some(with) = &rule.wrap_with {
         optional(out, "wrap_with", with.trusted.then_some("trusted"))?;

@@ -3,16 +3,19 @@
 
 use super::alarm::{Answer, Signal};
 use super::approval::Approvals;
-use super::callers::Callers;
+use super::callers::{Callers, Identity};
 use super::diagnostic::{At, Place};
 use super::entry::Entry;
 use super::flag::Flag;
+use super::floor::Floor;
 use super::hours::Hours;
 use super::limits::Limit;
 use super::parameters::{ParameterRule, Parameters};
 use super::pattern::Numbers;
 use super::rotation::RotateSection;
-use super::ruleset::{Audit, AuditSync, Escrow, Export, InitialState, Sensitive, SinglePurpose, WrapWith};
+use super::ruleset::{
+    Audit, AuditSync, Escrow, Export, InitialState, Memory, Sensitive, SinglePurpose, WrapWith,
+};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
 use crate::crypto::ParameterSet;
@@ -28,6 +31,8 @@ pub(super) struct Document {
     /// Seconds.
     pub(super) idle_logout: Option<At<u64>>,
     pub(super) max_objects: Option<At<u64>>,
+    /// What of the engine's floor it does without.
+    pub(super) unsafe_allow: Vec<At<Floor>>,
     /// Draft rules are in force.
     pub(super) draft: Option<At<bool>>,
     pub(super) mechanisms: MechanismSection,
@@ -70,6 +75,7 @@ pub(super) struct KeySection {
     pub(super) escrow: Option<At<Escrow>>,
     pub(super) approvals: Option<At<Approvals>>,
     pub(super) audit: Option<At<Audit>>,
+    pub(super) memory: Option<At<Memory>>,
     pub(super) rotate: Option<At<RotateSection>>,
     pub(super) hide_inactive: Option<At<bool>>,
     pub(super) initial_state: Option<At<InitialState>>,
@@ -110,6 +116,7 @@ pub(super) struct RuleSection {
     pub(super) visible_to: Option<At<Callers>>,
     pub(super) hours: Option<At<Hours>>,
     pub(super) audit: Option<At<Audit>>,
+    pub(super) memory: Option<At<Memory>>,
     pub(super) rotate: Option<At<RotateSection>>,
     pub(super) hide_inactive: Option<At<bool>>,
     pub(super) source: Option<At<String>>,
@@ -171,10 +178,22 @@ pub(super) struct TestSection {
     pub(super) mechanism: Option<At<Numbers>>,
     pub(super) parameters: Parameters,
     pub(super) approved_by: Vec<At<String>>,
+    /// Who is logged in.
+    pub(super) user: Option<At<String>>,
+    pub(super) caller: TestCaller,
     /// Seconds since 1970.
     pub(super) at: Option<At<u64>>,
     pub(super) expect: Option<At<Expect>>,
     pub(super) by: Vec<At<String>>,
+}
+
+/// The process that a `[[test]]` asks for, as far as it is told.
+#[derive(Clone, Default, Debug)]
+pub(super) struct TestCaller {
+    pub(super) uid: Option<At<Identity>>,
+    pub(super) gid: Option<At<Identity>>,
+    pub(super) exe: Option<At<String>>,
+    pub(super) unit: Option<At<String>>,
 }
 
 /// `[[test]] key`
@@ -199,4 +218,11 @@ pub(super) struct TestKey {
     pub(super) extractable: Option<At<bool>>,
     pub(super) wrap_with_trusted: Option<At<bool>>,
     pub(super) backed_up: Option<At<bool>>,
+    pub(super) trusted: Option<At<bool>>,
+    pub(super) local: Option<At<bool>>,
+    pub(super) always_sensitive: Option<At<bool>>,
+    pub(super) never_extractable: Option<At<bool>>,
+    pub(super) generation: Option<At<u64>>,
+    /// So many uses with the mechanism that is asked for were made already.
+    pub(super) uses: Option<At<u64>>,
 }

@@ -22,8 +22,8 @@ fn mistakes_are_explained() {
             "error: unknown mechanism `CKM_AES_CBCPAD`\n --> test.toml:3:24\n  |\n3 | deny = [\"CKM_AES_ECB\", \"CKM_AES_CBCPAD\"]\n  |                        ^^^^^^^^^^^^^^^^ did you mean `CKM_AES_CBC_PAD`?",
         ),
         (
-            "policy = 1\n[[rule]]\nid = \"a\"\nmemory = { uses = 5 }\n",
-            "error: `memory` is not enforced by this version\n --> test.toml:4:1\n  |\n4 | memory = { uses = 5 }\n  | ^^^^^^ take it out: a rule that is not enforced must not look as if it were",
+            "policy = 1\n[mechanisms]\nparameters = 5\n",
+            "error: `parameters` is not enforced by this version\n --> test.toml:3:1\n  |\n3 | parameters = 5\n  | ^^^^^^^^^^ take it out: a rule that is not enforced must not look as if it were",
         ),
         (
             "policy = 1\n[keys]\nsingle_purpose = \"strickt\"\n",
@@ -66,9 +66,8 @@ fn mistakes_are_explained() {
 
 #[test]
 fn every_key_of_the_language_that_is_not_enforced_is_refused() {
-    for key in ["memory", "unsafe_allow"] {
-        let mistake =
-            first_mistake(&format!("policy = 1\n[[rule]]\nid = \"a\"\nexport = \"never\"\n{key} = 1\n"));
+    for (section, key) in [("[mechanisms]\n", "parameters"), ("", "callers"), ("", "limits")] {
+        let mistake = first_mistake(&format!("policy = 1\n{section}{key} = 1\n"));
         assert!(mistake.starts_with(&format!("error: `{key}` is not enforced by this version")), "{mistake}");
     }
 }

@@ -7,6 +7,7 @@
 use super::denial::{Denial, Reason};
 use super::entry::{candidate_purposes, conflict};
 use super::flag::Flag;
+use super::floor::Floor;
 use super::record::{Record, Weakness};
 use super::ruleset::{Compiled, Export, PurposeSet, Rule, Ruleset, Sensitive, SinglePurpose};
 use super::when::Moment;
@@ -85,7 +86,8 @@ fn purposes(compiled: &Compiled, facts: &KeyFacts, record: &Record, candidates: 
         let detail = format!("the usage attributes ask for several purposes: {}", candidates.words());
         refusals.push(by_setting(deny(detail), "keys.single_purpose"));
     }
-    if facts.purpose.is_none() && single == SinglePurpose::Off {
+    let bears = compiled.keys.unsafe_allow.contains(Floor::ConflictingUsages);
+    if facts.purpose.is_none() && single == SinglePurpose::Off && !bears {
         let attack = conflict(facts);
         refusals.extend(attack.map(|attack| deny(format!("these usage attributes conflict: {attack}"))));
     }

@@ -21,12 +21,13 @@ pub(super) const TOP: Keys = Keys {
         "suspended",
         "compromised",
         "draft",
+        "unsafe_allow",
         "audit",
         "rule",
         "alarm",
         "test",
     ],
-    later: &["unsafe_allow", "memory", "callers", "approvals", "visible_to", "hours", "limits"],
+    later: &["memory", "callers", "approvals", "visible_to", "hours", "limits"],
 };
 pub(super) const TOKEN: Keys = Keys { section: "[token]", known: &["pin", "session", "objects"], later: &[] };
 pub(super) const SESSION: Keys = Keys { section: "`session`", known: &["max", "idle_logout"], later: &[] };
@@ -46,6 +47,7 @@ pub(super) const KEYS: Keys = Keys {
         "approvals",
         "initial_state",
         "audit",
+        "memory",
         "rotate",
         "hide_inactive",
         "limits",
@@ -56,7 +58,7 @@ pub(super) const KEYS: Keys = Keys {
         "visible_to",
         "hours",
     ],
-    later: LATER,
+    later: &[],
 };
 pub(super) const SUSPENDED: Keys = Keys { section: "[suspended]", known: &["process"], later: &[] };
 pub(super) const COMPROMISED: Keys = Keys { section: "[compromised]", known: &["process"], later: &[] };
@@ -92,6 +94,7 @@ pub(super) const RULE: Keys = Keys {
         "visible_to",
         "hours",
         "audit",
+        "memory",
         "rotate",
         "hide_inactive",
         "source",
@@ -100,7 +103,7 @@ pub(super) const RULE: Keys = Keys {
         "sunset",
         "draft",
     ],
-    later: LATER,
+    later: &[],
 };
 pub(super) const PERIOD: Keys =
     Keys { section: "`crypto_period`", known: &["originator", "recipient"], later: &[] };
@@ -175,7 +178,7 @@ pub(super) const CALLERS: Keys =
 pub(super) const VISIBLE_TO: Keys =
     Keys { section: "`visible_to`", known: &["uid", "gid", "exe", "unit"], later: &[] };
 pub(super) const TEST: Keys =
-    Keys { section: "[[test]]", known: &["id", "key", "ask", "expect", "by", "at"], later: &["user"] };
+    Keys { section: "[[test]]", known: &["id", "key", "ask", "expect", "by", "at"], later: &[] };
 pub(super) const TEST_KEY: Keys = Keys {
     section: "`key`",
     known: &[
@@ -196,22 +199,25 @@ pub(super) const TEST_KEY: Keys = Keys {
         "extractable",
         "wrap_with_trusted",
         "backed_up",
+        "trusted",
+        "local",
+        "always_sensitive",
+        "never_extractable",
+        "generation",
+        "uses",
     ],
-    later: &["generation", "uses"],
+    later: &[],
 };
 pub(super) const ASK: Keys = Keys {
     section: "`ask`",
-    known: &["op", "mechanism", "parameters", "approved_by"],
-    later: &["user", "uid"],
+    known: &["op", "mechanism", "parameters", "approved_by", "user", "uid", "gid", "exe", "unit"],
+    later: &[],
 };
 pub(super) const ASK_PARAMETERS: Keys = Keys {
     section: "`parameters`",
     known: &["hash", "mgf", "salt", "tag", "iv", "iv_source", "kdf"],
     later: &[],
 };
-
-/// What a rule of the language, and `[keys]`, may set beyond what is enforced today.
-const LATER: &[&str] = &["memory", "unsafe_allow"];
 
 /// Every table, for the test of the documentation.
 #[cfg(test)]

@@ -326,6 +326,61 @@ fn after_its_sunset_a_key_protects_nothing_and_goes_on_processing() {
 }
 
 #[test]
+fn keys_that_were_not_generated_here_wrap_and_unwrap_only_where_they_are_trusted_or_the_policy_names_it() {
+    let foreign = KeyFacts { local: false, ..key(CKO_SECRET_KEY, CKK_AES, 256) };
+    let both = |head: &str, facts: &KeyFacts| {
+        let rules = load(&format!("policy = 1\n{head}\n")).unwrap();
+        let may = |entry| reason(&rules, facts, &ask(facts, entry, Some(CKM_AES_KEY_WRAP)));
+        (may(Entry::Wrap), may(Entry::Unwrap))
+    };
+    let no = Some(Reason::ForeignWrappingKey);
+    assert_eq!(both("", &foreign), (no, no));
+    assert_eq!(both("unsafe_allow = \"unwrap-under-imported\"", &foreign), (no, None));
+    assert_eq!(both("unsafe_allow = [\"wrap-under-imported\"]", &foreign), (None, no));
+    assert_eq!(both("", &KeyFacts { trusted: true, ..foreign.clone() }), (None, None));
+    assert_eq!(both("", &KeyFacts { local: true, ..foreign.clone() }), (None, None));
+    let rules = load("policy = 1\n").unwrap();
+    let denial = judge(&rules, &foreign, &ask(&foreign, Entry::Wrap, Some(CKM_AES_KEY_WRAP))).unwrap_err();
+    assert!(denial.detail.contains("`wrap-under-imported`"), "{denial}");
+    let mistake = told("unsafe_allow = \"wrap-under-importd\"");
+    assert_eq!(mistake.suggestion.as_deref(), Some("did you mean `wrap-under-imported`?"));
+}
+
+#[test]
+fn only_the_file_that_is_asked_for_decides_what_is_unsafe() {
+    let base = "policy = 1\nunsafe_allow = [\"wrap-under-imported\", \"conflicting-usages\"]\n[keys]\nsingle_purpose = \"off\"\n";
+    let loader = |_: &str| Ok(base.to_owned());
+    let root = |more: &str| {
+        Ruleset::load("a.toml", &format!("policy = 1\nextends = \"./b.toml\"\n{more}"), &loader).unwrap()
+    };
+    let named = |rules: &Ruleset| rules.describe().matches("\nunsafe_allow ").count();
+    let silent = root("");
+    assert_eq!((named(&silent), silent.warnings(NOW).len()), (0, 2));
+    let warning = silent.warnings(NOW)[0].to_string();
+    assert!(
+        warning.contains("`wrap-under-imported` has no effect") && warning.contains("b.toml:2:17"),
+        "{warning}"
+    );
+    let also = root("unsafe_allow = \"wrap-under-imported\"\n");
+    assert_eq!((named(&also), also.warnings(NOW).len()), (1, 1));
+    let shipped = load("policy = 1\nextends = \"default\"\n").unwrap();
+    assert_eq!((named(&shipped), named(&Ruleset::default_preset().unwrap())), (0, 1));
+}
+
+#[test]
+fn conflicting_usages_stand_together_where_the_policy_names_it() {
+    let mut facts = key(CKO_SECRET_KEY, CKK_AES, 256);
+    facts.usage = crate::object::facts::Usage::WRAP.union(crate::object::facts::Usage::DECRYPT);
+    let rules =
+        |head: &str| load(&format!("policy = 1\n{head}\n[keys]\nsingle_purpose = \"off\"\n")).unwrap();
+    assert_eq!(rules("").judge_new(&facts, NOW).unwrap_err().reason, Reason::PurposeConflict);
+    assert!(rules("").record_for(&facts).first_use_binds());
+    let named = rules("unsafe_allow = \"conflicting-usages\"");
+    assert_eq!(named.judge_new(&facts, NOW), Ok(()));
+    assert!(!named.record_for(&facts).first_use_binds());
+}
+
+#[test]
 fn keys_may_say_for_every_key_what_rules_say_of_some() {
     let keys = |body: &str| load(&format!("policy = 1\n[keys]\n{body}\n")).unwrap();
     let aes = key(CKO_SECRET_KEY, CKK_AES, 256);
@@ -350,6 +405,26 @@ fn keys_may_say_for_every_key_what_rules_say_of_some() {
     assert_eq!((denial.reason, denial.rules[0].as_ref()), (Reason::WrapWithTrusted, "keys.wrap_with"));
     let mistake = told("[keys]\nvisble_to = { uid = 7 }");
     assert_eq!(mistake.suggestion.as_deref(), Some("did you mean `visible_to`?"));
+}
+
+#[test]
+fn memory_shielded_wins_and_a_date_ahead_shields_already() {
+    let aes = key(CKO_SECRET_KEY, CKK_AES, 256);
+    let shields = |body: &str| load(&format!("policy = 1\n{body}\n")).unwrap().record_for(&aes).is_shielded();
+    let rule = |body: &str| format!("[[rule]]\nid = \"r\"\nmemory = \"shielded\"\n{body}\n");
+    assert!(!shields("[keys]\nmemory = \"fast\"") && shields("[keys]\nmemory = \"shielded\""));
+    assert!(shields(&rule("")) && !shields(&rule("when = { class = \"private\" }")));
+    assert!(shields(&format!("[keys]\nmemory = \"fast\"\n{}", rule(""))));
+    assert!(shields(&rule("effective = 2999-01-01")) && !shields(&rule("draft = true")));
+    let mistake = told("[keys]\nmemory = \"shieldd\"");
+    assert_eq!(mistake.suggestion.as_deref(), Some("did you mean `shielded`?"));
+    assert!(
+        told("[[rule]]\nid = \"r\"\nmemory = \"shielded\"\nwhen = { user = \"alice\" }")
+            .message
+            .contains("`memory` holds")
+    );
+    let described = load(&format!("policy = 1\n{}", rule(""))).unwrap().describe();
+    assert!(described.contains("\n  memory shielded\n"));
 }
 
 #[test]
@@ -385,6 +460,45 @@ fn tests_may_say_when_and_with_which_parameters() {
     let outcomes = load(&text).unwrap().run_tests();
     assert_eq!(outcomes.len(), 3);
     assert!(outcomes.iter().all(|outcome| outcome.passed), "{outcomes:?}");
+}
+
+#[test]
+fn tests_may_say_who_asks_what_was_spent_and_what_the_module_says_of_the_key() {
+    let rules = "policy = 1\n[[rule]]\nid = \"who\"\nwhen = { label = \"pki\" }\ncallers = { uid = [\"pki\", 7], exe = \"/usr/bin/*\" }\n\
+                 [[rule]]\nid = \"guest\"\nwhen = { user = \"temp-*\" }\ndeny = \"CKM_ECDSA_SHA256\"\n\
+                 [[rule]]\nid = \"budget\"\nwhen = { label = \"few\" }\nlimits = { uses = 3, of = \"CKM_ECDSA_SHA256\" }\n\
+                 [[rule]]\nid = \"old\"\nwhen = { generation = { min = 3 } }\ndeny = \"CKM_ECDSA_SHA256\"\n\
+                 [[rule]]\nid = \"foreign\"\nwhen = { local = false, trusted = false }\ndeny = \"CKM_ECDSA_SHA256\"\n";
+    let case = |number: usize, key: &str, ask: &str, by: Option<&str>| {
+        let expect = by.map_or("\"allow\"".to_owned(), |by| format!("\"deny\"\nby = \"{by}\""));
+        format!(
+            "[[test]]\nid = \"{number}\"\nkey = {{ class = \"private\", type = \"ec\"{key} }}\n\
+             ask = {{ op = \"sign\", mechanism = \"CKM_ECDSA_SHA256\"{ask} }}\nexpect = {expect}\n"
+        )
+    };
+    let pki = ", label = \"pki\"";
+    let cases = [
+        (pki, ", uid = 7, exe = \"/usr/bin/openssl\"", None),
+        (pki, ", uid = \"pki\", exe = \"/usr/bin/openssl\"", None),
+        (pki, ", uid = 8, exe = \"/usr/bin/openssl\"", Some("who")),
+        (pki, ", uid = 7", Some("who")),
+        (pki, "", Some("who")),
+        ("", ", user = \"temp-1\"", Some("guest")),
+        ("", ", user = \"user\"", None),
+        (", label = \"few\", uses = 2", "", None),
+        (", label = \"few\", uses = 3", "", Some("budget")),
+        (", generation = 2", "", None),
+        (", generation = 3", "", Some("old")),
+        (", local = false", "", Some("foreign")),
+        (", local = false, trusted = true", "", None),
+        (", origin = \"imported\"", "", Some("foreign")),
+    ];
+    let tests = cases.iter().enumerate().map(|(number, (key, ask, by))| case(number, key, ask, *by));
+    let outcomes = load(&format!("{rules}{}", tests.collect::<String>())).unwrap().run_tests();
+    assert_eq!(outcomes.len(), cases.len());
+    assert!(outcomes.iter().all(|outcome| outcome.passed), "{outcomes:?}");
+    let mistake = told(&case(0, ", genration = 2", "", None));
+    assert_eq!(mistake.suggestion.as_deref(), Some("did you mean `generation`?"));
 }
 
 #[test]

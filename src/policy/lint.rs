@@ -5,10 +5,11 @@ use super::decide::{Request, decide};
 use super::diagnostic::{At, Diagnostic, Source};
 use super::document::{Document, RuleSection, TestKey};
 use super::entry::Entry;
+use super::floor::Floor;
 use super::parameters::Parameters;
 use super::ruleset::{Escrow, Ruleset};
 use super::word::{Class, KeyType, Word};
-use super::{rotation, trial};
+use super::{rotation, shipped, trial};
 use crate::ck::CK_MECHANISM_TYPE;
 use crate::ck::date::UtcSeconds;
 use crate::object::facts::{Origin, Purpose};
@@ -22,9 +23,10 @@ pub(super) struct Lint {
     from: UtcSeconds,
 }
 
-/// The remarks on the file that was asked for; those on what it extends are theirs.
-pub(super) fn lints(sources: &[Source], root: Option<&Document>, rows: &[CK_MECHANISM_TYPE]) -> Vec<Lint> {
-    let mut lints = Vec::new();
+/// The remarks on the file that was asked for; those on what it extends are theirs, but for what has no effect there.
+pub(super) fn lints(sources: &[Source], documents: &[Document], rows: &[CK_MECHANISM_TYPE]) -> Vec<Lint> {
+    let root = documents.first();
+    let mut lints = without_effect(sources, documents);
     let for_all = root.and_then(|root| root.keys.rotate.as_ref());
     for (at, message) in for_all.map_or_else(Vec::new, |rotate| rotation::told(&rotate.value)) {
         lints.push(Lint { remark: Diagnostic::new(sources, at, message, None).into_warning(), from: 0 });
@@ -62,6 +64,31 @@ pub(super) fn lints(sources: &[Source], root: Option<&Document>, rows: &[CK_MECH
         }
     }
     lints
+}
+
+/// What an extended file does without of the floor, and the file that was asked for does not.
+fn without_effect(sources: &[Source], documents: &[Document]) -> Vec<Lint> {
+    let Some((root, others)) = documents.split_first() else { return Vec::new() };
+    // What the shipped ones do without is for tokens under them alone, and stands on the page.
+    let written = |each: &&At<Floor>| {
+        sources.get(each.place.file as usize).is_none_or(|source| shipped::name_of(&source.name).is_none())
+    };
+    let named = |part| root.unsafe_allow.iter().any(|each| each.value == part);
+    let remark = |each: &At<Floor>| {
+        let word = each.value.word();
+        let message = format!("`{word}` has no effect: the file that extends this one does not name it");
+        let suggestion =
+            format!("what it makes unsafe is forbidden; else: unsafe_allow = [\"{word}\"] in that file");
+        let remark = Diagnostic::new(sources, each.place, message, Some(suggestion)).into_warning();
+        Lint { remark, from: 0 }
+    };
+    others
+        .iter()
+        .flat_map(|file| &file.unsafe_allow)
+        .filter(|each| !named(each.value))
+        .filter(written)
+        .map(remark)
+        .collect()
 }
 
 /// The purposes in a rule's `when` that no key of the tested classes can have.

@@ -23,6 +23,7 @@ mod document;
 mod entry;
 mod explain;
 mod flag;
+mod floor;
 mod hours;
 mod hypothesis;
 mod judge;
@@ -53,6 +54,7 @@ pub use denial::{Denial, Reason};
 pub use diagnostic::Diagnostic;
 pub use entry::{Entry, Side, candidate_purposes};
 pub use explain::{Explanation, Outcome, Step, explain};
+pub use floor::UnsafeAllow;
 pub use hypothesis::{Hypothesis, mechanism_named};
 pub use limits::{Counts, Limits, NO_MECHANISM, Spent, Unit};
 pub use parameters::{Measured, Named, Parameter, Parameters};
@@ -60,8 +62,8 @@ pub use pattern::GROUPS;
 pub use record::KeyRules;
 pub use rotation::{Causes, Rotation};
 pub use ruleset::{
-    Audit, AuditSync, Escrow, Export, InitialState, KeyDefaults, PinRules, PurposeSet, Ruleset, Sensitive,
-    SinglePurpose, TokenRules,
+    Audit, AuditSync, Escrow, Export, InitialState, KeyDefaults, Memory, PinRules, PurposeSet, Ruleset,
+    Sensitive, SinglePurpose, TokenRules,
 };
 pub use trial::TestOutcome;
 pub use word::duration;

@@ -5,6 +5,7 @@ mod alarm;
 mod approval;
 mod limits;
 mod pieces;
+mod test;
 mod values;
 
 use super::diagnostic::{At, Diagnostic, Place, Source, suggest};
@@ -98,6 +99,7 @@ impl Reader<'_> {
             document.compromised_process = self.flag(section, "process");
         }
         document.draft = self.flag(table, "draft");
+        document.unsafe_allow = self.words(table, "unsafe_allow").map_or_else(Vec::new, |list| list.value);
         if let Some(section) = self.table(table, "audit", &AUDIT) {
             document.audit_required = self.flag(section, "required");
             document.audit_sync = self.word(section, "sync");
@@ -145,6 +147,7 @@ impl Reader<'_> {
             escrow: self.word(section, "escrow"),
             approvals: self.value(section, "approvals", Reader::approvals),
             audit: self.word(section, "audit"),
+            memory: self.word(section, "memory"),
             rotate: self.value(section, "rotate", Reader::rotate),
             hide_inactive: self.flag(section, "hide_inactive"),
             initial_state: self.word(section, "initial_state"),
@@ -188,6 +191,7 @@ impl Reader<'_> {
             visible_to: self.value(rule, "visible_to", |reader, value| reader.callers(value, &VISIBLE_TO)),
             hours: self.value(rule, "hours", Reader::hours),
             audit: self.word(rule, "audit"),
+            memory: self.word(rule, "memory"),
             rotate: self.value(rule, "rotate", Reader::rotate),
             hide_inactive: self.flag(rule, "hide_inactive"),
             source: self.text(rule, "source"),
@@ -215,51 +219,6 @@ impl Reader<'_> {
             age: self.value(when, "age", Reader::age),
             generation: self.value(when, "generation", |reader, value| reader.span(value, &GENERATION)),
             flags: self.flags(when).into_iter().map(|(flag, value)| (flag.value, value)).collect(),
-        }
-    }
-
-    fn test(&mut self, test: &DeTable<'_>, place: Place) -> TestSection {
-        self.required(test, place, "[[test]]", &["id", "key", "ask", "expect"]);
-        let key = self.table(test, "key", &TEST_KEY);
-        let ask = self.table(test, "ask", &ASK);
-        if let Some(ask) = ask {
-            self.required(ask, place, "`ask`", &["op"]);
-        }
-        TestSection {
-            place,
-            id: self.text(test, "id"),
-            key: key.map(|key| self.test_key(key)).unwrap_or_default(),
-            op: ask.and_then(|ask| self.word(ask, "op")),
-            mechanism: ask.and_then(|ask| self.value(ask, "mechanism", Reader::mechanism_value)),
-            parameters: ask.map(|ask| self.asked_parameters(ask)).unwrap_or_default(),
-            approved_by: ask
-                .and_then(|ask| self.list(ask, "approved_by", Reader::text_value))
-                .map_or_else(Vec::new, |list| list.value),
-            at: self.value(test, "at", Reader::date),
-            expect: self.word(test, "expect"),
-            by: self.list(test, "by", Reader::text_value).map_or_else(Vec::new, |list| list.value),
-        }
-    }
-
-    fn test_key(&mut self, key: &DeTable<'_>) -> TestKey {
-        TestKey {
-            class: self.word(key, "class"),
-            key_type: self.word(key, "type"),
-            bits: self.number(key, "bits", 0, 1 << 20),
-            curve: self.word(key, "curve"),
-            parameter_set: self.word(key, "parameter_set"),
-            label: self.text(key, "label"),
-            id: self.value(key, "id", Reader::hex_value),
-            origin: self.word(key, "origin"),
-            token: self.flag(key, "token"),
-            purpose: self.word(key, "purpose"),
-            usage: self.words(key, "usage"),
-            state: self.word(key, "state"),
-            age: self.duration(key, "age"),
-            sensitive: self.flag(key, "sensitive"),
-            extractable: self.flag(key, "extractable"),
-            wrap_with_trusted: self.flag(key, "wrap_with_trusted"),
-            backed_up: self.flag(key, "backed_up"),
         }
     }
 }

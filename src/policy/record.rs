@@ -44,6 +44,8 @@ pub struct KeyRules {
     pub(super) binds: bool,
     /// Some rule limits how much the key may do.
     pub(super) limited: bool,
+    /// Some rule wants the key masked between uses, whatever its date.
+    pub(super) shielded: bool,
     /// Some rule asks for approvals, and some for a copy of the key.
     pub(super) waits: (bool, bool),
     /// Indexes into [`Compiled::alarms`]: those that watch the key.
@@ -156,6 +158,13 @@ impl KeyRules {
     #[inline]
     pub fn asks_caller(&self) -> bool {
         self.first.base.asks.caller || self.later.iter().any(|(_, phase)| phase.base.asks.caller)
+    }
+
+    /// Whether memory holds the key masked between its uses, and nothing that it was made ready into. A rule with a date that
+    /// lies ahead has it so from the beginning.
+    #[inline]
+    pub const fn is_shielded(&self) -> bool {
+        self.shielded
     }
 
     /// Whether any rule, in whatever phase, asks for the parameters of mechanisms.

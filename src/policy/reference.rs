@@ -183,3 +183,54 @@ fn every_reason_and_group_has_its_row() {
     }
     assert_eq!(page.matches("\n| `group:").count(), GROUPS.len());
 }
+
+/// The names of all tests of the crate, from the text of its sources.
+fn tests_of_the_crate() -> BTreeSet<String> {
+    let mut folders = vec![root("src"), root("tests")];
+    let mut names = BTreeSet::new();
+    while let Some(folder) = folders.pop() {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else if path.extension().is_some_and(|extension| extension == "rs") {
+                names.extend(tests_in(&std::fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+    names
+}
+
+fn root(path: &str) -> std::path::PathBuf {
+    std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
+}
+
+/// The functions that stand behind `#[test]` or in `alone!`.
+fn tests_in(source: &str) -> Vec<String> {
+    let mut names = Vec::new();
+    let mut marked = false;
+    for line in source.lines().map(str::trim_start) {
+        marked |= line.starts_with("#[test]") || line.starts_with("alone!");
+        if let Some(name) = line.strip_prefix("fn ").filter(|_| marked) {
+            names.extend(name.split(['(', '<']).next().map(str::to_owned));
+            marked = false;
+        }
+    }
+    names
+}
+
+#[test]
+fn every_sentence_of_the_language_has_tests_that_exist() {
+    let page = std::fs::read_to_string(root("docs/policy-tests.md")).unwrap();
+    let tests = tests_of_the_crate();
+    let mut sentences = 0;
+    for row in rows(&page, "sentence") {
+        let named: Vec<&str> = quoted(row[1]).collect();
+        assert!(!named.is_empty(), "no test of: {}", row[0]);
+        for name in named {
+            assert!(tests.contains(name), "no test is called {name}");
+        }
+        sentences += 1;
+    }
+    assert!(sentences > 60 && tests.len() > 1000, "{sentences} {}", tests.len());
+}

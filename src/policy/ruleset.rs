@@ -10,6 +10,7 @@ use super::callers::Callers;
 use super::denial::Denial;
 use super::diagnostic::{Diagnostic, Source};
 use super::flag::Flag;
+use super::floor::UnsafeAllow;
 use super::hours::Hours;
 use super::lifecycle::Exceptions;
 use super::limits::Limit;
@@ -85,6 +86,15 @@ pub enum Audit {
     All,
 }
 
+/// `memory`, loosest first.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub enum Memory {
+    /// What a key was made ready into for a mechanism is kept for the next use.
+    Fast,
+    /// It is made ready for each use and wiped after; between uses memory holds the key masked.
+    Shielded,
+}
+
 /// `[audit] sync`, the least first.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub enum AuditSync {
@@ -146,6 +156,8 @@ pub struct KeyDefaults {
     pub audit_required: bool,
     /// Which records are on the disk before the caller hears of the end.
     pub audit_sync: AuditSync,
+    /// What of the engine's floor the policy does without.
+    pub unsafe_allow: UnsafeAllow,
     /// What suspended and compromised keys may still process.
     pub exceptions: Exceptions,
 }
@@ -213,6 +225,7 @@ pub(super) struct Rule {
     /// From this moment on the keys protect nothing more.
     pub(super) sunset: Option<UtcSeconds>,
     pub(super) audit: Option<Audit>,
+    pub(super) memory: Option<Memory>,
     pub(super) rotation: Rotation,
     /// Searches pass over keys that protect nothing.
     pub(super) hide_inactive: bool,

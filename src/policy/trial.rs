@@ -4,12 +4,14 @@
 //! passes or fails by itself.
 
 use super::approval::Approval;
+use super::callers::{Caller, Identity};
 use super::compile::together;
 use super::decide::{Request, decide};
 use super::denial::Denial;
-use super::diagnostic::Place;
-use super::document::{TestKey, TestSection};
-use super::entry::Entry;
+use super::diagnostic::{At, Place};
+use super::document::{TestCaller, TestKey, TestSection};
+use super::entry::{Entry, Side};
+use super::limits::{Counts, NO_MECHANISM, Unit};
 use super::parameters::Parameters;
 use super::record::{KeyRules, RowIndex};
 use super::ruleset::{Compiled, Ruleset};
@@ -42,6 +44,11 @@ pub(super) struct Trial {
     approved_by: Vec<String>,
     /// There is a copy of the key.
     backed_up: bool,
+    /// The name of who is logged in, as the record has it.
+    user: Option<String>,
+    caller: TestCaller,
+    /// So many uses with the mechanism were made already.
+    uses: u64,
 }
 
 /// How a test case of a policy file ended.
@@ -113,6 +120,9 @@ impl Trial {
             by: section.by.iter().map(|id| id.value.clone()).collect(),
             approved_by: section.approved_by.iter().map(|name| name.value.clone()).collect(),
             backed_up: section.key.backed_up.as_ref().is_none_or(|at| at.value),
+            user: section.user.as_ref().map(|user| recorded(&user.value)),
+            caller: section.caller.clone(),
+            uses: section.key.uses.as_ref().map_or(0, |at| at.value),
         })
     }
 
@@ -126,14 +136,16 @@ impl Trial {
             state: self.facts.state,
             purpose: self.facts.purpose,
             parameters: self.parameters,
-            caller: None,
+            caller: process(&self.caller),
         };
+        let user = self.user.as_deref();
         let new = matches!(self.entry, Entry::Generate | Entry::Create | Entry::Copy);
-        let judged = if new { ruleset.judge_new(&self.facts, self.now) } else { Ok(()) };
+        let judged = if new { ruleset.judge_new_by(user, &self.facts, self.now) } else { Ok(()) };
         let rules = ruleset.record_for(&self.facts);
+        let rules = &*rules.while_in(user);
         let answer = judged
-            .and_then(|()| decide(&rules, &self.facts, &request))
-            .and_then(|_| self.around(&rules).map_or(Ok(()), Err));
+            .and_then(|()| decide(rules, &self.facts, &request))
+            .and_then(|_| self.around(rules).map_or(Ok(()), Err));
         let (passed, detail) = self.compare(answer);
         TestOutcome { id: self.id.clone(), passed, detail }
     }
@@ -144,7 +156,28 @@ impl Trial {
         let unsafe_use = used.then(|| rules.not_backed_up(&self.facts, self.now)).flatten();
         let approval = |by| Approval { by, at: self.now };
         let given: Vec<_> = self.approved_by.iter().map(String::as_str).map(approval).collect();
-        unsafe_use.or_else(|| rules.unapproved(self.entry, &self.facts, (self.now, None), &given))
+        let requester = self.user.as_deref().map(bare);
+        let unapproved = || rules.unapproved(self.entry, &self.facts, (self.now, requester), &given);
+        unsafe_use.or_else(unapproved).or_else(|| self.exhausted(rules))
+    }
+
+    /// What the budget says, of which the uses of the test were spent with the mechanism that it asks for.
+    fn exhausted(&self, rules: &KeyRules) -> Option<Denial> {
+        if self.entry.side() != Side::Originator {
+            return None;
+        }
+        let purpose = self.entry.purpose(&self.facts, false);
+        let limits = rules.limits(purpose, self.facts.purpose, || self.now);
+        let ckm = self.mechanism.unwrap_or(NO_MECHANISM);
+        let mut counts = Counts::default();
+        let wraps = (self.entry == Entry::Wrap).then_some(Unit::KeysWrapped);
+        for unit in [Some(Unit::Uses), wraps].into_iter().flatten() {
+            counts.add(unit, ckm, self.uses);
+            if limits.asks(unit, ckm) && limits.room(unit, ckm, &counts) < 1 {
+                return Some(rules.exhausted(limits, (unit, ckm), 1, &counts));
+            }
+        }
+        None
     }
 
     fn compare(&self, answer: Result<(), Denial>) -> (bool, String) {
@@ -161,6 +194,31 @@ impl Trial {
             }
         }
     }
+}
+
+/// The name of the record of a user whom a test calls `alice`.
+fn recorded(name: &str) -> String {
+    if name.contains(':') || matches!(name, "user" | "so") { name.to_owned() } else { format!("user:{name}") }
+}
+
+/// The name without the role.
+fn bare(user: &str) -> &str {
+    user.split_once(':').map_or(user, |(_, name)| name)
+}
+
+/// The process of a test. What the test does not tell is nobody's; nobody is who it does not speak of at all. The strings
+/// stay for the life of the process, as those of [`Caller`] do: tests run in the command.
+fn process(told: &TestCaller) -> Option<Caller> {
+    let kept = |text: &Option<At<String>>| text.as_ref().map(|at| &*at.value.clone().leak());
+    let identity = |at: &Option<At<Identity>>| match at.as_ref().map(|at| &at.value) {
+        None => (u32::MAX, None),
+        Some(Identity::Number(number)) => (*number, None),
+        Some(Identity::Name(name)) => (u32::MAX, Some(&*name.clone().leak())),
+    };
+    let TestCaller { uid, gid, exe, unit } = told;
+    let silent = uid.is_none() && gid.is_none() && exe.is_none() && unit.is_none();
+    let ((uid, user), (gid, group)) = (identity(uid), identity(gid));
+    (!silent).then(|| Caller { uid, gid, user, group, exe: kept(exe), unit: kept(unit) })
 }
 
 /// The facts of the key of a test case. What it does not say is as an everyday key has it.
@@ -202,7 +260,7 @@ pub(super) fn facts(
         private: class.0 != CKO_PUBLIC_KEY,
         sensitive: flag(&key.sensitive, class.0 != CKO_PUBLIC_KEY),
         extractable: flag(&key.extractable, false),
-        trusted: false,
+        trusted: flag(&key.trusted, false),
         wrap_with_trusted: flag(&key.wrap_with_trusted, false),
         always_authenticate: false,
         indivisible: false,
@@ -218,13 +276,13 @@ pub(super) fn facts(
         state: key.state.as_ref().map_or(State::Active, |state| state.value),
         purpose: key.purpose.as_ref().map(|purpose| purpose.value),
         initial_date: activation,
-        generation: 1,
+        generation: key.generation.as_ref().map_or(1, |at| at.value),
         protect: Window { from: age.map(|_| activation), to: None },
         process: Window::default(),
     };
-    facts.local = facts.origin == Origin::Generated;
-    facts.always_sensitive = facts.local && facts.sensitive;
-    facts.never_extractable = facts.local && !facts.extractable;
+    facts.local = flag(&key.local, facts.origin == Origin::Generated);
+    facts.always_sensitive = flag(&key.always_sensitive, facts.local && facts.sensitive);
+    facts.never_extractable = flag(&key.never_extractable, facts.local && !facts.extractable);
     let serves = match &key.usage {
         Some(list) => list.value.iter().map(|each| each.value).collect(),
         None => facts.purpose.or_else(|| entry.purpose(&facts, false)).into_iter().collect::<Vec<_>>(),

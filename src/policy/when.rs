@@ -3,10 +3,11 @@
 //! Most of it follows from the facts of a key, and its rules are compiled when it is loaded. Dates follow from the facts
 //! too: the record of a key has a phase for each. Only who is logged in is asked at each use.
 
+use super::floor::Floor;
 use super::lifecycle::activated;
 use super::pattern::matches;
 use super::record::{KeyRules, Phase};
-use super::ruleset::{Compiled, NEVER, PurposeSet, Rule, SinglePurpose, When};
+use super::ruleset::{Compiled, Memory, NEVER, PurposeSet, Rule, SinglePurpose, When};
 use super::strength;
 use crate::ck::date::UtcSeconds;
 use crate::ck::text::hex;
@@ -135,11 +136,20 @@ impl KeyRules {
         let phase = |now| Phase::of(compiled, facts, Moment { now, user });
         let later = moments.into_iter().map(|from| (from, phase(from))).collect();
         let binds = match compiled.keys.single_purpose {
-            SinglePurpose::Off => super::entry::conflict(facts).is_some(),
+            SinglePurpose::Off => {
+                super::entry::conflict(facts).is_some()
+                    && !compiled.keys.unsafe_allow.contains(Floor::ConflictingUsages)
+            }
             SinglePurpose::BindOnFirstUse | SinglePurpose::Strict => true,
         };
         let (alarms, watched) = super::alarm::of_key(compiled, facts, user);
+        let shields = |rule: &Rule| {
+            rule.memory == Some(Memory::Shielded)
+                && rule.effective != NEVER
+                && rule.when.matches_but_purpose(facts)
+        };
         Self {
+            shielded: compiled.rules.iter().any(shields),
             first: phase(0),
             later,
             binds,

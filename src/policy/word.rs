@@ -1,7 +1,7 @@
 //! The words of the language and what they stand for: one table a kind. A new word is a new row.
 
 use super::entry::Entry;
-use super::ruleset::{Audit, AuditSync, Escrow, Export, InitialState, Sensitive, SinglePurpose};
+use super::ruleset::{Audit, AuditSync, Escrow, Export, InitialState, Memory, Sensitive, SinglePurpose};
 use super::strength::NamedCurve;
 use crate::ck::{CK_KEY_TYPE, CK_OBJECT_CLASS};
 use crate::crypto::{ParameterSet, ml_dsa, ml_kem, slh_dsa};
@@ -228,6 +228,11 @@ impl Word for Audit {
     const WHAT: &'static str = "value of `audit`";
     const WORDS: &'static [(&'static str, Self)] =
         &[("all", Self::All), ("changes", Self::Changes), ("denials", Self::Denials)];
+}
+
+impl Word for Memory {
+    const WHAT: &'static str = "value of `memory`";
+    const WORDS: &'static [(&'static str, Self)] = &[("fast", Self::Fast), ("shielded", Self::Shielded)];
 }
 
 impl Word for InitialState {

@@ -34,6 +34,11 @@ fn unwrapped(uses: &[CK_ATTRIBUTE_TYPE]) -> Template {
     Template::new().class(CKO_SECRET_KEY).ulong(CKA_KEY_TYPE, CKK_AES).uses(uses)
 }
 
+/// Without the floor under wrapping, so that what PKCS#11 itself asks is what is tried.
+fn wraps_under_any_key(world: &World) {
+    super::installed::install_text(world, "unsafe_allow = \"wrap-under-imported\"\n");
+}
+
 alone! {
     /// Clulow 2003, "On the Security of PKCS #11", 3.1: wrap a key, then decrypt the result as data.
     fn wrapped_key_cannot_be_decrypted_as_data() {
@@ -121,6 +126,7 @@ alone! {
     /// decrypt. Nothing in PKCS#11 knows that both are one key; CKA_WRAP_WITH_TRUSTED keeps what matters from both.
     fn key_unwrapped_twice_wraps_nothing_that_asks_for_a_trusted_key() {
         let world = World::new();
+        wraps_under_any_key(&world);
         let session = world.user();
         let over = session.aes(Template::new().uses(&[CKA_WRAP, CKA_UNWRAP])).unwrap();
         let twin = session.wrap(&cbc_pad(), over, sensitive(session)).unwrap();
@@ -148,6 +154,7 @@ alone! {
     /// wrap under a key that the attacker knows or can read.
     fn key_that_asks_for_a_trusted_wrapper_is_not_wrapped_under_one_that_the_attacker_knows() {
         let world = World::new();
+        wraps_under_any_key(&world);
         let session = world.user();
         let known = session.create(&aes_of(&[0x11; 32], &[CKA_WRAP])).unwrap();
         let guarded = || Template::new().flag(CKA_EXTRACTABLE, true).flag(CKA_WRAP_WITH_TRUSTED, true);

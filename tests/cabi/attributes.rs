@@ -192,6 +192,17 @@ alone! {
         ] {
             assert_eq!(set(key, Template::new().bytes(cka, value)), Err(READ_ONLY), "{cka:#x}");
         }
+        // Not with the very value that they have either; a copy may name it.
+        for cka in [
+            CKA_CLASS, CKA_KEY_TYPE, CKA_TOKEN, CKA_PRIVATE, CKA_MODIFIABLE, CKA_DESTROYABLE, CKA_LOCAL, CKA_KEY_GEN_MECHANISM,
+            CKA_ALWAYS_SENSITIVE, CKA_NEVER_EXTRACTABLE, CKA_VALUE_LEN, CKA_UNIQUE_ID,
+        ] {
+            let own = Template::new().label("changed").bytes(cka, &session.get(key, cka).unwrap());
+            assert_eq!(set(key, own), Err(READ_ONLY), "{cka:#x}");
+            assert_eq!(session.get(key, CKA_LABEL).unwrap(), b"a");
+        }
+        let copied = Template::new().bytes(CKA_KEY_TYPE, &CKK_AES.to_ne_bytes()).flag(CKA_LOCAL, true).flag(CKA_PRIVATE, true);
+        session.copy(key, &copied).unwrap();
         // 9: a default of the token's own is there when nothing was said.
         let plain = session.aes(Template::new()).unwrap();
         assert_eq!(session.get_bool(plain, CKA_SENSITIVE), Ok(true));
@@ -205,7 +216,7 @@ alone! {
             assert_eq!(session.get_bool(key, cka), Ok(!last), "{cka:#x}");
             set(key, Template::new().flag(cka, last)).unwrap();
             assert_eq!(set(key, Template::new().flag(cka, !last)), Err(READ_ONLY), "{cka:#x}");
-            // The value that it has is no change.
+            // The value that it has is no change of what may change.
             set(key, Template::new().flag(cka, last)).unwrap();
         }
         assert_eq!(set(key, Template::new().bytes(CKA_MODULUS, b"1")), Err(INCONSISTENT));

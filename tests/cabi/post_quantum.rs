@@ -306,6 +306,8 @@ alone! {
 alone! {
     fn wrapped_keys_whose_parts_do_not_fit_are_refused() {
         let world = World::new();
+        let both = "unsafe_allow = [\"wrap-under-imported\", \"unwrap-under-imported\"]\n";
+        super::installed::install_text(&world, both);
         let session = world.user();
         let kek = |uses: &[CK_ATTRIBUTE_TYPE]| {
             let template = Template::new().class(CKO_SECRET_KEY).ulong(CKA_KEY_TYPE, CKK_AES);

@@ -282,6 +282,7 @@ alone! {
 alone! {
     fn neither_the_rsa_key_nor_the_aes_key_is_weaker_than_what_is_wrapped() {
         let world = World::new();
+        super::installed::install_text(&world, "unsafe_allow = \"wrap-under-imported\"\n");
         let session = world.user();
         let pair = |bits| {
             let public = Template::new().uses(&[CKA_WRAP]).ulong(CKA_MODULUS_BITS, bits);

@@ -1,7 +1,7 @@
 //! Rules of an installed policy, one kind after the other, through the C ABI.
 
 use super::client::*;
-use super::installed::install_text;
+use super::installed::{install, install_text, write};
 use crate::alone;
 use cryptoki_sys::*;
 
@@ -202,5 +202,34 @@ alone! {
         let (_, ended) = pair(session, "ended");
         assert_eq!(session.sign_init(&sha256_rsa(), ended), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
         assert_eq!(session.reason(), 0x502);
+    }
+}
+
+alone! {
+    fn suspended_and_compromised_keys_process_where_the_policy_says_so_and_protect_nothing() {
+        let world = World::new();
+        let session = world.user();
+        let cbc = Mechanism::iv(CKM_AES_CBC_PAD, &[7; 16]);
+        let keys = [SUSPENDED, COMPROMISED].map(|state| {
+            let key = session.aes(Template::token().uses(&[CKA_ENCRYPT, CKA_DECRYPT])).unwrap();
+            let sealed = session.encrypt(&cbc, key, b"data").unwrap();
+            session.set_state(key, state).unwrap();
+            (key, sealed)
+        });
+        let processes = |policy: &str| {
+            write(&world, "life.toml", &format!("policy = 1\n{policy}"));
+            install(&world, "life.toml");
+            keys.each_ref().map(|(key, sealed)| {
+                assert_eq!(session.encrypt_init(&cbc, *key), Err(Rv(CKR_KEY_FUNCTION_NOT_PERMITTED)));
+                session.decrypt(&cbc, *key, sealed).is_ok_and(|data| data == b"data")
+            })
+        };
+        assert_eq!(processes(""), [false, false]);
+        assert_eq!(processes("[suspended]\nprocess = true\n"), [true, false]);
+        assert_eq!(processes("[compromised]\nprocess = true\n"), [false, true]);
+        // One file that says no is enough: the default policy does.
+        let both = "[suspended]\nprocess = true\n[compromised]\nprocess = true\n";
+        assert_eq!(processes(both), [true, true]);
+        assert_eq!(processes(&format!("extends = \"default\"\n{both}")), [false, false]);
     }
 }

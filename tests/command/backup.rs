@@ -37,6 +37,21 @@ fn copy_of_a_store_that_is_in_use_brings_its_keys_back() {
 }
 
 #[test]
+fn copy_of_a_store_carries_what_was_used_of_a_budget() {
+    let house = House::new();
+    let limited = "policy = 1\n[[rule]]\nid = \"few\"\nwhen = { label = \"few\", class = \"private\" }\nlimits = { uses = 5 }\n";
+    house.write("few.toml", limited);
+    house.must(0, &["policy", "install", "few.toml", "--token", "web", "--so-pin-file", "so"]);
+    house.signs("few", &[CKM_ECDSA_SHA256], 3, false);
+    let spent = || house.user(&["key", "show", "few"]).out.contains("3 of 5 uses");
+    assert!(spent(), "{}", house.user(&["key", "show", "few"]).out);
+    house.must(0, &["backup", "copy"]);
+    std::fs::rename(house.store(), house.path("lost")).unwrap();
+    house.must(0, &["restore", "copy"]);
+    assert!(spent(), "{}", house.user(&["key", "show", "few"]).out);
+}
+
+#[test]
 fn copy_without_the_key_or_with_a_damaged_record_is_told_and_leaves_nothing_behind() {
     let house = House::new();
     house.generate(CKM_AES_KEY_GEN, "database", &[(CKA_VALUE_LEN, ulong_to_bytes(32).to_vec())]);

@@ -21,7 +21,7 @@ impl House {
     }
 
     /// A new EC pair of this label begins so many signatures by each of the mechanisms, and may be destroyed after it.
-    fn signs(&self, label: &str, mechanisms: &[u64], times: usize, destroy: bool) {
+    pub fn signs(&self, label: &str, mechanisms: &[u64], times: usize, destroy: bool) {
         let module = module(&self.store());
         let slot = module.slots().tokens().unwrap()[0].slot();
         let s = session::open_session(&module, slot, CKF_SERIAL_SESSION | CKF_RW_SESSION).unwrap();
@@ -112,6 +112,34 @@ fn learn_proposes_rules_that_bear_what_was_seen_and_nothing_else() {
     };
     ask(0, "CKM_ECDSA_SHA384");
     assert!(ask(1, "CKM_ECDSA_SHA512").contains("by rule learned-1"));
+}
+
+#[test]
+fn learn_takes_keys_of_a_fleet_together_and_speaks_json() {
+    let house = recording();
+    for label in ["tls-a", "tls-b", "tls-c"] {
+        house.signs(label, &[CKM_ECDSA_SHA256], 2, false);
+    }
+    house.signs("root-ca", &[CKM_ECDSA_SHA384], 1, false);
+    house.signs("tls-new", &[], 0, false);
+    let text = house.user_must(0, &["policy", "learn"]);
+    assert!(text.contains("# 6 uses of 3 key(s)\n") && text.contains("label = \"tls-*\" }"), "{text}");
+    assert!(!text.contains("label = \"tls-a\"") && text.contains("label = \"root-ca\""), "{text}");
+    assert!(text.contains("# no use on record, under learned-2 by its label: private \"tls-new\""), "{text}");
+    let told = house.user_must(0, &["policy", "learn", "--json"]);
+    let json: serde_json::Value = serde_json::from_str(&told).unwrap();
+    assert_eq!(json["policy"], text);
+    let rules = json["rules"].as_array().unwrap();
+    assert_eq!((rules.len(), &rules[1]["label"], &rules[1]["uses"]), (2, &"tls-*".into(), &6.into()));
+    assert_eq!(rules[1]["mechanisms"], serde_json::json!(["CKM_ECDSA_SHA256"]));
+    assert_eq!(rules[1]["keys"].as_array().unwrap().len(), 3);
+    let unused = json["unused"].as_array().unwrap();
+    let new = unused.iter().find(|each| each["label"] == "tls-new" && each["class"] == "private").unwrap();
+    assert_eq!((&new["rule"], &json["recorded"]["refused"]), (&"learned-2".into(), &0.into()));
+    // With a file it says the same, and the file has the policy.
+    assert_eq!(house.user_must(0, &["policy", "learn", "--json", "-o", "fleet.toml"]), told);
+    assert_eq!(std::fs::read_to_string(house.path("fleet.toml")).unwrap(), text);
+    house.must(0, &["policy", "check", "fleet.toml"]);
 }
 
 #[test]

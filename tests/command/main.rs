@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may")]
 
 mod backup;
+mod exit_codes;
 mod house;
 mod learn;
 mod policy;

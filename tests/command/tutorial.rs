@@ -34,11 +34,19 @@ fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
-/// The command's folder, with the module beside it.
+/// The command's folder.
 fn built() -> PathBuf {
-    let folder = Path::new(env!("CARGO_BIN_EXE_keyward")).parent().unwrap().to_owned();
-    assert!(folder.join("libkeyward_pkcs11.so").is_file(), "no module in {}: cargo build", folder.display());
-    folder
+    Path::new(env!("CARGO_BIN_EXE_keyward")).parent().unwrap().to_owned()
+}
+
+/// The module that was built last: by a build, or for the tests.
+fn module() -> PathBuf {
+    let name = "libkeyward_pkcs11.so";
+    let there = [built().join(name), built().join("deps").join(name)];
+    let newest = |path: &PathBuf| std::fs::metadata(path).and_then(|about| about.modified()).ok();
+    let there = there.into_iter().filter(|path| path.is_file()).max_by_key(newest);
+    assert!(there.is_some(), "no {name} in {}: cargo build", built().display());
+    there.unwrap()
 }
 
 /// Runs all blocks in one bash and answers, of each, its exit code and what it wrote.
@@ -55,7 +63,7 @@ fn run(house: &House, blocks: &[Block]) -> Vec<(i32, String)> {
         .current_dir(house.folder.path())
         .env_clear()
         .env("PATH", format!("{}:/usr/bin:/bin", built().display()))
-        .env("M", built().join("libkeyward_pkcs11.so"))
+        .env("M", module())
         .stdin(Stdio::null())
         .status()
         .unwrap();
@@ -74,7 +82,7 @@ fn plain(line: &str) -> String {
         let path = word.trim_start_matches('"').starts_with('/').then(|| word.rsplit('/').next());
         words.push(match (path.flatten(), before) {
             (Some(name), _) => name.trim_end_matches(['"', ',']).to_owned(),
-            (None, "uid" | "(UTC):") => "N".to_owned(),
+            (None, "uid" | "(UTC):" | "request") => "N".to_owned(),
             (None, _) => plain_word(word),
         });
         before = word;

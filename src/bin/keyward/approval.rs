@@ -76,7 +76,7 @@ fn what(request: &ApprovalRequest) -> String {
     let mechanism =
         request.mechanism.map_or_else(String::new, |ckm| format!(" with {}", mechanism_name(ckm)));
     let label = printable(&format!("{:?}", request.label));
-    format!("{}{mechanism}, {} {label}, asked by {}", request.operation, request.summary, request.requester)
+    format!("{}{mechanism}, key {label}, asked by {}", request.operation, request.requester)
 }
 
 fn by(request: &ApprovalRequest) -> String {

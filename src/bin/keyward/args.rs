@@ -56,6 +56,11 @@ pub(crate) enum Command {
     Restore(Restore),
     /// Says what is wrong with the store and what can be saved
     Doctor(Doctor),
+    /// Writes what a shell needs to complete the words of this command
+    Completion {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
 }
 
 #[derive(Subcommand)]
@@ -309,7 +314,6 @@ pub(crate) enum Key {
         step: Step,
     },
     /// Makes a new generation of a key, both halves of a pair; the old one goes on processing for a while
-    #[command(after_help = "Example:\n  keyward key rotate tls --token web")]
     Rotate(Box<Rotate>),
     /// Lists the keys that are to be rotated, and whose time ends
     Due(Due),
@@ -387,9 +391,6 @@ pub(crate) enum Policy {
     /// Installs a policy in a token: from then on it is in force, and the file no longer matters
     ///
     /// The security officer (SO) logs in. A policy with mistakes, or one that fails its own tests, is not installed.
-    #[command(
-        after_help = "Example:\n  keyward policy try tls.toml --token web\n  keyward policy install tls.toml --token web"
-    )]
     Install {
         /// A file, or the name of a shipped policy
         #[arg(value_name = "FILE|NAME")]

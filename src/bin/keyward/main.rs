@@ -6,6 +6,7 @@ mod args;
 mod audit;
 mod backup;
 mod doctor;
+mod examples;
 mod installed;
 mod key;
 mod metrics;
@@ -19,7 +20,7 @@ mod token;
 mod user;
 
 use args::{Arguments, Command};
-use clap::Parser;
+use clap::{CommandFactory, FromArgMatches};
 use keyward_pkcs11::api::Module;
 use keyward_pkcs11::token::Configuration;
 use std::ffi::OsString;
@@ -70,8 +71,16 @@ impl Context {
     }
 }
 
+/// What completes the words of this command in a shell.
+fn completion(shell: clap_complete::Shell) -> String {
+    let mut text = Vec::new();
+    clap_complete::generate(shell, &mut Arguments::command(), "keyward", &mut text);
+    String::from_utf8(text).unwrap_or_default()
+}
+
 fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let matches = examples::shown(Arguments::command()).try_get_matches();
+    let arguments = match matches.and_then(|matches| Arguments::from_arg_matches(&matches)) {
         Ok(arguments) => arguments,
         Err(usage) => {
             // A closed pipe is no reason to complain.
@@ -93,6 +102,7 @@ fn main() -> ExitCode {
         Command::Backup(command) => backup::back_up(&context, &command),
         Command::Restore(command) => backup::restore(&context, &command),
         Command::Doctor(command) => doctor::run(&context, &command),
+        Command::Completion { shell } => Ok(Answer::well(completion(shell))),
     };
     match outcome {
         Ok(answer) => {

@@ -6,7 +6,7 @@ use crate::policy::named;
 use crate::token::{self, said};
 use crate::{Answer, Context, Outcome};
 use keyward_pkcs11::admin::audit::{copy_of, instant, trail};
-use keyward_pkcs11::admin::{Group, Refused, Replay};
+use keyward_pkcs11::admin::{Group, Learned, Refused, Replay, Seen, Subject, Unused};
 use keyward_pkcs11::ck::names::mechanism_name;
 use keyward_pkcs11::policy::Denial;
 use std::path::{Path, PathBuf};
@@ -62,15 +62,53 @@ pub(crate) fn learn(
     let copy = copy_of(Some(&trail), None, recorded.archive).map_err(said)?;
     let learned = visit.learn(&copy, recorded.since).map_err(said)?;
     let well = learned.replay.refused == learned.replay.refused_already;
+    if let Some(path) = output {
+        crate::report::write(path, &learned.text).map_err(|error| format!("{}: {error}", path.display()))?;
+    }
     let text = match output {
-        Some(path) => {
-            crate::report::write(path, &learned.text)
-                .map_err(|error| format!("{}: {error}", path.display()))?;
-            recorded_text(&learned.replay)
-        }
+        _ if context.json => format!("{}\n", learned_json(&learned)),
+        Some(_) => recorded_text(&learned.replay),
         None => learned.text,
     };
     Ok(Answer { text, well })
+}
+
+fn learned_json(learned: &Learned) -> Json {
+    let texts = |set: &std::collections::BTreeSet<&'static str>| Json::texts(set.iter().copied());
+    let caller = |(uid, exe): &(u32, String)| {
+        Json::Object(vec![("uid", Json::Number(u64::from(*uid))), ("exe", Json::text(exe))])
+    };
+    let rule = |(at, (subject, seen)): (usize, &(Subject, Seen))| {
+        Json::Object(vec![
+            ("id", Json::text(format!("learned-{}", at + 1))),
+            ("class", Json::text(subject.class)),
+            ("type", Json::text(subject.key_type)),
+            ("label", Json::text(&subject.label)),
+            ("purpose", texts(&seen.purposes)),
+            ("mechanisms", Json::texts(&seen.mechanisms)),
+            ("curves", texts(&seen.curves)),
+            ("parameter_sets", texts(&seen.parameter_sets)),
+            ("bits", seen.bits.map_or(Json::Null, |bits| Json::Number(u64::from(bits)))),
+            ("uses", Json::Number(seen.count)),
+            ("keys", Json::texts(&seen.keys)),
+            ("callers", Json::List(seen.callers.iter().map(caller).collect())),
+            ("hours", Json::List(seen.hours.iter().map(|hour| Json::Number(*hour)).collect())),
+        ])
+    };
+    let unused = |each: &Unused| {
+        Json::Object(vec![
+            ("class", Json::text(each.class)),
+            ("label", Json::text(&each.label)),
+            ("uid", Json::text(&each.uid)),
+            ("rule", Json::maybe(each.rule.map(|number| format!("learned-{number}")))),
+        ])
+    };
+    Json::Object(vec![
+        ("policy", Json::text(&learned.text)),
+        ("rules", Json::List(learned.rules.iter().enumerate().map(rule).collect())),
+        ("unused", Json::List(learned.unused.iter().map(unused).collect())),
+        ("recorded", recorded_json(&learned.replay)),
+    ])
 }
 
 fn rules_of(denial: &Denial) -> Vec<String> {

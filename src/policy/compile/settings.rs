@@ -66,6 +66,9 @@ fn circumstances(document: &Document) -> Vec<Rule> {
     if let Some(callers) = &keys.visible_to {
         add("keys.visible_to", Rule { visible_to: Some(callers.value.clone()), ..Rule::default() });
     }
+    if let Some(memory) = &keys.memory {
+        add("keys.memory", Rule { memory: Some(memory.value), ..Rule::default() });
+    }
     if let Some(hours) = &keys.hours {
         add("keys.hours", Rule { hours: Some(hours.value.clone()), ..Rule::default() });
     }

@@ -24,6 +24,7 @@ impl Compiler<'_> {
             ("limits", !section.limits.is_empty()),
             ("rotate", section.rotate.is_some()),
             ("hide_inactive", section.hide_inactive.is_some()),
+            ("memory", section.memory.is_some()),
             ("approvals", section.approvals.is_some()),
             ("escrow", section.escrow.is_some()),
         ];
