@@ -67,11 +67,10 @@ impl Guard {
             let rules = object.rules_for(who);
             if rare { rules.is_watched() } else { rules.is_watched_in_use() }
         };
-        if ask.object.into_iter().chain(ask.target).chain(ask.seconds).any(watched) {
-            self.watched(who, ask)
-        } else {
-            Ok(())
-        }
+        let any = ask.object.is_some_and(watched)
+            || ask.target.is_some_and(watched)
+            || ask.seconds.iter().any(watched);
+        if any { self.watched(who, ask) } else { Ok(()) }
     }
 
     #[cold]

@@ -1,6 +1,7 @@
 //! The witness. Holding an [`Authorized<O>`] is the proof that the guard allowed this one operation;
 //! it owns the operation, the operation owns its key, and a backend uses it up.
 
+use super::Granted;
 use super::held::{Held, Home};
 use super::op::{Copy, Derive, DigestKey, Op, Reveal, Wrap};
 use super::trace::Trace;
@@ -50,10 +51,9 @@ impl<O: Op> Authorized<O> {
         Self { op, row, obligations, bound: Vec::new(), trace }
     }
 
-    /// The same, with the purposes that it binds second keys to.
     #[inline]
-    pub(super) fn binding(self, bound: Vec<(usize, Purpose)>) -> Self {
-        Self { bound, ..self }
+    pub(super) fn granted(op: O, Granted { row, obligations, bound, trace }: Granted) -> Self {
+        Self { op, row, obligations, bound, trace }
     }
 
     /// What is to be recorded of the operation. Whoever runs it takes this and says how it ended.

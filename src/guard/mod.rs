@@ -38,6 +38,8 @@ pub use trace::Trace;
 use crate::audit::Trail;
 use crate::ck::MechanismSet;
 use crate::ck::date::{UtcSeconds, display_utc};
+use crate::crypto::mechanism::Row;
+use crate::object::Purpose;
 use crate::policy::{self, Denial, KeyRules, Reason, Request, Ruleset};
 use crate::sys::clock;
 use arc_swap::ArcSwap;
@@ -113,9 +115,14 @@ struct AuditOfAll {
     lasting: bool,
 }
 
-/// What a grant is made of, beside its operation.
+/// What a grant is made of, beside its operation: filled in where it lies while the question is judged, because what is
+/// handed from floor to floor is copied each time. Nothing of it counts before all has been judged.
+#[derive(Default)]
 struct Granted {
-    judged: order::Judged,
+    row: Option<&'static Row>,
+    obligations: Obligations,
+    /// Which of the second keys are bound to which purpose.
+    bound: Vec<(usize, Purpose)>,
     trace: Trace,
 }
 
@@ -264,20 +271,38 @@ impl Guard {
         books: &dyn Books,
         op: O,
     ) -> Result<Authorized<O>, Denial> {
-        let ask = op.ask();
-        let Granted { judged: (row, obligations, bound), trace } =
-            self.grant(who, books, &ask).inspect_err(|denial| self.refused(who, &ask, denial))?;
-        drop(ask);
-        Ok(Authorized::new(op, row, obligations, trace).binding(bound))
+        let mut granted = Granted::default();
+        self.grant(who, books, &op.ask(), &mut granted)?;
+        Ok(Authorized::granted(op, granted))
     }
 
     /// All of it that is the same for every operation.
-    fn grant(&self, who: &Caller<'_>, books: &dyn Books, ask: &op::Ask<'_>) -> Result<Granted, Denial> {
-        let judged = order::judge(self, who, ask)?;
+    fn grant(
+        &self,
+        who: &Caller<'_>,
+        books: &dyn Books,
+        ask: &op::Ask<'_>,
+        granted: &mut Granted,
+    ) -> Result<(), Denial> {
+        self.judge(who, books, ask, granted).inspect_err(|denial| self.refused(who, ask, denial))
+    }
+
+    #[inline]
+    fn judge(
+        &self,
+        who: &Caller<'_>,
+        books: &dyn Books,
+        ask: &op::Ask<'_>,
+        granted: &mut Granted,
+    ) -> Result<(), Denial> {
+        order::judge(self, who, ask, granted)?;
         self.watch(who, ask)?;
         approval::obtain(self, books, ask)?;
         charge::count(self, books, ask)?;
-        Ok(Granted { judged, trace: self.trace(who, ask)? })
+        if let Some(trace) = self.trace(who, ask)? {
+            granted.trace = trace;
+        }
+        Ok(())
     }
 
     /// Says, once a day for each key, that a use will be refused: by a rule whose date lies ahead, or by a draft.

@@ -1,12 +1,11 @@
 //! The order of the checks behind [`super::Guard::authorize`]: PKCS#11's own rules and the policy in one
 //! list. Reading this file from top to bottom is reading what keyward allows.
 
-use super::authorized::Obligations;
 use super::caller;
 use super::derivation;
 use super::held::Held;
 use super::op::{Ask, Makes};
-use super::{Caller, Guard, Role, succession};
+use super::{Caller, Granted, Guard, Role, succession};
 use crate::ck::{Error, Mechanism, Params};
 use crate::crypto::mechanism::Row;
 use crate::crypto::table;
@@ -15,14 +14,15 @@ use crate::object::{Attributes, KeyFacts, Purpose, State, Usage, Value, Window, 
 use crate::policy::{self, Denial, Entry, KeyRules, Parameters, Reason, Request, lifecycle};
 use cryptoki_sys::*;
 
-/// The row of the mechanism, what must hold while the operation runs, and which of the second keys are bound to which
-/// purpose by it.
-pub(super) type Judged = (Option<&'static Row>, Obligations, Vec<(usize, Purpose)>);
-
 /// Judges one question.
-pub(super) fn judge(guard: &Guard, who: &Caller<'_>, ask: &Ask<'_>) -> Result<Judged, Denial> {
+#[inline]
+pub(super) fn judge(
+    guard: &Guard,
+    who: &Caller<'_>,
+    ask: &Ask<'_>,
+    granted: &mut Granted,
+) -> Result<(), Denial> {
     guard.has_law()?;
-    let mut obligations = Obligations::default();
     if let Some(object) = ask.object {
         visible(who, object)?;
     }
@@ -36,25 +36,24 @@ pub(super) fn judge(guard: &Guard, who: &Caller<'_>, ask: &Ask<'_>) -> Result<Ju
         Some(mechanism) => Some(offered(guard, mechanism, ask.entry)?),
         None => None,
     };
+    granted.row = row;
     if !matches!(ask.makes, Makes::Nothing) {
         may_effect(guard, who, ask, row)?;
     }
     if let (Some(entry), Some(object)) = (ask.entry, ask.object) {
         if !derivation::is_data_base(entry, object, row) {
-            obligations.bind = may_use(guard, who, entry, object, ask.mechanism, row)?;
+            granted.obligations.bind = may_use(guard, who, entry, object, ask.mechanism, row)?;
         }
-        obligations.context_login = object.facts().always_authenticate && entry.usage().is_some();
+        granted.obligations.context_login = object.facts().always_authenticate && entry.usage().is_some();
     }
     if let (Some(target), Some(wrapping)) = (ask.target, ask.object) {
         may_wrap(guard, who, target, wrapping, ask.mechanism)?;
     }
-    let mut bound = Vec::new();
     for (at, second) in ask.seconds.iter().enumerate() {
         let purpose = may_use(guard, who, Entry::DeriveSecond, second, ask.mechanism, row)?;
-        bound.extend(purpose.map(|purpose| (at, purpose)));
+        granted.bound.extend(purpose.map(|purpose| (at, purpose)));
     }
-    derivation::keeps_secrets(guard, who, ask, row)?;
-    Ok((row, obligations, bound))
+    derivation::keeps_secrets(guard, who, ask, row)
 }
 
 /// What the operation makes, changes, removes or shows.

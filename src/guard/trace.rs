@@ -69,8 +69,12 @@ impl Guard {
     /// What is to be recorded of an allowed operation. Where the policy requires the record, that it was allowed is
     /// written now, and the operation is refused if that cannot be.
     #[inline]
-    pub(super) fn trace(&self, who: &Caller<'_>, ask: &Ask<'_>) -> core::result::Result<Trace, Denial> {
-        let Some(trail) = &self.trail else { return Ok(Trace::NONE) };
+    pub(super) fn trace(
+        &self,
+        who: &Caller<'_>,
+        ask: &Ask<'_>,
+    ) -> core::result::Result<Option<Trace>, Denial> {
+        let Some(trail) = &self.trail else { return Ok(None) };
         let changes = changes_something(ask);
         // What holds for every key is the least.
         let every = self.audit_of_all(ask.object);
@@ -78,9 +82,9 @@ impl Guard {
             .object
             .map_or(every.least, |object| every.least.max(object.rules_for(who).audit(|| self.now())));
         if wanted < if changes { Audit::Changes } else { Audit::All } {
-            return Ok(Trace::NONE);
+            return Ok(None);
         }
-        self.begin(who, ask, (trail, every), changes)
+        self.begin(who, ask, (trail, every), changes).map(Some)
     }
 
     fn begin(

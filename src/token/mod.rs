@@ -192,11 +192,26 @@ impl Token {
     ) -> core::result::Result<Authorized<O>, Denial> {
         let login = self.login.load();
         let caller = Caller { role: login.user.role, name: &login.name, session: session.0, read_write };
-        let answer = self.guard.authorize(&caller, self, op);
+        let mut answer = self.guard.authorize(&caller, self, op);
         self.answer_alarms();
-        let grant = answer?;
+        // Looked at where it lies: a grant is large, and its operation is moved no more than it must be.
+        if let Ok(grant) = &answer
+            && let Err(denial) = self.follow(session, grant)
+        {
+            answer = Err(denial);
+        }
+        answer
+    }
+
+    /// What follows from a grant, before it is handed out.
+    #[inline]
+    fn follow<O: Op>(
+        &self,
+        session: SessionHandle,
+        grant: &Authorized<O>,
+    ) -> core::result::Result<(), Denial> {
         if grant.binds() {
-            self.bind_all(&grant)?;
+            self.bind_all(grant)?;
         }
         // One look: a key that is due gives way by its use, which goes on with the key that it was granted for.
         if let Ok(object) = grant.object()
@@ -204,7 +219,7 @@ impl Token {
         {
             self.rotate_when_due(session, &grant.op().ask());
         }
-        Ok(grant)
+        Ok(())
     }
 
     /// Writes the purposes that a use binds.
