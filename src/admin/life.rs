@@ -1,6 +1,7 @@
 //! Steps in a key's life, by its owner's hand.
 
 use super::{Key, Result, Trouble, Visit, failed};
+use crate::ck::vendor::CKA_KEYWARD_PAIR;
 use crate::guard::op::{Destroy, Transition};
 use crate::object::State;
 use crate::token::Grounds;
@@ -38,6 +39,9 @@ impl Visit<'_> {
     /// # Errors
     /// [`Trouble::Denied`] where no half could go there.
     pub fn pass(&self, keys: Vec<Key>, to: State, grounds: &Grounds) -> Result<Vec<Passed>> {
+        if to == State::Compromised && keys.iter().all(|key| key.handle.is_none()) {
+            return self.compromise_destroyed(&keys, grounds);
+        }
         let session = self.session()?;
         let mut refusal = None;
         for key in &keys {
@@ -69,6 +73,32 @@ impl Visit<'_> {
             Some(denial) if passed.iter().all(|each| each.key.facts.state == each.to) => Err(denial.into()),
             _ => Ok(passed),
         }
+    }
+
+    /// Notes of keys that are destroyed, and of the other halves of their pairs, that they were compromised.
+    fn compromise_destroyed(&self, keys: &[Key], grounds: &Grounds) -> Result<Vec<Passed>> {
+        let session = self.session()?;
+        let pair = |key: &Key| key.attributes.bytes(CKA_KEYWARD_PAIR).map(<[u8]>::to_vec);
+        let meant = |key: &Key| {
+            keys.iter().any(|each| each.uid == key.uid || pair(each).is_some() && pair(each) == pair(key))
+        };
+        let mut passed = Vec::new();
+        for key in self.tombstones()?.into_iter().filter(meant) {
+            let other = !keys.iter().any(|each| each.uid == key.uid);
+            if other && key.facts.state != State::Destroyed {
+                continue;
+            }
+            let gone = || Trouble::Named(format!("nothing is left of the key {}", key.uid));
+            let object =
+                session.token().tombstone(key.uid).map_err(failed("reading the key"))?.ok_or_else(gone)?;
+            let to = State::DestroyedCompromised;
+            let grant = session.ask(Transition { object, to })?;
+            session
+                .run(grant, |grant| session.token().pass_tombstone(grant, grounds))
+                .map_err(failed("changing the state"))?;
+            passed.push(Passed { key, to });
+        }
+        Ok(passed)
     }
 
     /// C_DestroyObject for each of these keys: all are asked about before the first is gone.

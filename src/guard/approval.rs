@@ -71,7 +71,10 @@ impl Question<'_> {
 /// What is asked of an object, in the words of `approvals`; `None` where nobody else is asked. To suspend a key or to
 /// declare it compromised takes away and cannot wait.
 fn entry_of(ask: &Ask<'_>) -> Option<Entry> {
+    let gone = ask.object.is_some_and(|object| object.facts().state == State::Destroyed);
     match ask.makes {
+        // Nothing is destroyed twice: it is only noted of what is left.
+        Makes::Transition(State::DestroyedCompromised) if gone => None,
         Makes::Transition(State::Destroyed | State::DestroyedCompromised) => Some(Entry::Destroy),
         Makes::Transition(State::Suspended | State::Deactivated | State::Compromised) => None,
         _ => ask.entry,

@@ -215,6 +215,28 @@ impl Token {
         Ok(())
     }
 
+    /// A granted step of a key of which only a tombstone is left: it is found out to have been compromised before it was
+    /// destroyed (SP 800-57 Part 1 Rev. 5, 7.5).
+    ///
+    /// # Errors
+    /// Those of the store; `CKR_OBJECT_HANDLE_INVALID` where the tombstone is not what was judged any more.
+    pub fn pass_tombstone(&self, grant: Authorized<Transition>, grounds: &Grounds) -> Result<()> {
+        let Transition { object, to } = grant.into_op();
+        let mut changes = Vec::new();
+        self.write(|writer| {
+            changes.clear();
+            let (version, mut attributes) =
+                writer.tombstone(object.uid())?.ok_or(Error::ObjectHandleInvalid)?;
+            if version != object.version() {
+                return Err(Error::ObjectHandleInvalid);
+            }
+            changes.push(self.enter(&mut attributes, to, grounds));
+            writer.bury(object.uid(), &attributes)
+        })?;
+        self.log_changes(&changes);
+        Ok(())
+    }
+
     /// C_DestroyObject, granted. A key leaves a tombstone; its material is overwritten.
     pub fn destroy(&self, handle: ObjectHandle, grant: Authorized<Destroy>, grounds: &Grounds) -> Result<()> {
         let object = Arc::clone(&grant.op().object);
@@ -257,15 +279,17 @@ impl Token {
             State::Active => attributes.set_default(CKA_KEYWARD_ACTIVATION_DATE, || Value::Ulong(now)),
             State::Compromised => attributes.set_default(CKA_KEYWARD_COMPROMISE_DATE, || Value::Ulong(now)),
             State::Deactivated => attributes.set_default(CKA_KEYWARD_PROTECT_STOP_DATE, || Value::Ulong(now)),
-            State::Destroyed | State::DestroyedCompromised => {
+            State::Destroyed => attributes.set_default(CKA_KEYWARD_DESTROY_DATE, || Value::Ulong(now)),
+            State::DestroyedCompromised => {
                 attributes.set_default(CKA_KEYWARD_DESTROY_DATE, || Value::Ulong(now));
+                attributes.set_default(CKA_KEYWARD_COMPROMISE_DATE, || Value::Ulong(now));
             }
             State::PreActive | State::Suspended => {}
         }
         if let Some(reason) = grounds.reason {
             attributes.set(CKA_KEYWARD_REVOCATION_REASON, Value::Ulong(reason));
         }
-        if let (State::Compromised, Some(occurred)) = (to, grounds.occurred) {
+        if let (State::Compromised | State::DestroyedCompromised, Some(occurred)) = (to, grounds.occurred) {
             attributes.set(CKA_KEYWARD_COMPROMISE_OCCURRENCE_DATE, Value::Ulong(occurred));
         }
         if !grounds.message.is_empty() {
@@ -403,6 +427,44 @@ mod tests {
             assert_eq!(left.number(CKA_KEYWARD_REVOCATION_REASON), Some(6));
             assert_eq!(left.bytes(CKA_KEYWARD_REVOCATION_MESSAGE), Some(&b"moved"[..]));
             assert_eq!(KeyFacts::of(&left).state, State::Destroyed);
+        });
+    }
+
+    #[test]
+    fn destroyed_key_that_is_found_compromised_later_is_recorded_so_and_stays_destroyed() {
+        with_key(true, |_, session, _, handle| {
+            let held = session.key(handle).unwrap();
+            let uid = held.uid();
+            assert!(session.token().tombstone(uid).unwrap().is_none());
+            let grant = session.ask(Destroy { object: held }).unwrap();
+            session.token().destroy(handle, grant, &Grounds::default()).unwrap();
+            let left = || session.token().tombstone(uid).unwrap().unwrap();
+            for to in [State::Active, State::Compromised, State::Destroyed] {
+                assert!(session.ask(Transition { object: left(), to }).is_err(), "{to:?}");
+            }
+            let to = State::DestroyedCompromised;
+            let (grant, late) = (
+                session.ask(Transition { object: left(), to }).unwrap(),
+                session.ask(Transition { object: left(), to }).unwrap(),
+            );
+            let grounds =
+                Grounds { occurred: Some(1_700_000_000), message: "a copy was sold".into(), reason: Some(2) };
+            session.token().pass_tombstone(grant, &grounds).unwrap();
+            // What was judged before is not done twice.
+            assert_eq!(session.token().pass_tombstone(late, &grounds), Err(Error::ObjectHandleInvalid));
+            let now = left();
+            let told = |cka| now.attributes().number(cka);
+            assert_eq!(now.facts().state, State::DestroyedCompromised);
+            assert_eq!(told(CKA_KEYWARD_COMPROMISE_OCCURRENCE_DATE), Some(1_700_000_000));
+            assert!(told(CKA_KEYWARD_COMPROMISE_DATE).is_some() && told(CKA_KEYWARD_DESTROY_DATE).is_some());
+            assert!(session.ask(Transition { object: now, to }).is_err());
+            // The login finds everything as it should be.
+            session.token().logout().unwrap();
+            session
+                .token()
+                .login(crate::token::User::standard(crate::guard::Role::User), &Pin::from_slice(b"123456"))
+                .unwrap();
+            assert_eq!(session.token().examine().unwrap().1, []);
         });
     }
 

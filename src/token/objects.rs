@@ -271,6 +271,20 @@ impl Token {
         }
     }
 
+    /// What a destroyed key left, as an object that can be asked about and used for nothing; `None` where nothing is left.
+    ///
+    /// # Errors
+    /// Those of the store; `CKR_USER_NOT_LOGGED_IN` for a private one without a login.
+    pub fn tombstone(&self, uid: Uid) -> Result<Option<Arc<Held>>> {
+        match self.store.record(&self.serial, uid)? {
+            Some(record) if record.deleted && !record.attributes.is_empty() => {
+                let login = self.login.load();
+                Held::load(record, &login.vault, &self.guard.rules(), None).map(Arc::new).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
     /// Identities of what was destroyed and left a tombstone.
     pub fn tombstones(&self) -> Result<Vec<Uid>> {
         let changes = self.store.changes(&self.serial, 0)?;
@@ -422,6 +436,17 @@ impl<'t> Writer<'t> {
             Some(record) if !record.deleted => {
                 let attributes = self.vault.open_attributes(&record)?;
                 Ok(Some((record, attributes)))
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// What a destroyed key left, with its version, inside the transaction.
+    pub(super) fn tombstone(&mut self, uid: Uid) -> Result<Option<(u64, Attributes)>> {
+        match self.tx.record(self.serial, uid)? {
+            Some(record) if record.deleted && !record.attributes.is_empty() => {
+                let attributes = self.vault.open_attributes(&record)?;
+                Ok(Some((record.version, attributes)))
             }
             _ => Ok(None),
         }

@@ -85,6 +85,11 @@ impl House {
         self.run(&[words, &["--token", "web", "--pin-file", "@pin"]].concat())
     }
 
+    /// The same; it must end with this code.
+    pub fn user_must(&self, code: i32, words: &[&str]) -> String {
+        self.must(code, &[words, &["--token", "web", "--pin-file", "@pin"]].concat())
+    }
+
     /// Generates in a module of our own; the command is another process.
     pub fn generate(&self, mechanism: u64, label: &str, more: &[(u64, Vec<u8>)]) {
         let module = module(&self.store());

@@ -15,11 +15,6 @@ fn recording() -> House {
 }
 
 impl House {
-    /// With the user's PIN; it must end with this code.
-    fn user_must(&self, code: i32, words: &[&str]) -> String {
-        self.must(code, &[words, &["--token", "web", "--pin-file", "pin"]].concat())
-    }
-
     /// A new EC pair of this label begins so many signatures by each of the mechanisms, and may be destroyed after it.
     pub fn signs(&self, label: &str, mechanisms: &[u64], times: usize, destroy: bool) {
         let module = module(&self.store());

@@ -184,6 +184,27 @@ fn compromise_keeps_when_it_happened() {
 }
 
 #[test]
+fn compromise_of_a_destroyed_key_is_noted_for_both_halves() {
+    let house = House::new();
+    house.pair("one");
+    house.user_must(0, &["key", "destroy", "one", "--yes"]);
+    let list: serde_json::Value =
+        serde_json::from_str(&house.user(&["key", "list", "--all", "--json"]).out).unwrap();
+    let uid = list[0]["uid"].as_str().unwrap().to_owned();
+    let words =
+        ["key", "compromise", "--uid", &uid, "--reason", "key-compromise", "--message", "a copy was sold"];
+    let told = house.user_must(0, &words);
+    assert_eq!(told.matches("destroyed -> destroyed-compromised").count(), 2, "{told}");
+    let shown = house.user_must(0, &["key", "show", "--uid", &uid]);
+    assert!(shown.contains("destroyed-compromised") && shown.contains("a copy was sold"), "{shown}");
+    // It is said once.
+    let again = house.user(&words);
+    assert!(again.code == 1 && again.err.contains("cannot become"), "{}", again.err);
+    let back = house.user(&["key", "activate", "--uid", &uid]);
+    assert!(back.code == 1 && back.err.contains("is destroyed"), "{}", back.err);
+}
+
+#[test]
 fn destroy_asks_takes_both_halves_and_leaves_tombstones() {
     let house = House::new();
     house.pair("one");
