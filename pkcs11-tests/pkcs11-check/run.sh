@@ -86,12 +86,14 @@ PYTHON
 }
 outdated() { # FOLDER...: what known.md lists of these folders has failed
     local test wrong=0
-    for test in $(known | grep -E "^($1)"); do
-        if ! grep -qxF "$test" failing && ! sed 's/\[.*/[*]/' failing | grep -qxF "$test"; then
+    # Each failing test under its own name, and under that of all its parameters.
+    sed 'p; s/\[.*/[*]/' failing >failing-names
+    while read -r test; do
+        if ! grep -qxF -e "$test" failing-names; then
             echo "known.md lists $test, which passes by now"
             wrong=1
         fi
-    done
+    done < <(known | grep -E "^($1)")
     return $wrong
 }
 
