@@ -84,10 +84,23 @@ impl Bench {
         each(from, times)
     }
 
+    /// Nanoseconds of the question alone, which whoever asks makes: the operation with its hold on the key.
+    fn ask(&self, times: u32) -> u64 {
+        let from = Instant::now();
+        for _ in 0..times {
+            drop(black_box(self.question()));
+        }
+        each(from, times)
+    }
+
+    fn question(&self) -> Sign {
+        Sign { key: Arc::clone(&self.key), mechanism: Mechanism::plain(CKM_SHA256_HMAC) }
+    }
+
     #[inline(never)]
     fn decide_often(&self, times: u32) {
         for _ in 0..times {
-            let op = Sign { key: Arc::clone(&self.key), mechanism: Mechanism::plain(CKM_SHA256_HMAC) };
+            let op = self.question();
             // Looked at where it lies: to move it is no part of the decision.
             assert!(black_box(&self.token.authorize(self.rig.session, true, op)).is_ok());
         }
@@ -113,7 +126,13 @@ fn matching(number: usize) -> String {
     text
 }
 
-/// The same with what is asked at the moment of use: a budget, hours, callers, an alarm.
+/// The same with a budget that does not end.
+fn with_a_budget() -> String {
+    matching(20)
+        + "[[rule]]\nid = \"budget\"\nwhen = { label = \"bench-*\" }\nlimits = { uses = 1_000_000_000_000 }\n"
+}
+
+/// The same with what is asked at the moment of use: hours and callers.
 fn of_all_sorts() -> String {
     let mut text = matching(20);
     text.push_str(
@@ -152,10 +171,12 @@ fn main() {
     let benches = [
         ("no rule", Bench::new(HEAD)),
         ("20 rules", Bench::new(&matching(20))),
+        ("20 rules and a budget", Bench::new(&with_a_budget())),
         ("20 rules, hours and callers", Bench::new(&of_all_sorts())),
     ];
     compare("the policy's part of a decision", TURNS, &benches, |bench| bench.policy(DECISIONS));
     compare("a decision at the choke point", TURNS, &benches, |bench| bench.decide(DECISIONS));
+    compare("of it the question, which the caller makes", TURNS, &benches, |bench| bench.ask(DECISIONS));
 
     let text = many();
     let compiled: Vec<_> = (0..25).map(|_| microseconds(|| drop(black_box(compile_once(&text))))).collect();
