@@ -42,7 +42,7 @@ pub fn encapsulate_key(
     let key = session.key(public)?;
     let template = shared_template(&session, raw)?;
     session.perform(Encapsulate { key, mechanism, template }, |grant| {
-        let mut charge = session.charge(grant.op(), true);
+        let mut charge = session.charge(&grant, true);
         let len = session.backend().encapsulated_len(&grant)?;
         // A length query and a short buffer are no use of the key.
         if out.capacity().is_none_or(|room| room < len) {

@@ -90,7 +90,15 @@ fn show(session: &Session, object: &Arc<Held>, slot: &mut AttributeSlot<'_>) -> 
         told.map(zeroize::Zeroizing::new)
     } else if key::is_secret_attribute(facts.class, facts.key_type, slot.cka) {
         let asked = Reveal { object: Arc::clone(object), attribute: slot.cka };
-        let revealed = session.perform(asked, |grant| session.backend().reveal(grant));
+        let revealed = session.perform(asked, |grant| {
+            let mut charge = session.charge(&grant, false);
+            let secret = session.backend().reveal(grant)?;
+            // Nothing is seen where only the length is asked for, or where there is no room.
+            if !fits(slot, secret.expose().len()) {
+                charge.undo();
+            }
+            Ok(secret)
+        });
         revealed.map(|secret| zeroize::Zeroizing::new(secret.expose().to_vec()))
     } else {
         let value = object.attributes().value(slot.cka).and_then(Value::to_caller);
@@ -128,6 +136,11 @@ fn budget(session: &Session, object: &Held, cka: CK_ATTRIBUTE_TYPE) -> Option<Re
 }
 
 /// Writes a value of bytes into a slot, or its length where that is asked for.
+/// Whether a value of this length will be handed out.
+fn fits(slot: &AttributeSlot<'_>, len: usize) -> bool {
+    matches!(&slot.room, Room::Bytes(buffer) if buffer.len() >= len)
+}
+
 fn put(slot: &mut AttributeSlot<'_>, value: &[u8]) -> Result<()> {
     let room = match &mut slot.room {
         Room::Asked => {

@@ -61,7 +61,7 @@ pub fn wrap_key(
 ) -> Result<()> {
     let session = m.session(s)?;
     session.perform_sized(wrapping_of(&session, wrapping, mechanism, key)?, |grant, bytes| {
-        let charge = session.charge(grant.op(), false);
+        let charge = session.charge(&grant, false);
         let target = Arc::clone(&grant.op().target);
         let wrapped = session.backend().wrap(grant)?;
         // Nothing has left where only the length was asked for.
@@ -97,7 +97,7 @@ pub fn wrap_authenticated(
     let session = m.session(s)?;
     let mut params = parameter.place.read(parameter.shape, MessageStep::Whole, true)?;
     session.perform_sized(wrapping_of(&session, wrapping, mechanism, key)?, |grant, bytes| {
-        let mut charge = session.charge(grant.op(), false);
+        let mut charge = session.charge(&grant, false);
         session.terms(grant.op()).judge(&params, MessageStep::Whole).inspect_err(|_| charge.undo())?;
         let target = Arc::clone(&grant.op().target);
         let inner = std::mem::take(&mut params.aad);

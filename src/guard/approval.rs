@@ -4,11 +4,11 @@
 //! Who must agree, and how many, the policy says; the token keeps the requests and what was said to them ([`Requests`]).
 //! An approval is for one operation of one requester with one key and one mechanism, and is spent by it.
 
+use super::Guard;
 use super::budget::Books;
 use super::charge;
 use super::held::Held;
 use super::op::{Ask, Makes};
-use super::{Guard, Role};
 use crate::ck::vendor::CKA_KEYWARD_ESCROW_DATE;
 use crate::ck::{CK_MECHANISM_TYPE, Error, Result};
 use crate::object::State;
@@ -30,9 +30,15 @@ pub trait Requests: Send + Sync {
     /// Those of the store.
     fn look(&self, questions: &[Question<'_>]) -> Result<Agreed>;
 
+    /// What was spent counts again: the operation came to nothing.
+    fn give_back(&self, spent: &Spent);
+
     /// The moment before which what was in the store then is in a copy of it; `None` where there is no copy.
     fn backed_up(&self) -> Option<u64>;
 }
+
+/// What was agreed to and is spent, as whoever keeps the requests writes it down.
+pub type Spent = Arc<[u8]>;
 
 /// One key, and what is to be done with it.
 #[derive(Clone, Copy)]
@@ -49,8 +55,8 @@ pub struct Question<'a> {
 
 /// What came of asking.
 pub enum Agreed {
-    /// Nobody needs to be asked, or all have agreed.
-    Yes,
+    /// Nobody needs to be asked, or all have agreed; what they said is spent.
+    Yes(Option<Spent>),
     /// Something is missing.
     Not {
         /// What, and by which rules.
@@ -95,25 +101,24 @@ fn questions<'a>(guard: &Guard, ask: &Ask<'a>) -> Vec<Question<'a>> {
     asking.map(|(entry, held)| Question { held, entry, mechanism, now }).collect()
 }
 
-/// Whether an operation waits for anybody at all: a look at what was compiled.
+/// Whether an operation waits for anybody or anything at all: a look at what was compiled.
 #[inline]
-fn waits(ask: &Ask<'_>) -> bool {
+pub(super) fn waits(ask: &Ask<'_>) -> bool {
     let waits = |held: &Arc<Held>| held.rules().asks_approval() || held.rules().asks_backup();
     ask.object.is_some_and(waits) || ask.target.is_some_and(waits) || ask.seconds.iter().any(waits)
 }
 
 /// There is a copy of every key that is used, and those who must agree to the operation have. What they agreed to is spent.
-#[inline]
-pub(super) fn obtain(guard: &Guard, books: &dyn Books, ask: &Ask<'_>) -> core::result::Result<(), Denial> {
-    if waits(ask) { obtain_all(guard, books, ask) } else { Ok(()) }
-}
-
 #[cold]
-fn obtain_all(guard: &Guard, books: &dyn Books, ask: &Ask<'_>) -> core::result::Result<(), Denial> {
+pub(super) fn obtain(
+    guard: &Guard,
+    books: &dyn Books,
+    ask: &Ask<'_>,
+) -> core::result::Result<Option<Spent>, Denial> {
     has_copies(guard, books, ask)?;
     let questions = questions(guard, ask);
     if questions.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     // What the budget would refuse anyway must cost nobody's word.
     charge::peek(guard, books, ask)?;
@@ -122,7 +127,11 @@ fn obtain_all(guard: &Guard, books: &dyn Books, ask: &Ask<'_>) -> core::result::
 
 /// The same for a message after the first of a running operation: an approval is for one.
 pub(super) fn obtain_again(books: &dyn Books, question: Question<'_>) -> core::result::Result<(), Denial> {
-    if question.held.rules().asks_approval() { answered(books.spend(&[question])) } else { Ok(()) }
+    if question.held.rules().asks_approval() {
+        answered(books.spend(&[question])).map(|_| ())
+    } else {
+        Ok(())
+    }
 }
 
 /// What [`obtain`] would answer, for people; nothing is spent and nobody is asked.
@@ -133,14 +142,9 @@ pub(super) fn peek(guard: &Guard, books: &dyn Books, ask: &Ask<'_>) -> core::res
     Ok(if questions.is_empty() { "nobody else is asked" } else { "all who must agree have" }.to_owned())
 }
 
-/// Whether anything of this needs to be explained.
-pub(super) fn is_asked(ask: &Ask<'_>) -> bool {
-    waits(ask)
-}
-
-fn answered(agreed: Result<Agreed>) -> core::result::Result<(), Denial> {
+fn answered(agreed: Result<Agreed>) -> core::result::Result<Option<Spent>, Denial> {
     let (denial, request) = match agreed {
-        Ok(Agreed::Yes) => return Ok(()),
+        Ok(Agreed::Yes(spent)) => return Ok(spent),
         Ok(Agreed::Not { denial, request }) => (denial, request),
         Err(error) => return Err(unavailable(error)),
     };
@@ -182,9 +186,4 @@ pub fn has_copy(held: &Held, backed_up: Option<u64>) -> bool {
     // What was made in the second in which a copy was begun may be missing there.
     let copied = facts.token && backed_up.is_some_and(|at| facts.initial_date < at);
     copied || held.attributes().has(CKA_KEYWARD_ESCROW_DATE)
-}
-
-/// Whether somebody with this role can ask others. What nobody has opened can keep no requests.
-pub const fn can_ask(role: Role) -> bool {
-    !matches!(role, Role::Public)
 }

@@ -2,6 +2,7 @@
 //! it owns the operation, the operation owns its key, and a backend uses it up.
 
 use super::Granted;
+use super::approval::Spent;
 use super::held::{Held, Home};
 use super::op::{Copy, Derive, DigestKey, Op, Reveal, Wrap};
 use super::trace::Trace;
@@ -29,6 +30,7 @@ pub struct Authorized<O: Op> {
     obligations: Obligations,
     bound: Vec<(usize, Purpose)>,
     trace: Trace,
+    spent: Option<Spent>,
 }
 
 /// What must hold while the operation runs; the session sees to it.
@@ -48,17 +50,22 @@ impl<O: Op> Authorized<O> {
         obligations: Obligations,
         trace: Trace,
     ) -> Self {
-        Self { op, row, obligations, bound: Vec::new(), trace }
+        Self { op, row, obligations, bound: Vec::new(), trace, spent: None }
     }
 
     #[inline]
-    pub(super) fn granted(op: O, Granted { row, obligations, bound, trace }: Granted) -> Self {
-        Self { op, row, obligations, bound, trace }
+    pub(super) fn granted(op: O, Granted { row, obligations, bound, trace, spent }: Granted) -> Self {
+        Self { op, row, obligations, bound, trace, spent }
     }
 
     /// What is to be recorded of the operation. Whoever runs it takes this and says how it ended.
     pub fn take_trace(&mut self) -> Trace {
         std::mem::take(&mut self.trace)
+    }
+
+    /// What others have agreed to and is spent by this; `None` where nobody had to be asked.
+    pub(super) const fn spent(&self) -> Option<&Spent> {
+        self.spent.as_ref()
     }
 
     /// The operation.

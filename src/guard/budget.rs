@@ -429,7 +429,7 @@ enum Reserved {
 mod tests {
     use super::*;
     use crate::ck::Error;
-    use crate::guard::{Agreed, Journal, Question, Sink};
+    use crate::guard::{Agreed, Journal, Question, Sink, Spent};
     use crate::object::{Attributes, Value};
     use crate::policy::Ruleset;
     use cryptoki_sys::*;
@@ -450,12 +450,14 @@ mod tests {
 
     impl Requests for Shelf {
         fn spend(&self, _: &[Question<'_>]) -> Result<Agreed> {
-            Ok(Agreed::Yes)
+            Ok(Agreed::Yes(None))
         }
 
         fn look(&self, _: &[Question<'_>]) -> Result<Agreed> {
-            Ok(Agreed::Yes)
+            Ok(Agreed::Yes(None))
         }
+
+        fn give_back(&self, _: &Spent) {}
 
         fn backed_up(&self) -> Option<u64> {
             None

@@ -2,15 +2,17 @@
 //! bytes and messages.
 
 use super::Guard;
-use super::approval::{self, Question};
+use super::approval::{self, Question, Spent};
+use super::authorized::Authorized;
 use super::budget::{Books, Budget};
 use super::held::Held;
 use super::op::{self, Ask};
-use crate::ck::{CK_MECHANISM_TYPE, Error, Mechanism, Result};
+use super::underway::Underway;
+use crate::ck::{CK_MECHANISM_TYPE, Error, Result};
 use crate::policy::{Denial, Entry, Limits, NO_MECHANISM, Reason, Side, Unit};
 use cryptoki_sys::CKO_SECRET_KEY;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 
 /// The limits of one use of a key; `None` where nothing is to be counted. Only what protects is (KMIP 2.1, 4.59).
 #[inline]
@@ -128,42 +130,34 @@ pub(super) fn peek(guard: &Guard, books: &dyn Books, ask: &Ask<'_>) -> core::res
 pub struct Charge(Option<Running>);
 
 struct Running {
-    books: Arc<dyn Books>,
-    held: Arc<Held>,
-    entry: Entry,
-    mechanism: CK_MECHANISM_TYPE,
-    session: u64,
-    /// Where the session keeps the reason of its last refusal.
-    reason: Arc<AtomicU32>,
+    underway: Underway,
     /// The first message was counted when the operation began.
     first: bool,
+    /// What was agreed to and is spent by it.
+    spent: Option<Spent>,
 }
 
 impl Charge {
     /// What an operation will count beyond the use that it was granted; nothing where no limit speaks of that.
     pub fn of<O: op::Op, B: Books + 'static>(
         books: &Arc<B>,
-        op: &O,
+        grant: &Authorized<O>,
         messages: bool,
-        (session, reason): (u64, &Arc<AtomicU32>),
+        session: (u64, &Arc<AtomicU32>),
     ) -> Self {
-        let ask = op.ask();
+        let ask = grant.op().ask();
         let (Some(entry), Some(held)) = (ask.entry, ask.object) else { return Self(None) };
         let mechanism = mechanism_of(&ask);
         let limited = limits_of(books.guard(), entry, held).is_some_and(|limits| {
             limits.asks(Unit::Bytes, mechanism)
                 || (messages || entry == Entry::Wrap) && limits.ask_of(mechanism)
         });
-        let counts = limited || messages && held.rules().asks_approval();
-        Self(counts.then(|| Running {
-            books: Arc::<B>::clone(books),
-            held: Arc::clone(held),
-            entry,
-            mechanism,
-            session,
-            reason: Arc::clone(reason),
-            first: true,
-        }))
+        let spent = grant.spent().cloned();
+        if !limited && spent.is_none() {
+            return Self(None);
+        }
+        let running = |underway| Running { underway, first: true, spent };
+        Self(Underway::of(books, &ask, mechanism, session).map(running))
     }
 
     /// Bytes go through now.
@@ -198,13 +192,17 @@ impl Charge {
 
     /// The use came to nothing: the caller only asked for a length, or brought too little room.
     pub fn undo(&mut self) {
-        let Some(running) = &mut self.0 else { return };
-        let Some(limits) = limits_of(running.books.guard(), running.entry, &running.held) else { return };
-        let Some(budget) = running.held.life().budget() else { return };
+        let Some(Running { underway, spent, .. }) = &mut self.0 else { return };
+        let Underway { books, held, entry, mechanism, .. } = underway;
+        if let Some(spent) = spent.take() {
+            books.give_back(&spent);
+        }
+        let Some(limits) = limits_of(books.guard(), *entry, held) else { return };
+        let Some(budget) = held.life().budget() else { return };
         for unit in [Unit::Uses, Unit::KeysWrapped] {
-            let counted = unit == Unit::Uses || running.entry == Entry::Wrap;
-            if counted && limits.asks(unit, running.mechanism) {
-                budget.give_back(unit, running.mechanism, 1);
+            let counted = unit == Unit::Uses || *entry == Entry::Wrap;
+            if counted && limits.asks(unit, *mechanism) {
+                budget.give_back(unit, *mechanism, 1);
             }
         }
     }
@@ -212,32 +210,22 @@ impl Charge {
 
 impl Running {
     fn bytes(&self, amount: u64) -> Result<()> {
-        let books = &*self.books;
-        let Some(limits) = limits_of(books.guard(), self.entry, &self.held) else { return Ok(()) };
-        if !limits.asks(Unit::Bytes, self.mechanism) {
+        let Underway { books, held, entry, mechanism, .. } = &self.underway;
+        let Some(limits) = limits_of(books.guard(), *entry, held) else { return Ok(()) };
+        if !limits.asks(Unit::Bytes, *mechanism) {
             return Ok(());
         }
-        let spent = budget_of(books, &self.held).and_then(|budget| {
-            budget.spend(books, &self.held, limits, (Unit::Bytes, self.mechanism), amount)
-        });
-        spent.map_err(|denial| self.refused(&denial))
+        let spent = budget_of(&**books, held)
+            .and_then(|budget| budget.spend(&**books, held, limits, (Unit::Bytes, *mechanism), amount));
+        spent.map_err(|denial| self.underway.refused(&denial))
     }
 
     fn message(&self) -> Result<()> {
-        let books = &*self.books;
-        let (entry, now) = (self.entry, books.guard().now());
-        let question = Question { held: &self.held, entry, mechanism: Some(self.mechanism), now };
-        approval::obtain_again(books, question)
-            .and_then(|()| count_use(books.guard(), books, entry, &self.held, self.mechanism))
-            .map_err(|denial| self.refused(&denial))
-    }
-
-    #[cold]
-    fn refused(&self, denial: &Denial) -> Error {
-        let mechanism = Mechanism::plain(self.mechanism);
-        let ask = op::uses(self.entry, &mechanism, &self.held);
-        self.books.refuse(self.session, &ask, denial);
-        self.reason.store(denial.reason.code(), Ordering::Relaxed);
-        denial.error
+        let Underway { books, held, entry, mechanism, .. } = &self.underway;
+        let now = books.guard().now();
+        let question = Question { held, entry: *entry, mechanism: Some(*mechanism), now };
+        approval::obtain_again(&**books, question)
+            .and_then(|()| count_use(books.guard(), &**books, *entry, held, *mechanism))
+            .map_err(|denial| self.underway.refused(&denial))
     }
 }

@@ -7,13 +7,13 @@
 
 use super::held::Held;
 use super::op::{Ask, Makes};
-use super::order::may_see;
+use super::order::{may_see, question};
 use super::{Caller, Guard};
 use crate::ck::Params;
 use crate::crypto::mechanism::{Made, Raw, Row};
 use crate::crypto::tls12::makes_premaster;
 use crate::object::{KeyFacts, State};
-use crate::policy::{self, Denial, Entry, Parameters, Reason, Request};
+use crate::policy::{self, Denial, Entry, Reason};
 use cryptoki_sys::{CKA_KEY_GEN_MECHANISM, CKK_GENERIC_SECRET, CKO_DATA, CKO_SECRET_KEY};
 
 /// Fewest bits of a key that stand in what is made of it, and of whatever stands beside them: as many as a key needs
@@ -86,9 +86,10 @@ fn no_key_in_the_open(guard: &Guard, who: &Caller<'_>, made: &[KeyFacts]) -> Res
         let rules = guard.rules();
         let may_be_made = rules.judge_new_by(who.user(), &key, guard.now());
         let record = rules.record_for(&key);
+        let record = record.while_in(who.user());
         may_be_made
             .and_then(|()| {
-                policy::decide(&record.while_in(who.user()), &key, &to_reveal(guard, &key)).map(drop)
+                policy::decide(&record, &key, &question(guard, Entry::Reveal, &key, &record)).map(drop)
             })
             .map_err(|denial| {
                 Denial::new(
@@ -156,21 +157,7 @@ fn is_open(guard: &Guard, who: &Caller<'_>, object: &Held) -> bool {
     if facts.class == CKO_DATA {
         return true;
     }
-    may_see(object).is_ok() && policy::decide(&object.rules_for(who), facts, &to_reveal(guard, facts)).is_ok()
-}
-
-/// The question whether the value of a key may be read.
-fn to_reveal(guard: &Guard, facts: &KeyFacts) -> Request {
-    Request {
-        entry: Entry::Reveal,
-        mechanism: None,
-        ckm: None,
-        mac: facts.class == CKO_SECRET_KEY,
-        now: guard.now(),
-        state: facts.state,
-        purpose: facts.purpose,
-        parameters: Parameters::default(),
-        caller: super::caller::this(),
-        seen: 0,
-    }
+    let rules = object.rules_for(who);
+    let asked = question(guard, Entry::Reveal, facts, &rules);
+    may_see(object).is_ok() && policy::decide(&rules, facts, &asked).is_ok()
 }

@@ -66,7 +66,7 @@ impl Guard {
         if ask.object.iter().copied().chain(ask.seconds).any(|held| limited(&held)) {
             told.check("budget", || charge::peek(self, books, ask));
         }
-        if approval::is_asked(ask) {
+        if approval::waits(ask) {
             told.check("approval", || approval::peek(self, books, ask));
         }
         told

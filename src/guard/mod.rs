@@ -22,10 +22,11 @@ pub mod signals;
 mod succession;
 mod terms;
 mod trace;
+mod underway;
 pub mod vault;
 
 pub use alarm::Answer;
-pub use approval::{Agreed, Question, Requests, can_ask, has_copy};
+pub use approval::{Agreed, Question, Requests, Spent, has_copy};
 pub use authorized::{Authorized, Obligations};
 pub use budget::{Block, Books, Budget};
 pub use charge::Charge;
@@ -124,6 +125,7 @@ struct Granted {
     /// Which of the second keys are bound to which purpose.
     bound: Vec<(usize, Purpose)>,
     trace: Trace,
+    spent: Option<Spent>,
 }
 
 /// The rules in force, and what follows from them for the whole token.
@@ -260,8 +262,7 @@ impl Guard {
     /// The only way to use a key. The checks run in one order, written once in [`order`]; the first
     /// refusal decides the return code, and leaves one line in the log and one record. What is allowed then waits for those
     /// who must agree ([`approval`]), and is counted last of all, where a limit asks for it ([`charge`]): what is refused
-    /// costs no part of a budget. What is allowed leaves its
-    /// record when it has ended, as far as the policy wants one ([`Trace`]).
+    /// costs no part of a budget. It leaves its record when it has ended, as far as the policy wants one ([`Trace`]).
     ///
     /// # Errors
     /// [`Denial`]: the reason, the rules and the words behind it.
@@ -297,7 +298,9 @@ impl Guard {
     ) -> Result<(), Denial> {
         order::judge(self, who, ask, granted)?;
         self.watch(who, ask)?;
-        approval::obtain(self, books, ask)?;
+        if approval::waits(ask) {
+            granted.spent = approval::obtain(self, books, ask)?;
+        }
         charge::count(self, books, ask)?;
         if let Some(trace) = self.trace(who, ask)? {
             granted.trace = trace;

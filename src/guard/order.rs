@@ -197,23 +197,33 @@ pub(super) const USE_CHECKS: &[UseCheck] = &[
 impl Use<'_> {
     /// The question to the policy.
     pub(super) fn request(&self, guard: &Guard) -> Request {
-        let (facts, now) = (self.object.facts(), guard.now());
         Request {
-            entry: self.entry,
             mechanism: self.mechanism.and_then(|used| table::find(used.ckm)).map(|(index, _)| index),
             ckm: self.mechanism.map(|used| used.ckm),
-            mac: facts.class == CKO_SECRET_KEY,
-            now,
-            state: facts.state,
-            purpose: facts.purpose,
             parameters: self.mechanism.map(|used| Parameters::of(used.ckm, &used.params)).unwrap_or_default(),
-            caller: caller::asked_by(self.rules),
-            seen: guard.latest_at(now),
+            ..question(guard, self.entry, self.object.facts(), self.rules)
         }
     }
 }
 
+/// A question to the policy about a key as it is now, without a mechanism.
 #[inline]
+pub(super) fn question(guard: &Guard, entry: Entry, facts: &KeyFacts, rules: &KeyRules) -> Request {
+    let now = guard.now();
+    Request {
+        entry,
+        mechanism: None,
+        ckm: None,
+        mac: facts.class == CKO_SECRET_KEY,
+        now,
+        seen: guard.latest_at(now),
+        state: facts.state,
+        purpose: facts.purpose,
+        parameters: Parameters::default(),
+        caller: caller::asked_by(rules),
+    }
+}
+
 fn is_key(case: &Use<'_>) -> Result<(), Denial> {
     if case.entry.usage().is_some() && !crate::object::key::is_key_class(case.object.facts().class) {
         return Err(Denial::new(Reason::NotEvaluable, "the object is no key"));
@@ -491,19 +501,8 @@ pub(super) fn may_wrap(
             "the wrapping key is weaker than the key it would wrap",
         ));
     }
-    let (rules, now) = (target.rules_for(who), guard.now());
-    let request = Request {
-        entry: Entry::WrapTarget,
-        mechanism: None,
-        ckm: None,
-        mac: facts.class == CKO_SECRET_KEY,
-        now,
-        state: facts.state,
-        purpose: facts.purpose,
-        parameters: Parameters::default(),
-        caller: caller::asked_by(&rules),
-        seen: guard.latest_at(now),
-    };
+    let rules = target.rules_for(who);
+    let request = question(guard, Entry::WrapTarget, facts, &rules);
     rules.may_leave_under(wrapping.facts(), mechanism.map(|used| used.ckm), request.seen)?;
     policy::decide(&rules, facts, &request).map(|_| ())
 }

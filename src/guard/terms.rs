@@ -2,15 +2,14 @@
 //! associated data, name IV and tag only after the use of the key was granted.
 
 use super::budget::Books;
-use super::caller;
-use super::held::Held;
-use super::op::{self, Op};
+use super::op::Op;
+use super::order;
+use super::underway::Underway;
+use crate::ck::Result;
 use crate::ck::message::{IvGenerator, MessageParams, MessageStep};
-use crate::ck::{CK_MECHANISM_TYPE, Error, Mechanism, Result};
-use crate::policy::{self, Entry, Measured, Parameter, Parameters, Request};
-use cryptoki_sys::CKO_SECRET_KEY;
+use crate::policy::{self, Measured, Parameter, Parameters, Request};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::AtomicU32;
 
 /// An IV counts as made here where at least so many of its bits are.
 const FEWEST_MADE_BITS: u64 = 32;
@@ -20,15 +19,9 @@ const FEWEST_MADE_BITS: u64 = 32;
 pub struct Terms(Option<Running>);
 
 struct Running {
-    books: Arc<dyn Books>,
-    held: Arc<Held>,
-    entry: Entry,
-    mechanism: CK_MECHANISM_TYPE,
+    underway: Underway,
     /// Who was logged in when the operation began.
     user: Option<String>,
-    session: u64,
-    /// Where the session keeps the reason of its last refusal.
-    reason: Arc<AtomicU32>,
 }
 
 impl Terms {
@@ -37,22 +30,14 @@ impl Terms {
         books: &Arc<B>,
         op: &O,
         user: Option<String>,
-        (session, reason): (u64, &Arc<AtomicU32>),
+        session: (u64, &Arc<AtomicU32>),
     ) -> Self {
         let ask = op.ask();
-        let (Some(entry), Some(held), Some(mechanism)) = (ask.entry, ask.object, ask.mechanism) else {
+        let (Some(held), Some(mechanism)) = (ask.object, ask.mechanism) else { return Self(None) };
+        if !held.rules().while_in(user.as_deref()).asks_parameters() {
             return Self(None);
-        };
-        let asked = held.rules().while_in(user.as_deref()).asks_parameters();
-        Self(asked.then(|| Running {
-            books: Arc::<B>::clone(books),
-            held: Arc::clone(held),
-            entry,
-            mechanism: mechanism.ckm,
-            user,
-            session,
-            reason: Arc::clone(reason),
-        }))
+        }
+        Self(Underway::of(books, &ask, mechanism.ckm, session).map(|underway| Running { underway, user }))
     }
 
     /// Judges the parameter of a message as far as this step brings it.
@@ -89,26 +74,11 @@ fn told(params: &MessageParams, step: MessageStep) -> Parameters {
 
 impl Running {
     fn judge(&self, parameters: &Parameters) -> Result<()> {
-        let facts = self.held.facts();
-        let rules = self.held.rules().while_in(self.user.as_deref());
-        let request = Request {
-            entry: self.entry,
-            mechanism: None,
-            ckm: Some(self.mechanism),
-            mac: facts.class == CKO_SECRET_KEY,
-            now: self.books.guard().now(),
-            state: facts.state,
-            purpose: facts.purpose,
-            parameters: *parameters,
-            caller: caller::asked_by(&rules),
-            seen: 0,
-        };
-        policy::bears_parameters(&rules, facts, &request).map_err(|denial| {
-            let mechanism = Mechanism::plain(self.mechanism);
-            let ask = op::uses(self.entry, &mechanism, &self.held);
-            self.books.refuse(self.session, &ask, &denial);
-            self.reason.store(denial.reason.code(), Ordering::Relaxed);
-            Error::MechanismParamInvalid
-        })
+        let Underway { books, held, entry, mechanism, .. } = &self.underway;
+        let rules = held.rules().while_in(self.user.as_deref());
+        let question = order::question(books.guard(), *entry, held.facts(), &rules);
+        let request = Request { ckm: Some(*mechanism), parameters: *parameters, ..question };
+        policy::bears_parameters(&rules, held.facts(), &request)
+            .map_err(|denial| self.underway.refused(&denial))
     }
 }

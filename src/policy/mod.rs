@@ -21,6 +21,7 @@ mod describe;
 mod diagnostic;
 mod document;
 mod entry;
+mod escrow;
 mod explain;
 mod flag;
 mod floor;

@@ -150,13 +150,13 @@ impl Session {
         start: impl FnOnce(Authorized<O>) -> Result<T>,
     ) -> Result<Begun<T>> {
         let grant = self.authorize(op)?;
-        let charge = self.charge(grant.op(), true);
+        let charge = self.charge(&grant, true);
         Ok(Begun { charge, ..self.start(grant, start)? })
     }
 
     /// What an operation counts beyond the use that it was granted.
-    pub fn charge<O: Op>(&self, op: &O, messages: bool) -> Charge {
-        Charge::of(&self.token, op, messages, (self.handle.0, &self.device_error))
+    pub fn charge<O: Op>(&self, grant: &Authorized<O>, messages: bool) -> Charge {
+        Charge::of(&self.token, grant, messages, (self.handle.0, &self.device_error))
     }
 
     /// What the rules ask of the parameters of each message of an operation.
@@ -170,7 +170,7 @@ impl Session {
         mut grant: Authorized<O>,
         start: impl FnOnce(Authorized<O>) -> Result<T>,
     ) -> Result<Begun<T>> {
-        let charge = self.charge(grant.op(), false);
+        let charge = self.charge(&grant, false);
         let life = grant.object().ok().map(|object| Arc::clone(object.life()));
         let (obligations, trace) = (grant.obligations(), grant.take_trace());
         match start(grant) {

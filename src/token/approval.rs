@@ -13,7 +13,7 @@ use crate::ck::{CK_MECHANISM_TYPE, CK_OBJECT_CLASS, Error, Result};
 use crate::crypto::random;
 use crate::guard::codec;
 use crate::guard::vault::{Vault, is_vouched};
-use crate::guard::{Agreed, Question, Requests, can_ask};
+use crate::guard::{Agreed, Question, Requests, Role, Spent};
 use crate::policy::Approval;
 use crate::store::{Record, Uid};
 
@@ -235,9 +235,10 @@ fn settle(
         let noted = opened.into_iter().map(|request| ("request", request)).collect();
         return Ok(Settled { agreed: Agreed::Not { denial, request }, noted });
     }
-    let gone = list.extract_if(.., |request| spent.contains(&request.id));
-    let noted = gone.map(|request| ("spend-approval", request)).collect();
-    Ok(Settled { agreed: Agreed::Yes, noted })
+    let gone: Vec<_> = list.extract_if(.., |request| spent.contains(&request.id)).collect();
+    let kept = (!gone.is_empty()).then(|| Spent::from(encode(&gone)));
+    let noted = gone.into_iter().map(|request| ("spend-approval", request)).collect();
+    Ok(Settled { agreed: Agreed::Yes(kept), noted })
 }
 
 impl Requests for Token {
@@ -266,6 +267,32 @@ impl Requests for Token {
         })
     }
 
+    fn give_back(&self, spent: &Spent) {
+        let Some(spent) = decode(spent) else { return };
+        let back = self.with_requests(self.guard.now(), |list| {
+            // Meanwhile somebody may have asked anew: what was agreed to before counts for that.
+            let same = |request: &ApprovalRequest, other: &ApprovalRequest| {
+                request.object == other.object
+                    && request.operation == other.operation
+                    && request.mechanism == other.mechanism
+                    && request.requester == other.requester
+            };
+            list.retain(|request| !spent.iter().any(|back| same(back, request)));
+            list.extend(spent.iter().cloned());
+            Ok(())
+        });
+        match back {
+            Ok(()) => spent.iter().for_each(|request| self.note_request("return-approval", request)),
+            Err(error) => {
+                let journal = self.guard.journal();
+                journal.line(
+                    "approval",
+                    format_args!("an approval was spent by a call that came to nothing: {error}"),
+                );
+            }
+        }
+    }
+
     fn backed_up(&self) -> Option<u64> {
         self.backup_date()
     }
@@ -279,7 +306,8 @@ impl Token {
     /// What would come of some questions, and whether anything would be written.
     fn weigh(&self, questions: &[Question<'_>]) -> Result<(Agreed, bool)> {
         let login = self.login.load_full();
-        let may_ask = can_ask(login.user.role);
+        // What nobody has opened can keep no requests.
+        let may_ask = login.user.role != Role::Public;
         let mut list = if may_ask { self.open_requests(moment(questions))? } else { Vec::new() };
         let settled = settle(&mut list, questions, &login.name, |name| self.has_user(name))?;
         Ok(match settled.agreed {
@@ -366,9 +394,7 @@ impl Token {
             };
             let request = list.remove(at);
             let asked = name.as_ref().is_some_and(|name| request.approvers.contains(name));
-            let may = asked
-                || request.requester == login.name
-                || login.user.role == crate::guard::Role::SecurityOfficer;
+            let may = asked || request.requester == login.name || login.user.role == Role::SecurityOfficer;
             if may {
                 return Ok(Said::Done(request));
             }

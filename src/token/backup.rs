@@ -45,8 +45,8 @@ impl Slots {
             format!("{} the store's key, to {}", if with_key { "with" } else { "without" }, to.display());
         let done = telling("backup", &detail);
         tokens.iter().for_each(|token| token.note(done(token)));
-        // What the policy wants backed up may be used from now on.
-        tokens.iter().try_for_each(|token| token.note_backup_date(at)).map_err(StoreError::Aborted)?;
+        // What the policy wants backed up may be used from now on. Of a store that cannot be written the copy is as good.
+        tokens.iter().try_for_each(|token| token.tell_of_backup(at)).map_err(StoreError::Aborted)?;
         Ok(tokens.len())
     }
 
@@ -72,7 +72,7 @@ impl Slots {
         let made = made.and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
         // What stands in the copy is in a copy.
         if let Some(since) = made {
-            let noted = tokens.iter().try_for_each(|token| token.note_backup_date(since.as_secs()));
+            let noted = tokens.iter().try_for_each(|token| token.tell_of_backup(since.as_secs()));
             noted.map_err(StoreError::Aborted)?;
         }
         let made = made.map_or_else(|| "an unknown time".to_owned(), |since| display_utc(since.as_secs()));

@@ -36,8 +36,13 @@ impl Token {
     /// A copy of the store was begun at this moment, and is whole.
     ///
     /// # Errors
-    /// Those of the store.
-    pub(super) fn note_backup_date(&self, at: UtcSeconds) -> Result<()> {
+    /// Those of the store, where the policy asks for the copy; where it does not, that it cannot be noted stops nothing.
+    pub(super) fn tell_of_backup(&self, at: UtcSeconds) -> Result<()> {
+        let noted = self.note_backup_date(at);
+        if self.guard.rules().asks_backup() { noted } else { Ok(()) }
+    }
+
+    fn note_backup_date(&self, at: UtcSeconds) -> Result<()> {
         let row = inner::row(CLASS, false, at.to_le_bytes().to_vec());
         self.write_under(&Arc::new(self.closed_vault()), |writer| writer.put_plain(BACKUP, &row))
     }

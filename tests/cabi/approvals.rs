@@ -258,6 +258,35 @@ alone! {
 }
 
 alone! {
+    fn call_that_only_asks_for_a_length_costs_nobodys_word() {
+        let world = peopled("[[rule]]\nid = \"r\"\nwhen = { label = \"root-*\" }\n\
+                             approvals = { need = 1, of = \"alice\", for = [\"wrap-target\", \"reveal\"] }\n");
+        let session = world.user();
+        let wrapping = session.aes(Template::token().label("kek").uses(&[CKA_WRAP])).unwrap();
+        let open = Template::token().label("root-data").flag(CKA_EXTRACTABLE, true).flag(CKA_SENSITIVE, false);
+        let key = session.aes(open.uses(&[CKA_ENCRYPT])).unwrap();
+        let kwp = Mechanism::plain(CKM_AES_KEY_WRAP_KWP);
+        // Two calls each: the first asks for the length, and gives the word back.
+        refused(&session, session.wrap(&kwp, wrapping, key), APPROVAL);
+        approved(&world, &request(&world), &["alice"]);
+        assert_eq!(session.wrap(&kwp, wrapping, key).unwrap().len(), 40);
+        refused(&session, session.wrap(&kwp, wrapping, key), APPROVAL);
+        let id = request(&world);
+        assert_eq!(session.get(key, CKA_VALUE).err(), Some(Rv(CKR_ATTRIBUTE_SENSITIVE)));
+        let asked = requests(&world).into_iter().find(|line| named(line) != id).unwrap();
+        assert!(asked.contains(" reveal "), "{asked}");
+        approved(&world, named(&asked), &["alice"]);
+        assert_eq!(session.get(key, CKA_VALUE).unwrap().len(), 32);
+        assert_eq!(session.get(key, CKA_VALUE).err(), Some(Rv(CKR_ATTRIBUTE_SENSITIVE)));
+        let (report, entries) = judged(&world);
+        assert!(report.holds(), "{report:?}");
+        // What came back is all but the two that were done.
+        let (spent, back) = (told(&entries, "spend-approval").len(), told(&entries, "return-approval").len());
+        assert!(back >= 2 && spent == back + 2, "{spent} {back}");
+    }
+}
+
+alone! {
     fn word_of_a_user_who_was_removed_does_not_count() {
         let world = peopled(TWO_OF_THREE);
         let session = world.user();
