@@ -11,5 +11,6 @@ fn main() {
         obligations: Default::default(),
         bound: Vec::new(),
         trace: Default::default(),
+        spent: None,
     };
 }
