@@ -15,6 +15,7 @@ use crate::ck::date::UtcSeconds;
 use crate::ck::{CK_OBJECT_CLASS, Error, Result};
 use crate::guard::vault::{Vault, is_vouched};
 use crate::guard::{Agreed, Question, Requests, Role, Spent};
+use crate::object::KeyFacts;
 use crate::secret::Pin;
 use crate::store::{Record, Uid};
 
@@ -199,8 +200,23 @@ impl Token {
         self.refresh()?;
         let mut list = self.open_requests(self.guard.now())?;
         let signers = Signers::of(&self.login.load().vault, &self.record.load())?;
-        list.iter_mut().for_each(|request| signers.judge(request));
+        for request in &mut list {
+            signers.judge(request);
+            self.name_truly(request);
+        }
         Ok(list)
+    }
+
+    /// Who agrees signs for a key by its identity, and chooses by its name: that is the key's own, where it is on the token,
+    /// whatever the row says.
+    fn name_truly(&self, request: &mut ApprovalRequest) {
+        let record = self.store.record(&self.serial, request.object).ok().flatten();
+        let Some(record) = record.filter(|record| !record.deleted) else { return };
+        if let Ok(attributes) = self.login.load().vault.open_attributes(&record) {
+            let facts = KeyFacts::of(&attributes);
+            request.summary = facts.summary();
+            request.label = facts.label;
+        }
     }
 
     fn open_requests(&self, now: UtcSeconds) -> Result<Vec<ApprovalRequest>> {
@@ -245,7 +261,7 @@ impl Token {
         self.must_note(self.event(Kind::Approval, "approve"))?;
         let key = self.signing_key(&login.user, pin)?;
         let now = self.guard.now();
-        let (said, words) = self.with_requests(now, |list, signers| {
+        let (mut said, words) = self.with_requests(now, |list, signers| {
             let nothing = |said| Ok((said, Vec::new()));
             let Some(request) = list.iter_mut().find(|request| request.id == id) else {
                 return nothing(Said::Unknown);
@@ -268,7 +284,8 @@ impl Token {
             Ok((Said::Done(request.clone()), vec![word]))
         })?;
         drop(key);
-        if let Said::Done(request) = &said {
+        if let Said::Done(request) = &mut said {
+            self.name_truly(request);
             self.note_request("approve", request, words);
         }
         Ok(said)

@@ -273,6 +273,40 @@ fn key_in_a_row_that_the_token_did_not_seal_is_nobodys() {
     assert_eq!(Signers::of(&vault, &record).err(), Some(Error::DeviceError));
 }
 
+/// What the signature is no help against: who holds the token's key can put a key of their own into a user's row. The
+/// trail tells of it.
+#[test]
+fn key_that_was_put_into_a_row_by_the_tokens_key_is_seen_in_the_trail() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path());
+    world.refused();
+    let (vault, own) = (Arc::clone(&world.token.login.load().vault), SigningKey::generate().unwrap());
+    let alice = world.token.verify_pin(&named("alice"), &pin_of("alice")).unwrap();
+    let row = alice.row_with(&own).unwrap();
+    let put = |record: &mut TokenRecord| {
+        record.users.iter_mut().filter(|user| user.name == row.name).for_each(|user| *user = row.clone());
+        Ok(true)
+    };
+    assert!(world.token.change_users(&vault, put).unwrap());
+    world.approve("alice");
+    world.use_key().unwrap();
+    let trail = world.token.guard.trail().unwrap();
+    trail.close().unwrap();
+    let report = trail.verify(&trail.copy(&[]).unwrap(), None, None);
+    let told: Vec<_> = report.findings.iter().map(|finding| finding.what.as_str()).collect();
+    let short = crate::audit::word::short(own.public());
+    assert!(told.iter().any(|what| what.contains(&format!("alice signed with the key {short}"))), "{told:?}");
+}
+
+#[test]
+fn key_goes_by_its_own_name_where_one_agrees_to_its_use() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path());
+    world.refused();
+    world.write(|request| request.label = "harmless".into());
+    assert_eq!(world.request().label, "root-1");
+}
+
 #[test]
 fn request_that_stays_as_it_is_writes_nothing() {
     let folder = tempfile::tempdir().unwrap();
