@@ -217,9 +217,11 @@ fn pin_that_the_so_sets_ends_what_was_said_and_one_that_the_user_sets_does_not()
     assert_eq!((world.key_of("alice"), world.standings()), (key, vec![Standing::Good]));
     let id = world.request().id;
     // The PIN before opens nothing, and a good word is not lost by a wrong PIN.
+    let failures = || world.token.named_users().unwrap()[0].failures;
     assert_eq!(world.token.approve(&id, &pin_of("alice")), Err(Error::PinIncorrect));
-    assert_eq!(world.standings(), [Standing::Good]);
+    assert_eq!((world.standings(), failures()), (vec![Standing::Good], 1));
     assert!(matches!(world.token.approve(&id, &pin_of("other")), Ok(Said::Done(_))));
+    assert_eq!(failures(), 0);
     let alice = named("alice").name.unwrap();
     world.officer(|token| assert!(token.reset_user(&alice, &pin_of("alice")).unwrap()));
     assert_ne!(world.key_of("alice"), key);
@@ -230,6 +232,11 @@ fn pin_that_the_so_sets_ends_what_was_said_and_one_that_the_user_sets_does_not()
     let told = told(&world.module);
     let keys: Vec<_> = told.iter().filter_map(|entry| entry.event.signer).collect();
     assert!(keys.len() == 3 && keys[0] == key.unwrap() && keys[2] != keys[0], "{keys:?}");
+    // A wrong PIN is told of like one of a login.
+    let wrong = |entry: &&crate::audit::read::Entry| {
+        entry.event.operation == "context-login" && entry.event.result == Error::PinIncorrect.code()
+    };
+    assert_eq!(told.iter().filter(wrong).count(), 1);
 }
 
 #[test]
