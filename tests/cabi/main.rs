@@ -14,6 +14,7 @@ mod client;
 
 mod alarms;
 mod approvals;
+mod approvals_signed;
 mod attacks;
 mod attributes;
 mod audit;
