@@ -154,7 +154,11 @@ impl Requests for Token {
         });
         match back {
             Ok(back) => {
-                back.iter().for_each(|request| self.note_request("return-approval", request, Vec::new()));
+                for request in &back {
+                    let good = request.given.iter().filter(|given| given.standing == Standing::Good);
+                    let words = good.filter_map(|given| given.word(&self.serial, request)).collect();
+                    self.note_request("return-approval", request, words);
+                }
             }
             Err(error) => {
                 let journal = self.guard.journal();
