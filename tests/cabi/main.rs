@@ -53,6 +53,7 @@ mod parameters;
 mod password_wrap;
 mod pkcs8;
 mod positions;
+mod possession;
 mod post_quantum;
 mod processes;
 mod recover;
