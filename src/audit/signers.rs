@@ -1,5 +1,5 @@
-//! The words that records bear, as a judge sees them: is each signed, is it about what its record is about, and has the
-//! trail given its key to its user.
+//! The words that records bear, as a judge sees them: is each signed, is it about what its record is about, has the trail
+//! given its key to its user, and was it spent once.
 
 use super::event::{Event, Kind};
 use super::verify::Weight;
@@ -14,6 +14,18 @@ pub(super) struct Signers {
     given: BTreeSet<(String, PublicKey)>,
     /// Who signed with which key, and the first record that bears it: its segment's file and its number.
     used: BTreeMap<(String, PublicKey), (String, u64)>,
+    /// How often each word was spent, and how often it came back.
+    spent: BTreeMap<Vec<u8>, Spent>,
+}
+
+/// What became of one word.
+struct Spent {
+    /// What it is called.
+    word: String,
+    /// The last record that spent it.
+    place: (String, u64),
+    times: u64,
+    back: u64,
 }
 
 impl Signers {
@@ -42,10 +54,39 @@ impl Signers {
             } else if !fits(&word, serial, event) {
                 found.push((Weight::Broken, format!("record {number}: {word} was said to something else")));
             }
+            self.spend(place, number, event, (bytes, &word));
             let who = (word.statement.approver, word.key);
             self.used.entry(who).or_insert_with(|| (place.to_owned(), number));
         }
         found
+    }
+
+    fn spend(&mut self, place: &str, number: u64, event: &Event, (bytes, word): (&[u8], &Word)) {
+        let back = match event.operation.as_ref() {
+            "spend-approval" => false,
+            "return-approval" => true,
+            _ => return,
+        };
+        let place = (place.to_owned(), number);
+        let new = || Spent { word: word.to_string(), place: place.clone(), times: 0, back: 0 };
+        let spent = self.spent.entry(bytes.to_vec()).or_insert_with(new);
+        if back {
+            spent.back = spent.back.saturating_add(event.count);
+        } else {
+            spent.times = spent.times.saturating_add(event.count);
+            spent.place = place;
+        }
+    }
+
+    /// Words that were spent again without having come back: where, and what.
+    pub(super) fn spent_again(&self) -> impl Iterator<Item = (&str, String)> {
+        let again = self.spent.values().filter(|spent| spent.times > spent.back.saturating_add(1));
+        again.map(|spent| {
+            let (place, number) = &spent.place;
+            let (word, times, back) = (&spent.word, spent.times, spent.back);
+            let what = format!("record {number}: {word} was spent {times} times, and came back {back} times");
+            (place.as_str(), what)
+        })
     }
 
     /// Keys that somebody signed with and that no record gave to the user: where, and what.
@@ -136,6 +177,30 @@ mod tests {
         }
         assert_eq!(Signers::default().take("file", 3, "0", &good).len(), 1);
         assert_eq!(weights(&Event { words: vec![vec![1, 2, 3]], ..good }), [Weight::Visible]);
+    }
+
+    #[test]
+    fn word_is_spent_once_unless_it_came_back() {
+        let word = word(&SigningKey::generate().unwrap());
+        let told = |operations: &[&'static str]| {
+            let mut signers = Signers::default();
+            for operation in operations {
+                let event = Event { operation: (*operation).into(), ..approve(&word) };
+                assert_eq!(signers.take("file", 3, SERIAL, &event), []);
+            }
+            signers.spent_again().count()
+        };
+        let (spend, back) = ("spend-approval", "return-approval");
+        assert_eq!(told(&["approve", spend]), 0);
+        assert_eq!(told(&["approve", spend, back, spend]), 0);
+        // Segments come in any order.
+        assert_eq!(told(&["approve", spend, spend, back]), 0);
+        assert_eq!(told(&["approve", spend, spend]), 1);
+        assert_eq!(told(&["approve", spend, back, spend, spend]), 1);
+        // Equal records may be one with a count.
+        let mut signers = Signers::default();
+        signers.take("file", 3, SERIAL, &Event { operation: spend.into(), count: 2, ..approve(&word) });
+        assert_eq!(signers.spent_again().count(), 1);
     }
 
     #[test]

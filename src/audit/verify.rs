@@ -105,6 +105,9 @@ pub fn verify(
             report.broken(&name, "another file holds the same segment");
         }
     }
+    for (place, what) in signers.spent_again() {
+        report.visible(place, what);
+    }
     for (place, what) in signers.strangers() {
         report.visible(&place, what);
     }

@@ -154,7 +154,11 @@ impl Requests for Token {
         });
         match back {
             Ok(back) => {
-                back.iter().for_each(|request| self.note_request("return-approval", request, Vec::new()));
+                for request in &back {
+                    let good = request.given.iter().filter(|given| given.standing == Standing::Good);
+                    let words = good.filter_map(|given| given.word(&self.serial, request)).collect();
+                    self.note_request("return-approval", request, words);
+                }
             }
             Err(error) => {
                 let journal = self.guard.journal();
@@ -179,12 +183,13 @@ impl Token {
     /// What would come of some questions, and whether anything would be written.
     fn weigh(&self, questions: &[Question<'_>]) -> Result<(Agreed, bool)> {
         let login = self.login.load_full();
+        // Where nobody is asked for this operation, the row is not read, nor is any word checked.
+        let missing = |question: &Question<'_>| question.missing(name_of(&login.name), &[]);
+        let Some(denial) = questions.iter().find_map(missing) else { return Ok((Agreed::Yes(None), false)) };
         if login.user.role == Role::Public {
             // What nobody has opened can keep no requests.
-            let missing = questions.iter().find_map(|question| question.missing(None, &[]));
             let request = Err("nobody is logged in who could ask for it");
-            let agreed = missing.map_or(Agreed::Yes(None), |denial| Agreed::Not { denial, request });
-            return Ok((agreed, false));
+            return Ok((Agreed::Not { denial, request }, false));
         }
         let mut list = self.open_requests(moment(questions))?;
         let signers = Signers::of(&login.vault, &self.record.load())?;

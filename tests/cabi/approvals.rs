@@ -280,6 +280,7 @@ alone! {
         assert_eq!(session.get(key, CKA_VALUE).err(), Some(Rv(CKR_ATTRIBUTE_SENSITIVE)));
         let (report, entries) = judged(&world);
         assert!(report.holds(), "{report:?}");
+        assert!(!report.findings.iter().any(|finding| finding.what.contains("was spent")), "{report:?}");
         // What came back is all but the two that were done.
         let (spent, back) = (told(&entries, "spend-approval").len(), told(&entries, "return-approval").len());
         assert!(back >= 2 && spent == back + 2, "{spent} {back}");

@@ -109,6 +109,15 @@ impl World {
         Signers::of(&self.token.login.load().vault, &self.record()).unwrap().key_of(name)
     }
 
+    /// What a judge finds in the trail, which must hold.
+    fn findings(&self) -> Vec<String> {
+        let trail = self.token.guard.trail().unwrap();
+        trail.close().unwrap();
+        let report = trail.verify(&trail.copy(&[]).unwrap(), None, None);
+        assert!(report.holds(), "{report:?}");
+        report.findings.into_iter().map(|finding| finding.what).collect()
+    }
+
     /// Makes a user's row what it was before there were signing keys.
     fn make_old(&self, name: &str) {
         let (vault, row) = (Arc::clone(&self.token.login.load().vault), named(name).row());
@@ -297,12 +306,27 @@ fn key_that_was_put_into_a_row_by_the_tokens_key_is_seen_in_the_trail() {
     assert!(world.token.change_users(&vault, put).unwrap());
     world.approve("alice");
     world.use_key().unwrap();
-    let trail = world.token.guard.trail().unwrap();
-    trail.close().unwrap();
-    let report = trail.verify(&trail.copy(&[]).unwrap(), None, None);
-    let told: Vec<_> = report.findings.iter().map(|finding| finding.what.as_str()).collect();
+    let told = world.findings();
     let short = crate::audit::word::short(own.public());
     assert!(told.iter().any(|what| what.contains(&format!("alice signed with the key {short}"))), "{told:?}");
+}
+
+/// Nor against this: what was spent is put back.
+#[test]
+fn request_that_was_put_back_by_the_tokens_key_is_seen_in_the_trail() {
+    let folder = tempfile::tempdir().unwrap();
+    let world = World::new(folder.path());
+    world.refused();
+    world.approve("alice");
+    let spent = world.request();
+    world.use_key().unwrap();
+    assert!(!world.findings().iter().any(|what| what.contains("was spent")));
+    world.refused();
+    world.write(|request| *request = spent.clone());
+    world.use_key().unwrap();
+    let told = world.findings();
+    let word = format!("the word of alice to request {} was spent 2 times, and came back 0 times", spent.id);
+    assert!(told.iter().any(|what| what.contains(&word)), "{told:?}");
 }
 
 #[test]
