@@ -27,7 +27,8 @@ if ! command -v ods-hsmutil >/dev/null || ! command -v keymgr >/dev/null || [ -z
 fi
 echo "client: OpenDNSSEC $(ods-hsmutil -V 2>&1 | sed -n 's/.*version \([0-9.]*\).*/\1/p;q'), Knot $(keymgr --version | sed 's/.* //')"
 KNOT_PORT=$(free_port)
-export KNOT_PORT
+SIGNER_PORT=$(free_port)
+export KNOT_PORT SIGNER_PORT
 
 # What the page prints, in a log.
 told() { # WORDS FILE...: the lines of the page that have them
