@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # OpenDNSSEC's enforcer and signer, which the page has started: zones signed with keys of the token, a rollover, keys that are withdrawn. Sourced by run.sh.
 #
 # The enforcer's clock is moved on by its own `time leap`; signatures are made with the true time.
@@ -120,7 +121,7 @@ zsk_withdrawn() {
     told "rrset" signer.log
     told "RRsets failed" signer.log
     told "back-off" signer.log
-    told "state-suspended" signer.log
+    told "state-suspended" "${KEYWARD_LOG/#stderr/signer.log}"
     [ "$(grep SOA "$(signed_zone example.net)")" = "$before" ]
     verified example.net
     key activate "$zsk"
@@ -129,7 +130,7 @@ zsk_withdrawn() {
     verified example.net
     key compromise "$zsk"
     signing "back-off task .sign. for zone example.net"
-    told "state-compromised" signer.log
+    told "state-compromised" "${KEYWARD_LOG/#stderr/signer.log}"
     # What asks for no signature shows the key as ever.
     keys_of example.net | grep "ZSK;active.*$zsk"
     ods-hsmutil list | grep "$zsk"
