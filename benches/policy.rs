@@ -69,6 +69,7 @@ impl Bench {
             parameters: Parameters::default(),
             caller: keyward_pkcs11::guard::caller::this(),
             seen: 0,
+            messages: false,
         };
         let from = Instant::now();
         for _ in 0..times {

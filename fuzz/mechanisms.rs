@@ -63,6 +63,16 @@ pub fn place(source: &mut Source<'_>, memory: &mut Memory, chosen: Chosen) -> us
     memory.place(CK_MECHANISM { mechanism: chosen.ckm, pParameter: at(parameter), ulParameterLen: len })
 }
 
+/// The mechanism with a message's parameter.
+pub fn place_of_message(source: &mut Source<'_>, memory: &mut Memory, chosen: Chosen, good: bool) -> usize {
+    let [parameter, len] = message(source, memory, good);
+    memory.place(CK_MECHANISM {
+        mechanism: chosen.ckm,
+        pParameter: at(parameter),
+        ulParameterLen: len as CK_ULONG,
+    })
+}
+
 /// Bytes of a field: a few, none, or NULL with any length.
 pub fn field(source: &mut Source<'_>, memory: &mut Memory, usual: usize) -> (usize, CK_ULONG) {
     match source.below(12) {

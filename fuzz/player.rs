@@ -149,6 +149,10 @@ impl Player {
                 Kind::Number => words.push(if good { self.number(source, at) } else { wild(source) }),
                 Kind::Boolean => words.push(usize::from(source.byte()) % 3),
                 Kind::Mechanism if !good && source.once_in(2) => words.push(0),
+                // The parameter is a message's there, and may be as long as one for encryption that has other pointers.
+                Kind::Mechanism if name.ends_with("Authenticated") => {
+                    words.push(mechanisms::place_of_message(source, &mut memory, row, good));
+                }
                 Kind::Mechanism => words.push(mechanisms::place(source, &mut memory, row)),
                 Kind::Attributes => {
                     let (start, count) = self.attributes(source, &mut memory, name, position, true);

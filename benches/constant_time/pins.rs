@@ -42,7 +42,7 @@ fn token() -> (Arc<Vault>, UserRecord) {
     let closed = Vault::closed("0123456789abcdef".to_owned(), Arc::new(keys));
     let name = "user:alice".to_owned();
     let open = closed.with_new_key().unwrap();
-    let credential = open.credential(&name, &Pin::from_slice(RIGHT), COST).unwrap();
+    let credential = open.credential(&name, &Pin::from_slice(RIGHT), COST, None).unwrap();
     (Arc::new(closed), UserRecord { name, credential, attempts: Vec::new() })
 }
 

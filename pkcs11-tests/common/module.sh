@@ -6,6 +6,9 @@
 # environment in which the module keeps its tokens in SCRATCH and nowhere else. KEYWARD_MODULE names another
 # libkeyward_pkcs11.so than the one in target/, SOFTHSM_MODULE another SoftHSM2.
 
+# Programs of an administrator are tried as well, and not every user has their folder in the path.
+PATH=$PATH:/usr/sbin:/sbin
+
 checkout=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
 
 first_file() {

@@ -21,16 +21,27 @@ can_change_roots() {
 }
 
 debian_13() {
-    local package missing=()
+    local status=0 lock
     can_change_roots || return 1
     ROOT=${XDG_CACHE_HOME:-$HOME/.cache}/keyward-trixie
+    # Another script may want another package at the same time.
+    mkdir -p "$(dirname "$ROOT")"
+    exec {lock}>"$ROOT.lock"
+    flock "$lock"
+    fill_debian_13 "$@" || status=$?
+    exec {lock}>&-
+    return "$status"
+}
+
+# Makes ROOT, and puts what is missing into it.
+fill_debian_13() {
+    local package missing=()
     if [ ! -e "$ROOT/etc/debian_version" ]; then
         if ! command -v debootstrap >/dev/null; then
             REASON="no debootstrap to make a folder with Debian 13"
             return 1
         fi
         rm -rf "$ROOT.new"
-        mkdir -p "$(dirname "$ROOT")"
         debootstrap --variant=minbase trixie "$ROOT.new" >&2 || {
             rm -rf "$ROOT.new"
             REASON="debootstrap cannot fetch Debian 13 from here"

@@ -1,8 +1,22 @@
 #!/usr/bin/env bash
-# Zone keys: OpenDNSSEC's ods-hsmutil with its own test, Knot's keymgr, and knotd that signs zones with the token's keys.
+# Zone keys: OpenDNSSEC's ods-hsmutil with its own test, its enforcer and signer; Knot's keymgr, and knotd that signs zones with the token's keys.
 set -euo pipefail
 cd "$(dirname "$0")"
+
+# OpenDNSSEC's daemons have their paths compiled in. They are in sbin, which is not in every user's path.
+PATH=$PATH:/usr/sbin:/sbin
+daemons=no
+runtime=/run/opendnssec
+if [ ! -d "$runtime" ]; then runtime=/run; fi
+. ../common/folders.sh
+if ! command -v ods-enforcerd >/dev/null || ! command -v ods-signerd >/dev/null || ! command -v dnssec-verify >/dev/null; then
+    REASON="no ods-enforcerd, ods-signerd or dnssec-verify: install opendnssec-enforcer-sqlite3, opendnssec-signer and bind9-utils"
+elif own_folders /etc/opendnssec /var/lib/opendnssec "$runtime"; then
+    daemons=yes
+    mkdir -p /run/opendnssec /var/lib/opendnssec/{enforcer,signconf,signed,signer,tmp,unsigned}
+fi
 . ../common/client.sh
+. "$here/opendnssec.sh"
 
 knotd=$(first_file /usr/sbin/knotd) || knotd=
 if ! command -v ods-hsmutil >/dev/null || ! command -v keymgr >/dev/null || [ -z "$knotd" ] ||
@@ -13,10 +27,28 @@ if ! command -v ods-hsmutil >/dev/null || ! command -v keymgr >/dev/null || [ -z
 fi
 echo "client: OpenDNSSEC $(ods-hsmutil -V 2>&1 | sed -n 's/.*version \([0-9.]*\).*/\1/p;q'), Knot $(keymgr --version | sed 's/.* //')"
 KNOT_PORT=$(free_port)
-export KNOT_PORT
+SIGNER_PORT=$(free_port)
+export KNOT_PORT SIGNER_PORT
+
+# What the page prints, in a log.
+told() { # WORDS FILE...: the lines of the page that have them
+    local line words=$1
+    shift
+    grep -F -- "$words" "$checkout/docs/clients/dns.md" | grep -v '^`\|^[A-Z]' >told
+    [ -s told ]
+    while IFS= read -r line; do grep -aF -- "$line" "$@"; done <told
+}
 
 step "make a token" make_token
-page dns
+if [ $daemons = yes ]; then
+    trap 'end_daemons; rm -rf "$SCRATCH"' EXIT
+    page dns opendnssec
+    echo "OpenDNSSEC's enforcer and signer"
+    opendnssec
+else
+    page dns
+    skip "OpenDNSSEC's enforcer and signer" "$REASON"
+fi
 
 echo "ods-hsmutil test"
 ods-hsmutil -c conf.xml test keyward >hsm.log 2>&1 || true
@@ -58,12 +90,6 @@ step "example.com signed with ECDSA P-256, verified by ldns-verify-zone" signed 
 step "example.org signed with RSA/SHA-256, verified by ldns-verify-zone" signed example.org
 
 # The zone key of example.com is withdrawn while knotd serves the zone: what is printed is what the page says.
-told() { # WORDS: the lines of the page that have them, printed by knotc, knotd or the module
-    local line
-    grep -F "$1" "$checkout/docs/clients/dns.md" | grep -v '^`\|^[A-Z]' >told
-    [ -s told ]
-    while IFS= read -r line; do grep -F -- "$line" server.log knotc.log; done <told
-}
 sign_again() { "$KNOTC" -c knot.conf -b zone-sign example.com >knotc.log 2>&1; }
 KNOTC=$(first_file /usr/sbin/knotc /usr/bin/knotc) || KNOTC=knotc
 withdrawn() {
@@ -79,14 +105,14 @@ withdrawn() {
     sign_again
     key suspend
     if sign_again; then return 1; fi
-    told "signing error)"
-    told "state-suspended"
+    told "signing error)" server.log knotc.log
+    told "state-suspended" server.log
     key activate
     sign_again
     ldns-verify-zone knot/example.com.zone
     key compromise
     if sign_again; then return 1; fi
-    told "state-compromised"
+    told "state-compromised" server.log
     # What is not asked for a signature shows the key as ever.
     keymgr -c knot.conf example.com list | grep "$zsk.*active"
     ods-hsmutil -c conf.xml list | grep "$zsk"

@@ -1,6 +1,7 @@
 //! Requests for the word of others: who waits for whom, and what was said.
 
 use super::{Result, Trouble, Visit, failed};
+use crate::secret::Pin;
 use crate::token::{ApprovalRequest, Said};
 
 impl Visit<'_> {
@@ -12,13 +13,14 @@ impl Visit<'_> {
         self.session()?.token().requests().map_err(failed("reading the requests"))
     }
 
-    /// Agrees to a request, as the named user who is logged in. Answers the request as it is now.
+    /// Agrees to a request, as the named user who is logged in, and signs that with the key that the user's PIN opens.
+    /// Answers the request as it is now.
     ///
     /// # Errors
-    /// [`Trouble::Named`] where there is no such request, or this user cannot agree to it.
-    pub fn approve(&self, id: &str) -> Result<ApprovalRequest> {
+    /// [`Trouble::Named`] where there is no such request, or this user cannot agree to it. Those of the PIN, in words.
+    pub fn approve(&self, id: &str, pin: &Pin) -> Result<ApprovalRequest> {
         let session = self.session()?;
-        said(id, session.token().approve(id).map_err(failed("approving"))?, "was not asked for it")
+        said(id, session.token().approve(id, pin).map_err(failed("approving"))?, "was not asked for it")
     }
 
     /// Takes a request away. Answers what it was.

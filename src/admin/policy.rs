@@ -158,6 +158,7 @@ impl Visit<'_> {
                         parameters: Parameters::default(),
                         caller: caller::this(),
                         seen: 0,
+                        messages: false,
                     };
                     if decide(&held_rules, facts, &request).is_err() {
                         continue;

@@ -55,6 +55,7 @@ impl Visit<'_> {
             object: Some(&Arc::clone(&object)),
             target: None,
             seconds: &[],
+            messages: false,
             makes,
         };
         let name = session.token().known_user().unwrap_or_default();

@@ -229,6 +229,7 @@ fn request(entry: Entry, record: &Recorded, key: &Judged, caller: Caller, now: U
         parameters: parameters(ckm, &record.event.detail),
         caller: Some(caller),
         seen: 0,
+        messages: false,
     }
 }
 

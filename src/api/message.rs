@@ -5,7 +5,7 @@ use super::Module;
 use crate::ck::message::{MessageParameter, MessageShape};
 use crate::ck::{Error, Mechanism, ObjectHandle, Result, SessionHandle};
 use crate::crypto::table;
-use crate::guard::op::{Decrypt, Encrypt, Sign, Verify};
+use crate::guard::op::{Decrypt, Encrypt, SignMessages, Verify};
 use crate::session::message::{self, Ciphers, Messages, Signatures, Verifications};
 use crate::session::{Output, operation};
 
@@ -187,7 +187,7 @@ pub fn sign_init(
     operation::idle(&operations.message_sign)?;
     serves_several(&mechanism)?;
     let key = session.key(key)?;
-    let begun = session.begin_messages(Sign { key, mechanism }, |grant| {
+    let begun = session.begin_messages(SignMessages { key, mechanism }, |grant| {
         Ok(Signatures::new(session.backend().message_sign(grant)?))
     })?;
     operations.message_sign = Some(Messages::new(begun));

@@ -118,9 +118,13 @@ pub struct Event {
     pub rules: Vec<String>,
     /// Digest of the policy in force, its first 8 bytes.
     pub policy: [u8; 8],
+    /// What was agreed to, signed by who agreed, as [`Word::encode`](super::word::Word::encode) wrote each.
+    pub words: Vec<Vec<u8>>,
+    /// The public key that the user signs with from now on.
+    pub signer: Option<[u8; 32]>,
 }
 
-/// Length of a record in bytes behind which no rule begins: a frame must hold all of it.
+/// Length of a record in bytes behind which no rule and no word begins: a frame must hold all of it.
 const RULES_END: usize = 32 * 1024;
 
 const KIND: u8 = 1;
@@ -140,6 +144,8 @@ const RESULT: u8 = 14;
 const REASON: u8 = 15;
 const RULE: u8 = 16;
 const POLICY: u8 = 17;
+const WORD: u8 = 18;
+const SIGNER: u8 = 19;
 
 impl Event {
     /// Nothing but its kind, operation and time.
@@ -162,6 +168,8 @@ impl Event {
             reason: 0,
             rules: Vec::new(),
             policy: [0; 8],
+            words: Vec::new(),
+            signer: None,
         }
     }
 
@@ -180,6 +188,8 @@ impl Event {
             && self.rules == other.rules
             && self.policy == other.policy
             && self.label == other.label
+            && self.words == other.words
+            && self.signer == other.signer
     }
 
     /// Its bytes.
@@ -219,6 +229,16 @@ impl Event {
         if self.policy != [0; 8] {
             out.bytes(POLICY, &self.policy);
         }
+        for word in &self.words {
+            // Each was recorded when it was said, too: here the last of very many may be missing.
+            if out.len() > RULES_END {
+                break;
+            }
+            out.bytes(WORD, word);
+        }
+        if let Some(signer) = &self.signer {
+            out.bytes(SIGNER, signer);
+        }
         out.finish()
     }
 
@@ -251,6 +271,8 @@ impl Event {
                 REASON => event.reason = number(value)?,
                 RULE => event.rules.push(text(value)),
                 POLICY => event.policy = value.try_into().map_err(|_| Cut)?,
+                WORD => event.words.push(value.to_vec()),
+                SIGNER => event.signer = Some(value.try_into().map_err(|_| Cut)?),
                 _ => {}
             }
         }
@@ -278,6 +300,8 @@ mod tests {
             reason: 0x101,
             rules: vec!["one".into(), "two".into()],
             policy: [1, 2, 3, 4, 5, 6, 7, 8],
+            words: vec![vec![1, 2, 3], vec![4]],
+            signer: Some([0; 32]),
             ..Event::new(Kind::Decision, "sign", 1_800_000_000_000_000_000)
         }
     }

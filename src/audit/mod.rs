@@ -25,8 +25,10 @@ pub mod proof;
 pub mod read;
 pub mod retention;
 pub mod segment;
+mod signers;
 pub mod trail;
 pub mod verify;
+pub mod word;
 
 pub use event::{Event, Kind};
 pub use trail::Trail;

@@ -8,6 +8,7 @@ use super::anchor::{Anchor, Statement};
 use super::chain::{self, Hash, MovingKey};
 use super::event::{Event, Kind};
 use super::segment::{Damage, Frame, Segment};
+use super::signers::Signers;
 use super::trail::key_context;
 use crate::ck::text::hex;
 use crate::crypto::attest::PublicKey;
@@ -95,14 +96,20 @@ pub fn verify(
     for anchor in chain.iter().filter(|anchor| anchor.statement != Statement::Genesis) {
         by_segment.entry(anchor.progress.segment).or_default().push(anchor);
     }
-    let mut seen = BTreeSet::new();
+    let (mut seen, mut signers) = (BTreeSet::new(), Signers::default());
     for (name, bytes) in segments {
         report.segments += 1;
-        if let Some(id) = check_segment(&name, &bytes, &by_segment, trust, &mut report)
+        if let Some(id) = check_segment(&name, &bytes, &by_segment, trust, (&mut signers, &mut report))
             && !seen.insert(id)
         {
             report.broken(&name, "another file holds the same segment");
         }
+    }
+    for (place, what) in signers.spent_again() {
+        report.visible(place, what);
+    }
+    for (place, what) in signers.strangers() {
+        report.visible(&place, what);
     }
     for (id, anchors) in by_segment.iter().filter(|(id, _)| !seen.contains(*id)) {
         let place = format!("segment {}", hex(id));
@@ -184,7 +191,9 @@ fn link(
 /// One segment on its way through the check.
 struct Walk<'a> {
     name: &'a str,
+    serial: String,
     id: [u8; 16],
+    signers: &'a mut Signers,
     /// Its anchors in the chain.
     known: &'a [&'a Anchor],
     /// Those that were not come to yet.
@@ -207,7 +216,7 @@ fn check_segment(
     bytes: &[u8],
     by_segment: &BTreeMap<[u8; 16], Vec<&Anchor>>,
     trust: Trust<'_>,
-    report: &mut Report,
+    (signers, report): (&mut Signers, &mut Report),
 ) -> Option<[u8; 16]> {
     let mut segment = match Segment::open(bytes) {
         Ok(segment) => segment,
@@ -220,7 +229,9 @@ fn check_segment(
     let known = by_segment.get(&id).map_or(&[][..], Vec::as_slice);
     let mut walk = Walk {
         name,
+        serial: segment.header.serial.clone(),
         id,
+        signers,
         known,
         anchors: known.iter().peekable(),
         leaves: Vec::new(),
@@ -301,7 +312,12 @@ impl Walk<'_> {
         self.leaves.push(leaf);
         self.records += 1;
         match Event::decode(record) {
-            Some(event) => self.time(&event, report),
+            Some(event) => {
+                self.time(&event, report);
+                for (weight, what) in self.signers.take(self.name, number, &self.serial, &event) {
+                    report.find(weight, self.name, what);
+                }
+            }
             None => report.broken(self.name, format!("record {number} cannot be read")),
         }
         self.meet_anchors(report);

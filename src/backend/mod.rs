@@ -77,7 +77,7 @@ pub trait Backend: Send + Sync {
     /// Starts the decryption of messages.
     fn message_decrypt(&self, grant: Authorized<Decrypt>) -> Result<Box<dyn Messaging>>;
     /// Starts the signing of messages.
-    fn message_sign(&self, grant: Authorized<Sign>) -> Result<StartSignings>;
+    fn message_sign(&self, grant: Authorized<SignMessages>) -> Result<StartSignings>;
     /// Starts the verification of messages' signatures.
     fn message_verify(&self, grant: Authorized<Verify>) -> Result<StartVerifyings>;
 

@@ -83,7 +83,7 @@ impl Backend for Software {
         start(&grant.context()?)
     }
 
-    fn message_sign(&self, grant: Authorized<Sign>) -> Result<StartSignings> {
+    fn message_sign(&self, grant: Authorized<SignMessages>) -> Result<StartSignings> {
         let start = grant.row()?.ops.sign.ok_or(Error::MechanismInvalid)?;
         let context = grant.context()?;
         let params = grant.into_op().mechanism.params;

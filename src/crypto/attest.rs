@@ -1,8 +1,9 @@
-//! Signatures of the module's own over what it recorded: Ed25519 (RFC 8032) with keys that are used once or a few times
-//! and then replaced. No caller's key comes here.
+//! Signatures of the module's own: Ed25519 (RFC 8032) over what it recorded, with keys that are used once or a few times
+//! and then replaced, and over what named users agree to, with keys that they keep. No caller's key comes here.
 
 use super::engine::ed25519::{self, SIGNATURE_LEN, Variant};
 use super::random;
+use super::self_test::{self, Family};
 use crate::ck::{Error, Result};
 use crate::secret::Secret;
 use zeroize::Zeroizing;
@@ -28,6 +29,15 @@ impl SigningKey {
         let mut seed = Secret::zeroed(KEY_LEN);
         random::fill(seed.expose_mut())?;
         Self::from_seed(seed)
+    }
+
+    /// A new key that is kept for long: made once Ed25519 gives its known answers, and tried. What it signs its public
+    /// half verifies (FIPS 140-3 IG 10.3.A); `CKR_DEVICE_ERROR` where it does not, and there is no key.
+    pub fn generate_to_keep() -> Result<Self> {
+        ready()?;
+        let key = Self::generate()?;
+        let tried = key.sign(&[0x5A])?;
+        if verify(key.public(), &[0x5A], &tried) { Ok(key) } else { Err(Error::DeviceError) }
     }
 
     /// The key of a seed of 32 bytes (`CKR_DEVICE_ERROR` for others).
@@ -56,6 +66,11 @@ impl SigningKey {
     }
 }
 
+/// Whether Ed25519 gives its known answers; tried once in a process. `CKR_FIPS_SELF_TEST_FAILED` where it does not.
+pub fn ready() -> Result<()> {
+    self_test::ready(Family::Eddsa)
+}
+
 /// Whether the signature is the key's over the message.
 pub fn verify(public: &PublicKey, message: &[u8], signature: &[u8]) -> bool {
     let Ok(signature) = signature.try_into() else { return false };
@@ -79,5 +94,13 @@ mod tests {
         let same = SigningKey::from_seed(Secret::from_slice(key.seed().expose())).unwrap();
         assert_eq!(same.public(), key.public());
         assert!(SigningKey::from_seed(Secret::zeroed(31)).is_err());
+    }
+
+    #[test]
+    fn no_key_is_made_to_be_kept_while_the_self_test_fails() {
+        use crate::crypto::self_test::fault;
+        let made = fault::everywhere(|| (ready(), SigningKey::generate_to_keep().map(|_| ())));
+        assert_eq!(made, (Err(Error::FipsSelfTestFailed), Err(Error::FipsSelfTestFailed)));
+        assert_eq!(SigningKey::generate_to_keep().map(|_| ()), Ok(()));
     }
 }

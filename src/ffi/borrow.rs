@@ -187,15 +187,15 @@ impl<T: Copy> Place<T> {
         Self { at }
     }
 
-    /// `CKR_ARGUMENTS_BAD` for NULL. To be asked before the work, so that nothing is made whose
+    /// `CKR_ARGUMENTS_BAD` for NULL and what is no place. To be asked before the work, so that nothing is made whose
     /// handle cannot be told.
     pub(crate) fn check(&self) -> Result<()> {
-        if self.at.is_null() { Err(Error::ArgumentsBad) } else { Ok(()) }
+        if abi::is_place(self.at.addr()) { Ok(()) } else { Err(Error::ArgumentsBad) }
     }
 
     /// Writes a value; nothing where there is no place.
     pub(crate) fn put(&self, value: T) {
-        if !self.at.is_null() {
+        if abi::is_place(self.at.addr()) {
             // SAFETY: not NULL, and the promise of `new`; no alignment is needed.
             unsafe { self.at.write_unaligned(value) }
         }

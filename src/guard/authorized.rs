@@ -38,6 +38,8 @@ pub struct Authorized<O: Op> {
 pub struct Obligations {
     /// The purpose that this first use binds; written before the operation begins.
     pub bind: Option<Purpose>,
+    /// Nothing is signed but the key's own certification request.
+    pub proves_possession: bool,
     /// CKA_ALWAYS_AUTHENTICATE: a context-specific login must come before each use.
     pub context_login: bool,
 }

@@ -39,4 +39,9 @@ impl<'a> Reader<'a> {
         self.0 = rest;
         Some(bytes)
     }
+
+    /// What was not read yet.
+    pub(crate) const fn rest(&self) -> &'a [u8] {
+        self.0
+    }
 }

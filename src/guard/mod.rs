@@ -18,6 +18,7 @@ mod held;
 pub mod journal;
 pub mod op;
 mod order;
+mod possession;
 pub mod signals;
 mod succession;
 mod terms;
@@ -33,6 +34,7 @@ pub use charge::Charge;
 pub use held::{Fresh, Held, Kept, Life};
 pub use journal::{Journal, Sink};
 pub use order::offers;
+pub use possession::Possession;
 pub use terms::Terms;
 pub use trace::Trace;
 

@@ -25,6 +25,8 @@ pub struct Ask<'a> {
     pub target: Option<&'a Arc<Held>>,
     /// The keys that go into a derivation beside the base key in `object`.
     pub seconds: &'a [Arc<Held>],
+    /// The mechanism works on messages one by one (C_MessageSignInit).
+    pub messages: bool,
     /// What it makes or changes.
     pub makes: Makes<'a>,
 }
@@ -32,7 +34,15 @@ pub struct Ask<'a> {
 impl Ask<'_> {
     /// A question that names an entry point and nothing else.
     const fn of(entry: Option<Entry>) -> Self {
-        Self { entry, mechanism: None, object: None, target: None, seconds: &[], makes: Makes::Nothing }
+        Self {
+            entry,
+            mechanism: None,
+            object: None,
+            target: None,
+            seconds: &[],
+            messages: false,
+            makes: Makes::Nothing,
+        }
     }
 }
 
@@ -91,6 +101,20 @@ key_uses! {
     Encrypt => Entry::Encrypt;
     /// C_DecryptInit
     Decrypt => Entry::Decrypt;
+}
+
+/// C_MessageSignInit: what is signed comes message by message.
+pub struct SignMessages {
+    /// The key.
+    pub key: Arc<Held>,
+    /// The mechanism with its parameter.
+    pub mechanism: Mechanism,
+}
+
+impl Op for SignMessages {
+    fn ask(&self) -> Ask<'_> {
+        Ask { messages: true, ..uses(Entry::Sign, &self.mechanism, &self.key) }
+    }
 }
 
 /// C_DigestInit: no key, but a mechanism that the token's policy may deny.

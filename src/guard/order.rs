@@ -10,8 +10,8 @@ use crate::ck::{Error, Mechanism, Params};
 use crate::crypto::mechanism::Row;
 use crate::crypto::table;
 use crate::object::template::changes_ask_for_trust;
-use crate::object::{Attributes, KeyFacts, Purpose, State, Usage, Value, Window, find};
-use crate::policy::{self, Denial, Entry, KeyRules, Parameters, Reason, Request, lifecycle};
+use crate::object::{Attributes, KeyFacts, State, Usage, Value, Window, find};
+use crate::policy::{self, Denial, Entry, KeyRules, Parameters, Reason, Request, Verdict, lifecycle};
 use cryptoki_sys::*;
 
 /// Judges one question.
@@ -42,7 +42,9 @@ pub(super) fn judge(
     }
     if let (Some(entry), Some(object)) = (ask.entry, ask.object) {
         if !derivation::is_data_base(entry, object, row) {
-            granted.obligations.bind = may_use(guard, who, entry, object, ask.mechanism, row)?;
+            let verdict = may_use(guard, who, ask, (entry, object), row)?;
+            granted.obligations.bind = verdict.bind;
+            granted.obligations.proves_possession = verdict.proves_possession;
         }
         granted.obligations.context_login = object.facts().always_authenticate && entry.usage().is_some();
     }
@@ -50,8 +52,8 @@ pub(super) fn judge(
         may_wrap(guard, who, target, wrapping, ask.mechanism)?;
     }
     for (at, second) in ask.seconds.iter().enumerate() {
-        let purpose = may_use(guard, who, Entry::DeriveSecond, second, ask.mechanism, row)?;
-        granted.bound.extend(purpose.map(|purpose| (at, purpose)));
+        let verdict = may_use(guard, who, ask, (Entry::DeriveSecond, second), row)?;
+        granted.bound.extend(verdict.bind.map(|purpose| (at, purpose)));
     }
     derivation::keeps_secrets(guard, who, ask, row)
 }
@@ -148,22 +150,21 @@ pub fn offers(mechanism: &Mechanism, entry: Entry) -> bool {
 fn may_use(
     guard: &Guard,
     who: &Caller<'_>,
-    entry: Entry,
-    object: &Held,
-    mechanism: Option<&Mechanism>,
+    ask: &Ask<'_>,
+    (entry, object): (Entry, &Held),
     row: Option<&'static Row>,
-) -> Result<Option<Purpose>, Denial> {
+) -> Result<Verdict, Denial> {
     let rules = &*object.rules_for(who);
-    let case = Use { entry, object, rules, mechanism, row };
+    let case = Use { entry, object, rules, mechanism: ask.mechanism, row };
     for check in USE_CHECKS {
         (check.run)(&case)?;
     }
-    let request = case.request(guard);
+    let request = Request { messages: ask.messages, ..case.request(guard) };
     let verdict = policy::decide(rules, object.facts(), &request)?;
     if verdict.dated {
         guard.warn_of_later_rules(object, rules, &request);
     }
-    Ok(verdict.bind)
+    Ok(verdict)
 }
 
 /// One use of a key, as its checks see it.
@@ -220,6 +221,7 @@ pub(super) fn question(guard: &Guard, entry: Entry, facts: &KeyFacts, rules: &Ke
         state: facts.state,
         purpose: facts.purpose,
         parameters: Parameters::default(),
+        messages: false,
         caller: caller::asked_by(rules),
     }
 }

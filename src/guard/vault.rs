@@ -7,12 +7,16 @@
 //! What is readable before login is checked with the store key, a file beside the database that only
 //! the owner may read; at login it is checked again with the token's key.
 
-use super::codec::{Reader, Writer};
+mod credential;
+
+pub use credential::{Opened, Signer};
+
+use super::codec::Writer;
 use crate::ck::{CK_OBJECT_CLASS, Error, Result};
-use crate::crypto::seal::{self, CODE_LEN, PinCost};
+use crate::crypto::seal::{self, CODE_LEN};
 use crate::object::Attributes;
-use crate::secret::{Pin, Secret};
-use crate::store::{BlindIndex, IndexKind, Record, TokenRecord, Uid, UserRecord};
+use crate::secret::Secret;
+use crate::store::{BlindIndex, IndexKind, Record, TokenRecord, Uid};
 use std::sync::Arc;
 
 /// Keys that need no login, derived from the store key.
@@ -121,49 +125,6 @@ impl Vault {
     /// A vault with a new random token key (C_InitToken).
     pub fn with_new_key(&self) -> Result<Self> {
         Ok(self.opened(seal::new_key()?))
-    }
-
-    /// The credential of one who may open the token from now on.
-    pub fn credential(&self, name: &str, pin: &Pin, cost: PinCost) -> Result<Vec<u8>> {
-        let mut salt = [0; 16];
-        crate::crypto::random::fill(&mut salt)?;
-        let key = self.pin_key(name, pin, &salt, cost)?;
-        let wrapped =
-            seal::seal(&key, self.credential_context(name).as_slice(), self.token()?.token_key.expose())?;
-        Ok(credential(&salt, cost, &wrapped))
-    }
-
-    /// Opens the vault with a PIN. `CKR_PIN_INCORRECT` where it is not the one.
-    pub fn open(&self, user: &UserRecord, pin: &Pin) -> Result<Self> {
-        let mut credential = Reader::new(&user.credential);
-        let salt = credential.bytes().ok_or(Error::DeviceError)?;
-        let mut cost = || credential.number().and_then(|n| u32::try_from(n).ok()).ok_or(Error::DeviceError);
-        let cost = PinCost { memory: cost()?, passes: cost()?, lanes: cost()? };
-        let wrapped = credential.bytes().ok_or(Error::DeviceError)?;
-        let key = self.pin_key(&user.name, pin, salt, cost)?;
-        let token_key = seal::open(&key, self.credential_context(&user.name).as_slice(), wrapped)
-            .ok_or(Error::PinIncorrect)?;
-        Ok(self.opened(Secret::from_slice(&token_key)))
-    }
-
-    /// The record of a user who is not there: no PIN opens it, and to try one takes [`Self::open`] as long as with a user who is.
-    pub fn nobody(name: &str, cost: PinCost) -> UserRecord {
-        // The length of a wrapped token key: nonce, key, tag.
-        let credential = credential(&[0; 16], cost, &[0; 60]);
-        UserRecord { name: name.to_owned(), credential, attempts: Vec::new() }
-    }
-
-    fn pin_key(&self, name: &str, pin: &Pin, salt: &[u8], cost: PinCost) -> Result<Secret> {
-        let stretched = seal::stretch(pin.expose(), salt, cost)?;
-        Ok(seal::derive(&stretched, &[b"keyward pin ", self.serial.as_bytes(), name.as_bytes()]))
-    }
-
-    fn credential_context(&self, name: &str) -> Vec<u8> {
-        let mut context = Writer::default();
-        context.bytes(b"keyward credential");
-        context.bytes(self.serial.as_bytes());
-        context.bytes(name.as_bytes());
-        context.finish()
     }
 
     // --- what is readable before login ------------------------------------------------------------
@@ -407,17 +368,6 @@ impl Vault {
 
 /// What a saved operation begins with: what it is, and the version of what follows.
 const STATE_HEAD: &[u8; 8] = b"kwstate\x01";
-
-/// The encoding of a credential.
-fn credential(salt: &[u8], cost: PinCost, wrapped: &[u8]) -> Vec<u8> {
-    let mut out = Writer::default();
-    out.bytes(salt);
-    out.number(cost.memory.into());
-    out.number(cost.passes.into());
-    out.number(cost.lanes.into());
-    out.bytes(wrapped);
-    out.finish()
-}
 
 fn state_context(session: u64) -> Vec<u8> {
     [&STATE_HEAD[..], &session.to_le_bytes()].concat()

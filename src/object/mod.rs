@@ -15,6 +15,7 @@ pub mod facts_of;
 pub mod find;
 pub mod inheritance;
 pub mod key;
+pub mod request;
 pub mod rules;
 pub mod succession;
 pub mod template;

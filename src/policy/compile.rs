@@ -322,6 +322,7 @@ fn keys(documents: &[Document]) -> KeyDefaults {
             .any(|at| at.value),
         unsafe_allow: UnsafeAllow::of(documents),
         exceptions: Exceptions {
+            pre_active_proof: excepted(|document| document.pre_active_proof.as_ref()),
             suspended_process: excepted(|document| document.suspended_process.as_ref()),
             compromised_process: excepted(|document| document.compromised_process.as_ref()),
         },
@@ -404,11 +405,13 @@ mod tests {
     fn load_extends_takes_the_stricter_of_each_setting() {
         let base = "policy = 1\n[token]\npin = { min_length = 8, max_failures = 3, lockout = \"1h\" }\n\
                     [keys]\nsingle_purpose = \"strict\"\nmin_strength = 128\nexport = \"wrapped\"\n\
-                    sensitive = \"always\"\n[suspended]\nprocess = false\n[compromised]\nprocess = true\n";
+                    sensitive = \"always\"\n[suspended]\nprocess = false\n[compromised]\nprocess = true\n\
+                    [pre-active]\nproof_of_possession = false\n";
         let child = "policy = 1\nname = \"child\"\nextends = [\"lib/base.toml\"]\n[token]\n\
                      pin = { min_length = 4, max_failures = 5, lockout = \"15m\" }\n[keys]\n\
                      single_purpose = \"off\"\nmin_strength = 112\nexport = \"as-asked\"\n\
-                     sensitive = \"as-asked\"\n[suspended]\nprocess = true\n";
+                     sensitive = \"as-asked\"\n[suspended]\nprocess = true\n\
+                     [pre-active]\nproof_of_possession = true\n";
         let rules = load(&[("child.toml", child), ("lib/base.toml", base)]).unwrap();
         assert_eq!(rules.name(), "child");
         let (pin, keys) = (rules.pin(), rules.keys());
@@ -416,6 +419,7 @@ mod tests {
         assert_eq!((keys.single_purpose, keys.min_strength), (SinglePurpose::Strict, 128));
         assert_eq!((keys.export, keys.sensitive), (Export::Wrapped, Sensitive::Always));
         assert!(!keys.exceptions.suspended_process && keys.exceptions.compromised_process);
+        assert!(!keys.exceptions.pre_active_proof);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use super::entry::{Entry, Side};
 use super::judge::{by, by_setting};
 use super::lifecycle;
 use super::parameters::Parameters;
+use super::possession;
 use super::record::{KeyRules, Record, Weakness, earlier};
 use super::ruleset::{Escrow, Export, NEVER, Rule};
 use super::word::Word;
@@ -40,6 +41,8 @@ pub struct Request {
     pub purpose: Option<Purpose>,
     /// The parameters of the mechanism.
     pub parameters: Parameters,
+    /// Messages are signed one by one, and none of them is looked at before.
+    pub messages: bool,
     /// The process that asks; needed where [`KeyRules::asks_caller`].
     pub caller: Option<Caller>,
 }
@@ -62,6 +65,8 @@ pub struct Verdict {
     /// A purpose that must be bound, persistently and for both halves of a pair, before the operation
     /// goes on.
     pub bind: Option<Purpose>,
+    /// The key is not active yet: it may sign its own certification request and nothing else, which whoever has the data must see to.
+    pub proves_possession: bool,
     /// Rules with later dates, or drafts, speak of this key too: [`ahead`] tells whether they would refuse.
     pub dated: bool,
 }
@@ -118,7 +123,11 @@ checks! {
 pub fn decide(rules: &KeyRules, facts: &KeyFacts, request: &Request) -> Result<Verdict, Denial> {
     let case = Case::new(rules, facts, request);
     pass(&case)?;
-    Ok(Verdict { bind: case.binding(), dated: !rules.later.is_empty() })
+    Ok(Verdict {
+        bind: case.binding(),
+        proves_possession: case.proves_possession(),
+        dated: !rules.later.is_empty(),
+    })
 }
 
 /// The first refusal that rules with later dates would bring for what is allowed today, and from when on it holds;
@@ -182,6 +191,18 @@ impl<'a> Case<'a> {
         lifecycle::activated(self.request.state, self.facts.protect, self.request.now)
     }
 
+    /// Whether this is the one use that a key may have before it is active.
+    #[inline]
+    fn proves_possession(&self) -> bool {
+        let exceptions = self.rules.compiled.keys.exceptions;
+        exceptions.pre_active_proof
+            && self.state_now() == State::PreActive
+            && self.request.entry == Entry::Sign
+            && !self.request.mac
+            && !self.request.messages
+            && self.request.ckm.is_some_and(possession::takes_requests)
+    }
+
     /// The window of the side that is asked for, and the reasons before and after it.
     #[inline]
     fn window(&self) -> Option<(Window, Reason, Reason)> {
@@ -198,7 +219,10 @@ impl<'a> Case<'a> {
 fn state(case: &Case<'_>) -> Result<(), Denial> {
     let now = case.state_now();
     let exceptions = case.rules.compiled.keys.exceptions;
-    lifecycle::permits(now, case.request.entry, exceptions).map_err(|reason| state_denied(case, reason))
+    match lifecycle::permits(now, case.request.entry, exceptions) {
+        Err(Reason::StatePreActive) if case.proves_possession() => Ok(()),
+        outcome => outcome.map_err(|reason| state_denied(case, reason)),
+    }
 }
 
 #[cold]
@@ -212,13 +236,16 @@ fn state_denied(case: &Case<'_>, reason: Reason) -> Denial {
 }
 
 fn state_passed(case: &Case<'_>) -> String {
-    format!("the key is {}", case.state_now().word())
+    let only = if case.proves_possession() { ": it may sign its own certification request only" } else { "" };
+    format!("the key is {}{only}", case.state_now().word())
 }
 
 #[inline]
 fn period(case: &Case<'_>) -> Result<(), Denial> {
     let now = case.request.now;
     match case.window() {
+        // It lies ahead: that is why there is something to prove.
+        Some((window, ..)) if case.proves_possession() && window.to.is_none_or(|to| now < to) => Ok(()),
         Some((window, ahead, over)) if !window.holds(now) => Err(period_denied(case, window, ahead, over)),
         Some((window, ..)) if window.to.is_some_and(|to| to <= case.request.judged_at()) => {
             Err(set_back(case, window))

@@ -40,6 +40,7 @@ fn policy(out: &mut String, compiled: &Compiled) -> fmt::Result {
     writeln!(out, "keys audit {}", keys.audit.word())?;
     writeln!(out, "audit required {}", keys.audit_required)?;
     writeln!(out, "audit sync {}", keys.audit_sync.word())?;
+    writeln!(out, "pre-active proof_of_possession {}", keys.exceptions.pre_active_proof)?;
     writeln!(out, "suspended process {}", keys.exceptions.suspended_process)?;
     writeln!(out, "compromised process {}", keys.exceptions.compromised_process)?;
     for each in &compiled.rules {

@@ -37,6 +37,7 @@ pub(super) struct Document {
     pub(super) draft: Option<At<bool>>,
     pub(super) mechanisms: MechanismSection,
     pub(super) keys: KeySection,
+    pub(super) pre_active_proof: Option<At<bool>>,
     pub(super) suspended_process: Option<At<bool>>,
     pub(super) compromised_process: Option<At<bool>>,
     /// `[audit] required`

@@ -87,6 +87,7 @@ impl Ruleset {
             parameters: Parameters::default(),
             caller: None,
             seen: 0,
+            messages: false,
         };
         let mut told = Explanation::begin();
         if matches!(entry, Entry::Generate | Entry::Create | Entry::Copy) {

@@ -18,6 +18,7 @@ pub(super) const TOP: Keys = Keys {
         "token",
         "mechanisms",
         "keys",
+        "pre-active",
         "suspended",
         "compromised",
         "draft",
@@ -60,6 +61,8 @@ pub(super) const KEYS: Keys = Keys {
     ],
     later: &[],
 };
+pub(super) const PRE_ACTIVE: Keys =
+    Keys { section: "[pre-active]", known: &["proof_of_possession"], later: &[] };
 pub(super) const SUSPENDED: Keys = Keys { section: "[suspended]", known: &["process"], later: &[] };
 pub(super) const COMPROMISED: Keys = Keys { section: "[compromised]", known: &["process"], later: &[] };
 pub(super) const AUDIT: Keys = Keys { section: "[audit]", known: &["required", "sync"], later: &[] };
@@ -229,6 +232,7 @@ pub(super) const ALL: &[Keys] = &[
     OBJECTS,
     MECHANISMS,
     KEYS,
+    PRE_ACTIVE,
     SUSPENDED,
     COMPROMISED,
     AUDIT,

@@ -100,6 +100,7 @@ pub(super) fn ask(facts: &KeyFacts, entry: Entry, ckm: Option<CK_MECHANISM_TYPE>
         parameters: Parameters::default(),
         caller: None,
         seen: 0,
+        messages: false,
     }
 }
 

@@ -56,9 +56,12 @@ pub fn effective_state(state: State, protect: Window, process: Window, now: UtcS
     }
 }
 
-/// What the policy says of keys that are suspended or compromised.
+/// What the policy says of keys that are not active.
 #[derive(Clone, Copy, PartialEq, Eq, Default, Debug)]
 pub struct Exceptions {
+    /// `[pre-active] proof_of_possession = true`: a key may sign its own certification request. Not judged by [`permits`], which
+    /// does not know what is signed.
+    pub pre_active_proof: bool,
     /// `[suspended] process = true`
     pub suspended_process: bool,
     /// `[compromised] process = true`: SP 800-57 Part 1 Rev. 5, 7.5, "highly controlled conditions".
@@ -129,7 +132,7 @@ mod tests {
     #[test]
     fn permits_each_state_and_side_matches_the_table() {
         let none = Exceptions::default();
-        let both = Exceptions { suspended_process: true, compromised_process: true };
+        let both = Exceptions { pre_active_proof: true, suspended_process: true, compromised_process: true };
         // State, originator, recipient, recipient where the policy makes exceptions.
         for (state, originator, recipient, excepted) in [
             (State::PreActive, false, false, false),

@@ -214,6 +214,7 @@ impl Ruleset {
                 parameters: Parameters::default(),
                 caller: None,
                 seen: 0,
+                messages: false,
             };
             decide(&rules.record_for(&facts), &facts, &request).is_ok()
         };

@@ -36,6 +36,7 @@ mod naming;
 mod numbers;
 mod parameters;
 mod pattern;
+mod possession;
 mod read;
 mod record;
 mod rotation;

@@ -92,6 +92,9 @@ impl Reader<'_> {
         if let Some(section) = self.table(table, "keys", &KEYS) {
             document.keys = self.key_section(section);
         }
+        if let Some(section) = self.table(table, "pre-active", &PRE_ACTIVE) {
+            document.pre_active_proof = self.flag(section, "proof_of_possession");
+        }
         if let Some(section) = self.table(table, "suspended", &SUSPENDED) {
             document.suspended_process = self.flag(section, "process");
         }

@@ -16,6 +16,7 @@ const PLACES: &[(Keys, &str, &str)] = &[
     (keys::OBJECTS, "`objects`", "`[token]`"),
     (keys::MECHANISMS, "`[mechanisms]`", "`[mechanisms]`"),
     (keys::KEYS, "`[keys]`", "`[keys]`"),
+    (keys::PRE_ACTIVE, "`[pre-active]`", "`[pre-active]`"),
     (keys::SUSPENDED, "`[suspended]`", "`[compromised]`"),
     (keys::COMPROMISED, "`[compromised]`", "`[compromised]`"),
     (keys::AUDIT, "`[audit]`", "`[audit]`"),
@@ -118,7 +119,8 @@ fn every_key_has_an_example_that_loads() {
     let sections = sections(&page);
     for (of, _, heading) in PLACES {
         let text = examples(under(&sections, heading)).concat();
-        let words: BTreeSet<&str> = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').collect();
+        let words: BTreeSet<&str> =
+            text.split(|c: char| !c.is_ascii_alphanumeric() && !"_-".contains(c)).collect();
         for key in of.known {
             assert!(words.contains(key), "{heading}: no example of `{key}`");
         }

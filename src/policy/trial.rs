@@ -138,6 +138,7 @@ impl Trial {
             parameters: self.parameters,
             caller: process(&self.caller),
             seen: 0,
+            messages: false,
         };
         let user = self.user.as_deref();
         let new = matches!(self.entry, Entry::Generate | Entry::Create | Entry::Copy);

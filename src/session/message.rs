@@ -63,7 +63,8 @@ pub struct Verifications {
 impl<T: Work> Messages<T> {
     /// An operation that was begun, under the obligations of its grant.
     pub fn new(begun: Begun<T>) -> Self {
-        let Begun { work, life, obligations, trace, charge } = begun;
+        // Nobody is granted messages for a proof of possession.
+        let Begun { work, life, obligations, trace, charge, possession: _ } = begun;
         let login = obligations.context_login;
         Self { work, open: false, login_each: login, login_due: login, life, trace, charge }
     }

@@ -17,7 +17,7 @@ pub use saved::SavedDigest;
 use crate::backend::Backend;
 use crate::ck::{Error, ObjectHandle, Result, SessionHandle};
 use crate::guard::op::Op;
-use crate::guard::{Authorized, Charge, Held, Life, Obligations, Role, Terms, Trace};
+use crate::guard::{Authorized, Charge, Held, Life, Obligations, Possession, Role, Terms, Trace};
 use crate::object::key;
 use crate::policy::Denial;
 use crate::secret::Pin;
@@ -37,6 +37,8 @@ pub struct Begun<T> {
     trace: Trace,
     /// What it goes on to count.
     charge: Charge,
+    /// What it may sign, where that is not everything.
+    possession: Option<Possession>,
 }
 
 /// One session (PKCS#11 3.2, 5.6).
@@ -171,10 +173,11 @@ impl Session {
         start: impl FnOnce(Authorized<O>) -> Result<T>,
     ) -> Result<Begun<T>> {
         let charge = self.charge(&grant, false);
+        let possession = Possession::of(&self.token, &grant, (self.handle.0, &self.device_error))?;
         let life = grant.object().ok().map(|object| Arc::clone(object.life()));
         let (obligations, trace) = (grant.obligations(), grant.take_trace());
         match start(grant) {
-            Ok(work) => Ok(Begun { work, life, obligations, trace, charge }),
+            Ok(work) => Ok(Begun { work, life, obligations, trace, charge, possession }),
             Err(error) => trace.of(Err(error)),
         }
     }

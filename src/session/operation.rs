@@ -16,7 +16,7 @@ use crate::ck::{Error, ObjectHandle, Result};
 use crate::crypto::mechanism::{Ciphering, Digesting, Recovering, Signing, Verifying};
 use crate::crypto::seal;
 use crate::guard::op::DigestKey;
-use crate::guard::{Authorized, Charge, Life, Trace};
+use crate::guard::{Authorized, Charge, Life, Possession, Trace};
 use crate::secret::Secret;
 use std::sync::Arc;
 
@@ -76,6 +76,8 @@ pub struct Running<T> {
     trace: Trace,
     /// What is counted of the bytes that go through.
     charge: Charge,
+    /// What may be signed, where that is not everything.
+    possession: Option<Box<Possession>>,
 }
 
 /// A result that waits for a longer buffer.
@@ -97,9 +99,20 @@ enum Call {
 impl<T> Running<T> {
     /// An operation that was begun, under the obligations of its grant.
     pub fn keyed(begun: Begun<T>) -> Self {
-        let Begun { work, life, obligations, trace, charge } = begun;
+        let Begun { work, life, obligations, trace, charge, possession } = begun;
         let login_due = obligations.context_login;
-        Self { work, parts: false, login_due, life, took_key: false, pending: None, trace, charge }
+        let possession = possession.map(Box::new);
+        Self {
+            work,
+            parts: false,
+            login_due,
+            life,
+            took_key: false,
+            pending: None,
+            trace,
+            charge,
+            possession,
+        }
     }
 
     fn may_go_on(&self) -> Result<()> {
@@ -280,12 +293,18 @@ impl Running<Box<dyn Signing>> {
     pub fn take(&mut self, part: &[u8]) -> Result<()> {
         self.charge.bytes(part.len())?;
         self.trace.count(part.len());
-        self.work.update(part)
+        match &mut self.possession {
+            Some(possession) => possession.hold(part),
+            None => self.work.update(part),
+        }
     }
 
     /// C_Sign
     pub fn whole(&mut self, data: &[u8], out: Output<'_>) -> Result<Filled> {
         out.fill(self.work.len(), |room| {
+            if let Some(possession) = &self.possession {
+                possession.judge(data)?;
+            }
             self.charge.bytes(data.len())?;
             self.trace.count(data.len());
             self.work.sign(data, room)
@@ -294,7 +313,10 @@ impl Running<Box<dyn Signing>> {
 
     /// C_SignFinal
     pub fn give(&mut self, out: Output<'_>) -> Result<Filled> {
-        out.fill(self.work.len(), |room| self.work.finish(room))
+        out.fill(self.work.len(), |room| match &self.possession {
+            Some(possession) => self.work.sign(possession.whole()?, room),
+            None => self.work.finish(room),
+        })
     }
 }
 

@@ -27,8 +27,17 @@ pub use cryptoki_sys::{
 /// that a slice can have): a longer length went wrong, and is refused before the memory is touched.
 const LARGEST: usize = if usize::BITS > 36 { 1 << (36 % usize::BITS) } else { isize::MAX.unsigned_abs() };
 
+/// Below this address nobody has memory: systems keep the first page unmapped, to catch NULL with an offset. What lies there
+/// is a number in the place of a pointer, as where a structure was taken for another of the same length.
+const LOWEST: usize = 4096;
+
+/// Whether an address may be a pointer's: neither NULL nor so low that nothing can be there.
+pub const fn is_place(address: usize) -> bool {
+    address >= LOWEST
+}
+
 /// Borrows `len` bytes of a caller's memory. No bytes are an empty slice, whatever the pointer;
-/// NULL with a length, and lengths that no memory can have, are `CKR_ARGUMENTS_BAD`.
+/// NULL with a length, what is [no place](is_place), and lengths that no memory can have, are `CKR_ARGUMENTS_BAD`.
 ///
 /// # Safety
 /// Unless `len` is 0 or `start` is NULL, `len` bytes from `start` are readable for `'a` and nobody
@@ -58,12 +67,12 @@ pub unsafe fn bytes_mut<'a>(start: *mut u8, len: CK_ULONG) -> Result<&'a mut [u8
     Ok(unsafe { std::slice::from_raw_parts_mut(start, len) })
 }
 
-/// Copies one value out of a caller's memory, at any alignment. NULL is `CKR_ARGUMENTS_BAD`.
+/// Copies one value out of a caller's memory, at any alignment. NULL and what is [no place](is_place) are `CKR_ARGUMENTS_BAD`.
 ///
 /// # Safety
 /// Unless it is NULL, `from` points to a readable `T`.
 pub unsafe fn read<T: Copy>(from: *const T) -> Result<T> {
-    if from.is_null() {
+    if !is_place(from.addr()) {
         return Err(Error::ArgumentsBad);
     }
     // SAFETY: not NULL, so the caller vouches for a readable T; no alignment is needed.
@@ -76,7 +85,7 @@ fn extent(start: usize, len: CK_ULONG) -> Result<usize> {
     if len == 0 {
         return Ok(0);
     }
-    let possible = start != 0 && len <= LARGEST && start.checked_add(len).is_some();
+    let possible = is_place(start) && len <= LARGEST && start.checked_add(len).is_some();
     if possible { Ok(len) } else { Err(Error::ArgumentsBad) }
 }
 
@@ -94,6 +103,17 @@ mod tests {
     fn bytes_with_null_needs_length_zero() {
         assert_eq!(borrowed(null(), 0), Ok(0));
         assert_eq!(borrowed(null(), 1), Err(Error::ArgumentsBad));
+    }
+
+    #[test]
+    fn numbers_that_stand_for_pointers_are_refused() {
+        for low in [1, 5, 0xFFF] {
+            let start = std::ptr::without_provenance(low);
+            assert_eq!(borrowed(start, 0), Ok(0));
+            assert_eq!(borrowed(start, 1), Err(Error::ArgumentsBad));
+            // SAFETY: refused before it is read.
+            assert_eq!(unsafe { read::<u8>(start) }, Err(Error::ArgumentsBad));
+        }
     }
 
     #[test]

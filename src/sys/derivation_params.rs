@@ -61,7 +61,7 @@ impl Places {
 
     /// Whether all handles go into the parameter, so that none is answered (PKCS#11 3.2, 6.40).
     pub fn take_every_handle(&self) -> bool {
-        !self.material.is_null()
+        abi::is_place(self.material.addr())
     }
 
     /// The further keys.
@@ -71,7 +71,7 @@ impl Places {
 
     /// Writes the version of a TLS premaster secret.
     pub fn put_version(&self, [major, minor]: [u8; 2]) {
-        if !self.version.is_null() {
+        if abi::is_place(self.version.addr()) {
             // SAFETY: not NULL, and the promise of `read_derivation`; no alignment is needed.
             unsafe { self.version.write_unaligned(CK_VERSION { major, minor }) }
         }
@@ -96,11 +96,11 @@ impl Places {
     /// Writes the handles of TLS keys, MAC keys first, and the initialisation vectors, the client's first. Vectors
     /// are as long as the parameter said.
     pub fn put_tls_keys(&self, handles: [CK_OBJECT_HANDLE; 4], ivs: &[Vec<u8>]) {
-        if self.material.is_null() {
+        if !abi::is_place(self.material.addr()) {
             return;
         }
         for (place, iv) in self.ivs.iter().zip(ivs) {
-            if !place.is_null() {
+            if abi::is_place(place.addr()) {
                 // SAFETY: the promise of `read_derivation` for as many bytes as the parameter's length of a
                 // vector says, and the derivation makes none that is longer.
                 unsafe { place.copy_from_nonoverlapping(iv.as_ptr(), iv.len()) }
@@ -389,7 +389,7 @@ fn further(start: *const CK_DERIVED_KEY, count: CK_ULONG) -> Result<Places> {
     let one = |at| {
         // SAFETY: an element of an array whose number stands beside it: the caller of the reader vouches.
         let key = unsafe { behind(start.wrapping_add(at)) }?;
-        if key.phKey.is_null() {
+        if !abi::is_place(key.phKey.addr()) {
             return Err(WRONG);
         }
         Ok(Further { template: key.pTemplate, count: key.ulAttributeCount, handle: key.phKey })

@@ -68,7 +68,7 @@ pub unsafe fn read(
     step: MessageStep,
     encrypting: bool,
 ) -> Result<Located> {
-    if start.is_null() || usize::try_from(parameter_len) != Ok(len(shape)) {
+    if !abi::is_place(start.addr()) || usize::try_from(parameter_len) != Ok(len(shape)) {
         return Err(Error::MechanismParamInvalid);
     }
     // SAFETY: the caller vouches for as many readable bytes as the structure has.
@@ -85,7 +85,9 @@ pub unsafe fn read(
         if encrypting && with_iv { IvGenerator::from_number(fields.generator)? } else { IvGenerator::Caller };
     let iv_len = within(fields.iv_len, LARGEST_IV)?;
     let tag_len = within(fields.tag_len, LARGEST_TAG)?;
-    if with_iv && (fields.iv.is_null() || iv_len == 0) || with_tag && (fields.tag.is_null() && tag_len > 0) {
+    if with_iv && (!abi::is_place(fields.iv.addr()) || iv_len == 0)
+        || with_tag && !abi::is_place(fields.tag.addr()) && tag_len > 0
+    {
         return Err(Error::MechanismParamInvalid);
     }
     let mut iv = vec![0; iv_len];
@@ -95,12 +97,12 @@ pub unsafe fn read(
             _ => usize::try_from(fields.fixed_bits.div_ceil(8)).unwrap_or(usize::MAX).min(iv_len),
         };
         // SAFETY: the caller vouches for `iv_len` bytes at `iv`, and `wanted` is no more.
-        unsafe { copy_in(fields.iv, iv.get_mut(..wanted)) };
+        unsafe { copy_in(fields.iv, iv.get_mut(..wanted)) }?;
     }
     let mut tag = vec![0; tag_len];
     if with_tag && !encrypting {
         // SAFETY: the caller vouches for `tag_len` bytes at `tag`.
-        unsafe { copy_in(fields.tag, Some(&mut tag)) };
+        unsafe { copy_in(fields.tag, Some(&mut tag)) }?;
     }
     if fields.aad_len > super::params::LARGEST_AAD {
         return Err(Error::MechanismParamInvalid);
@@ -213,11 +215,13 @@ fn within(len: CK_ULONG, largest: CK_ULONG) -> Result<usize> {
 
 /// # Safety
 /// `from` leads to as many readable bytes as `to` has, which is memory of our own.
-unsafe fn copy_in(from: *const u8, to: Option<&mut [u8]>) {
+unsafe fn copy_in(from: *const u8, to: Option<&mut [u8]>) -> Result<()> {
     if let Some(to) = to {
-        // SAFETY: the caller vouches for the source; the target is a slice of our own, so they are apart.
-        unsafe { from.copy_to_nonoverlapping(to.as_mut_ptr(), to.len()) }
+        let len = CK_ULONG::try_from(to.len()).map_err(|_| Error::MechanismParamInvalid)?;
+        // SAFETY: the caller vouches for the source. What cannot be a pointer is an error there.
+        to.copy_from_slice(unsafe { abi::bytes(from, len) }.map_err(|_| Error::MechanismParamInvalid)?);
     }
+    Ok(())
 }
 
 /// A stretch of a caller's memory: where it begins, and its length in bytes.
@@ -229,7 +233,8 @@ impl Located {
     pub fn collides(&self, step: MessageStep, out: Stretch) -> bool {
         let iv_is_made = self.params.generator != IvGenerator::Caller
             && matches!(step, MessageStep::Whole | MessageStep::Begin);
-        let tag_is_made = matches!(step, MessageStep::Whole | MessageStep::Last) && !self.tag.is_null();
+        let tag_is_made =
+            matches!(step, MessageStep::Whole | MessageStep::Last) && abi::is_place(self.tag.addr());
         let iv = (self.iv.addr(), if iv_is_made { self.params.iv.len() } else { 0 });
         let tag = (self.tag.addr(), if tag_is_made { self.params.tag.len() } else { 0 });
         meet(iv, tag) || meet(iv, out) || meet(tag, out)
@@ -245,7 +250,7 @@ impl Located {
             unsafe { made.iv.as_ptr().copy_to(self.iv, made.iv.len()) };
         }
         if matches!(step, MessageStep::Whole | MessageStep::Last)
-            && !self.tag.is_null()
+            && abi::is_place(self.tag.addr())
             && made.tag.len() == self.params.tag.len()
         {
             // SAFETY: as above; a tag without bytes is not written.

@@ -143,7 +143,7 @@ impl Parameter {
     }
 
     fn is<T>(&self) -> bool {
-        !self.start.is_null() && CK_ULONG::try_from(size_of::<T>()) == Ok(self.len)
+        abi::is_place(self.start.addr()) && CK_ULONG::try_from(size_of::<T>()) == Ok(self.len)
     }
 
     /// The parameter as a structure of C, of exactly that size.

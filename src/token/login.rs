@@ -4,12 +4,12 @@ use super::{Token, User};
 use crate::audit::Kind;
 use crate::ck::date::UtcSeconds;
 use crate::ck::{Error, Result};
+use crate::crypto::attest::SigningKey;
 use crate::guard::Role;
-use crate::guard::vault::Vault;
+use crate::guard::vault::{Opened, Vault};
 use crate::policy::PinRules;
 use crate::secret::Pin;
 use crate::store::{StoreError, TokenRecord, UserRecord};
-use std::sync::Arc;
 
 /// Longest PIN that is taken, in bytes.
 pub const PIN_MAX: usize = 255;
@@ -47,7 +47,7 @@ impl Attempts {
             .unwrap_or(Self { failures: rules.max_failures.saturating_sub(1), last: 0 })
     }
 
-    fn write(self, vault: &Vault, user: &mut UserRecord) {
+    pub(super) fn write(self, vault: &Vault, user: &mut UserRecord) {
         user.attempts = vault.authenticate(&format!("attempts {}", user.name), &self.encode());
     }
 
@@ -70,10 +70,20 @@ pub(super) fn acceptable(pin: &Pin, rules: &PinRules) -> Result<()> {
     Ok(())
 }
 
-/// A user's row for a PIN, with all attempts left.
+/// The row of the token's own SO or user for a PIN, with all attempts left.
 pub(super) fn user_record(vault: &Vault, user: &User, pin: &Pin) -> Result<UserRecord> {
+    record_with(vault, user, pin, None)
+}
+
+/// The row of a user for a PIN, with all attempts left. A named user has a key to sign with.
+pub(super) fn record_with(
+    vault: &Vault,
+    user: &User,
+    pin: &Pin,
+    signing: Option<&SigningKey>,
+) -> Result<UserRecord> {
     let name = user.row();
-    let credential = vault.credential(&name, pin, super::PIN_COST)?;
+    let credential = vault.credential(&name, pin, super::PIN_COST, signing)?;
     let mut user = UserRecord { name, credential, attempts: Vec::new() };
     Attempts::default().write(vault, &mut user);
     Ok(user)
@@ -85,7 +95,7 @@ impl Token {
     ///
     /// # Errors
     /// `CKR_PIN_INCORRECT`, `CKR_PIN_LOCKED`; `CKR_USER_PIN_NOT_INITIALIZED` for the token's own users.
-    pub(super) fn verify_pin(&self, who: &User, pin: &Pin) -> Result<Arc<Vault>> {
+    pub(super) fn verify_pin(&self, who: &User, pin: &Pin) -> Result<Opened> {
         let closed = self.closed_vault();
         let record = self.store.token(&self.serial)?.ok_or(Error::TokenNotRecognized)?;
         let name = who.row();
@@ -99,11 +109,11 @@ impl Token {
             return Err(Error::PinLocked);
         }
         match closed.open(user, pin) {
-            Ok(vault) => {
+            Ok(opened) => {
                 if attempts.failures > 0 {
                     self.record_attempt(&name, |_| Attempts::default())?;
                 }
-                Ok(Arc::new(vault))
+                Ok(opened)
             }
             Err(Error::PinIncorrect) => {
                 let failed = |before: Attempts| {
@@ -153,8 +163,8 @@ impl Token {
         self.refresh()
     }
 
-    /// C_SetPIN: the same token key under another PIN. It is the PIN of who is logged in, or the user's where
-    /// nobody is.
+    /// C_SetPIN: the same token key under another PIN, and the same signing key, which a named user from before those
+    /// keys gets now. It is the PIN of who is logged in, or the user's where nobody is.
     pub fn change_pin(&self, old: &Pin, new: &Pin) -> Result<()> {
         let who = match self.user() {
             nobody if nobody.role == Role::Public => User::standard(Role::User),
@@ -164,14 +174,33 @@ impl Token {
     }
 
     fn try_change_pin(&self, who: &User, old: &Pin, new: &Pin) -> Result<()> {
-        let vault = self.verify_pin(who, old)?;
+        let opened = self.verify_pin(who, old)?;
         acceptable(new, &self.guard.rules().pin())?;
-        let row = user_record(&vault, who, new)?;
-        let changed = self.change_users(&vault, |record| {
-            let there = record.users.iter_mut().find(|other| other.name == row.name);
+        let had = opened.signing_key()?;
+        let made = match (&who.name, &had) {
+            (Some(_), None) => Some(SigningKey::generate_to_keep()?),
+            _ => None,
+        };
+        let row = record_with(&opened.vault, who, new, had.as_ref().or(made.as_ref()))?;
+        self.replace_row(&opened, &row)?;
+        if let (Some(name), Some(key)) = (&who.name, &made) {
+            self.note_signing_key(name, key.public());
+        }
+        Ok(())
+    }
+
+    /// Puts another row in the place of the one that a PIN opened.
+    ///
+    /// # Errors
+    /// `CKR_PIN_INCORRECT` where that one is not there any more: a user who was removed meanwhile does not come back,
+    /// nor does the PIN that the SO has replaced.
+    pub(super) fn replace_row(&self, opened: &Opened, row: &UserRecord) -> Result<()> {
+        let before = opened.row();
+        let is_it = |other: &&mut UserRecord| other.name == row.name && other.credential == before.credential;
+        let changed = self.change_users(&opened.vault, |record| {
+            let there = record.users.iter_mut().find(is_it);
             Ok(there.map(|other| *other = row.clone()).is_some())
         })?;
-        // A user who was removed meanwhile does not come back.
         if changed { Ok(()) } else { Err(Error::PinIncorrect) }
     }
 

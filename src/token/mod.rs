@@ -22,12 +22,14 @@ mod objects;
 mod record;
 #[cfg(test)]
 mod rehearsal;
+mod request;
 pub mod rotation;
 mod slots;
 mod state;
 mod users;
+mod word;
 
-pub use approval::{ApprovalRequest, Said};
+pub use approval::Said;
 pub use backup::{put_back, take_away};
 pub use config::{Configuration, ConfigurationError};
 pub use examine::Damage;
@@ -36,9 +38,11 @@ pub use law::{Installation, Installed};
 pub use life::Grounds;
 pub use login::PIN_MAX;
 pub use making::{Birth, Parent};
+pub use request::ApprovalRequest;
 pub use rotation::{NotRotated, Rotated, Succession};
 pub use slots::{Slot, Slots};
 pub use users::{NAME_MAX, NamedUser, User, UserName};
+pub use word::{Given, Standing};
 
 use crate::audit::{Event, Kind};
 use crate::backend::Backend;
@@ -245,7 +249,7 @@ impl Token {
             there if *there == user => return Err(Error::UserAlreadyLoggedIn),
             _ => return Err(Error::UserAnotherAlreadyLoggedIn),
         }
-        let vault = self.verify_pin(&user, pin)?;
+        let vault = Arc::new(self.verify_pin(&user, pin)?.vault);
         self.audit_store(&vault)?;
         self.take_policy(&vault)?;
         // The SO comes in to install a sound one.

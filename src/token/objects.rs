@@ -384,11 +384,26 @@ impl Token {
         vault: &Arc<Vault>,
         mut work: impl FnMut(&mut Writer<'_>) -> Result<R>,
     ) -> Result<R> {
+        self.transact(vault, |writer| Ok((work(writer)?, true)))
+    }
+
+    /// The same for work that may come to nothing: what it answers beside its result says whether it wrote anything.
+    pub(super) fn write_if<R>(&self, work: impl FnMut(&mut Writer<'_>) -> Result<(R, bool)>) -> Result<R> {
+        let login = self.login.load_full();
+        self.transact(&login.vault, work)
+    }
+
+    fn transact<R>(
+        &self,
+        vault: &Arc<Vault>,
+        mut work: impl FnMut(&mut Writer<'_>) -> Result<(R, bool)>,
+    ) -> Result<R> {
         let mut result = None;
         self.store.transact(&mut |tx| {
             let mut writer = Writer::begin(tx, &self.serial, vault)?;
-            result = Some(work(&mut writer).map_err(StoreError::Aborted)?);
-            writer.end()
+            let (outcome, wrote) = work(&mut writer).map_err(StoreError::Aborted)?;
+            result = Some(outcome);
+            if wrote { writer.end() } else { Ok(()) }
         })?;
         self.refresh()?;
         result.ok_or(Error::GeneralError)
@@ -478,6 +493,11 @@ impl<'t> Writer<'t> {
     /// A record as it is now, inside the transaction.
     pub(super) fn record(&mut self, uid: Uid) -> Result<Option<Record>> {
         Ok(self.tx.record(self.serial, uid)?)
+    }
+
+    /// The token's row as it was when the transaction began.
+    pub(super) const fn token(&self) -> &TokenRecord {
+        &self.token
     }
 
     /// The version that this transaction writes.

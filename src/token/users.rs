@@ -1,12 +1,16 @@
 //! Named users: beside the SO and the user that PKCS#11 knows, any number of people with PINs of their own
 //! (C_LoginUser, PKCS#11 3.2, 5.6). Each opens the same token, as a user or as an SO; the SO says who.
+//!
+//! Each has a key of their own, too, to sign with what they agree to. It is made with the PIN and opens with it; a PIN that
+//! the SO sets comes with another key, and nobody can use the old one any more.
 
 use super::Token;
-use super::login::{Attempts, acceptable, reseal, user_record};
+use super::login::{Attempts, acceptable, record_with, reseal};
 use crate::audit::{Event, Kind};
 use crate::ck::{Error, Result};
+use crate::crypto::attest::{PublicKey, SigningKey};
 use crate::guard::Role;
-use crate::guard::vault::Vault;
+use crate::guard::vault::{Signer, Vault};
 use crate::secret::Pin;
 use crate::store::{StoreError, TokenRecord, UserRecord};
 
@@ -39,6 +43,9 @@ pub struct NamedUser {
     pub failures: u32,
     /// Whether no PIN is taken now.
     pub locked: bool,
+    /// The public half of the key that the user signs with, as the row has it; `None` where there is none yet. Before a login
+    /// nobody vouches for it.
+    pub signing_key: Option<PublicKey>,
 }
 
 /// What stands before the name of a named user among the token's users. The token's own have no colon.
@@ -90,7 +97,7 @@ impl std::fmt::Display for User {
 }
 
 /// The named user of a row; `None` for the token's own.
-fn of_row(row: &UserRecord) -> Option<(Role, UserName)> {
+pub(super) fn of_row(row: &UserRecord) -> Option<(Role, UserName)> {
     let named = |(role, prefix): &(Role, &str)| {
         row.name
             .strip_prefix(prefix)
@@ -123,19 +130,19 @@ impl Token {
         let shown = |row: &UserRecord| {
             let (role, name) = of_row(row)?;
             let attempts = Attempts::read(&vault, row, &rules);
-            Some(NamedUser { name, role, failures: attempts.failures, locked: attempts.locked(&rules, now) })
+            let signing_key = match Signer::of(row) {
+                Signer::Key(key) => Some(key),
+                Signer::None | Signer::Unknown => None,
+            };
+            let (failures, locked) = (attempts.failures, attempts.locked(&rules, now));
+            Some(NamedUser { name, role, failures, locked, signing_key })
         };
         let mut users: Vec<_> = self.record.load().users.iter().filter_map(shown).collect();
         users.sort_by(|one, other| one.name.cmp(&other.name));
         Ok(users)
     }
 
-    /// Whether a named user is let in, by whatever role.
-    pub(super) fn has_user(&self, name: &str) -> bool {
-        self.record.load().users.iter().filter_map(of_row).any(|(_, there)| there.as_str() == name)
-    }
-
-    /// Lets a named user in from now on. Answers false where the name is taken, by whatever role.
+    /// Lets a named user in from now on, with a new key to sign with. Answers false where the name is taken, by whatever role.
     ///
     /// # Errors
     /// `CKR_USER_NOT_LOGGED_IN` but for the SO, `CKR_PIN_LEN_RANGE`, `CKR_DEVICE_MEMORY` where there are a
@@ -143,7 +150,8 @@ impl Token {
     pub fn add_user(&self, role: Role, name: &UserName, pin: &Pin) -> Result<bool> {
         acceptable(pin, &self.guard.rules().pin())?;
         let vault = self.officers_vault()?;
-        let row = user_record(&vault, &User::named(role, name.clone()), pin)?;
+        let key = SigningKey::generate_to_keep()?;
+        let row = record_with(&vault, &User::named(role, name.clone()), pin, Some(&key))?;
         self.begin_user("add-user", name)?;
         let outcome = self.change_users(&vault, |record| {
             if row_of(record, name).is_some() {
@@ -155,10 +163,11 @@ impl Token {
             record.users.push(row.clone());
             Ok(true)
         });
-        self.note_user("add-user", name, outcome)
+        self.note_user("add-user", name, Some(key.public()), outcome)
     }
 
-    /// Gives a named user another PIN, and all attempts back. Answers false where there is none of the name.
+    /// Gives a named user another PIN, another key to sign with, and all attempts back: what the user agreed to before
+    /// counts no more. Answers false where there is none of the name.
     ///
     /// # Errors
     /// `CKR_USER_NOT_LOGGED_IN` but for the SO, `CKR_PIN_LEN_RANGE`.
@@ -167,13 +176,14 @@ impl Token {
         let vault = self.officers_vault()?;
         self.refresh()?;
         let Some((role, _)) = row_of(&self.record.load(), name) else { return Ok(false) };
-        let row = user_record(&vault, &User::named(role, name.clone()), pin)?;
+        let key = SigningKey::generate_to_keep()?;
+        let row = record_with(&vault, &User::named(role, name.clone()), pin, Some(&key))?;
         self.begin_user("reset-user", name)?;
         let outcome = self.change_users(&vault, |record| {
             let there = record.users.iter_mut().find(|other| other.name == row.name);
             Ok(there.map(|other| *other = row.clone()).is_some())
         });
-        self.note_user("reset-user", name, outcome)
+        self.note_user("reset-user", name, Some(key.public()), outcome)
     }
 
     /// Lets a named user in no more; every process that has this user logged in notices at its next call.
@@ -189,7 +199,7 @@ impl Token {
             record.users.retain(|row| of_row(row).is_none_or(|(_, other)| other != *name));
             Ok(record.users.len() < before)
         });
-        self.note_user("remove-user", name, outcome)
+        self.note_user("remove-user", name, None, outcome)
     }
 
     /// Where the policy requires the record, that a change of the users begins is on the disk first.
@@ -197,14 +207,50 @@ impl Token {
         self.must_note(Event { label: name.as_str().to_owned(), ..self.event(Kind::User, operation) })
     }
 
-    /// Records a change of the users; nothing where nothing was changed.
-    fn note_user(&self, operation: &'static str, name: &UserName, outcome: Result<bool>) -> Result<bool> {
+    /// Records a change of the users, with the key that one of them signs with from now on; nothing where nothing was changed.
+    fn note_user(
+        &self,
+        operation: &'static str,
+        name: &UserName,
+        signer: Option<&PublicKey>,
+        outcome: Result<bool>,
+    ) -> Result<bool> {
         if outcome != Ok(false) {
             let result = outcome.as_ref().err().map_or(0, |error| error.code());
+            let signer = signer.filter(|_| result == 0).copied();
             let label = name.as_str().to_owned();
-            self.note(Event { label, result, ..self.event(Kind::User, operation) });
+            self.note(Event { label, result, signer, ..self.event(Kind::User, operation) });
         }
         outcome
+    }
+
+    /// Records that a user who had no signing key has one now.
+    pub(super) fn note_signing_key(&self, name: &UserName, key: &PublicKey) {
+        let label = name.as_str().to_owned();
+        self.note(Event { label, signer: Some(*key), ..self.event(Kind::User, "signing-key") });
+    }
+
+    /// The key that a named user signs with, for who gives the PIN; wrong ones are counted as at a login. A user from before
+    /// those keys gets one now.
+    ///
+    /// # Errors
+    /// Those of the PIN; `CKR_DEVICE_ERROR` where the key is not what was written.
+    pub(super) fn signing_key(&self, who: &User, pin: &Pin) -> Result<SigningKey> {
+        let opened = match self.verify_pin(who, pin) {
+            Err(error) => return self.note_of(Kind::Login, "context-login", who, Err(error)),
+            Ok(opened) => opened,
+        };
+        let name = who.name.as_ref().ok_or(Error::UserNotLoggedIn)?;
+        if let Some(key) = opened.signing_key()? {
+            return Ok(key);
+        }
+        let key = SigningKey::generate_to_keep()?;
+        let mut row = opened.row_with(&key)?;
+        Attempts::default().write(&opened.vault, &mut row);
+        self.begin_user("signing-key", name)?;
+        self.replace_row(&opened, &row)?;
+        self.note_signing_key(name, key.public());
+        Ok(key)
     }
 
     fn officers_vault(&self) -> Result<std::sync::Arc<Vault>> {

@@ -174,6 +174,32 @@ alone! {
 }
 
 alone! {
+    /// CK_GCM_PARAMS is as long as the structure that belongs here, and has the length of the associated data where that has
+    /// the pointer to the tag.
+    fn structure_of_an_encryption_is_refused_and_nothing_is_read_at_its_length() {
+        let world = World::new();
+        let session = world.user();
+        let kek = kek(session);
+        for aad in [kept(b"whom"), std::ptr::null_mut()] {
+            let encryption = CK_GCM_PARAMS {
+                pIv: kept(&[6; 12]),
+                ulIvLen: 12,
+                ulIvBits: 96,
+                pAAD: aad,
+                ulAADLen: 4,
+                ulTagBits: 128,
+            };
+            let mechanism = structure(CKM_AES_GCM, &encryption);
+            let sealing = Sealing { mechanism, iv: encryption.pIv, tag: kept(&[0; 16]) };
+            let invalid = Err(Rv(CKR_MECHANISM_PARAM_INVALID));
+            assert_eq!(session.unwrap_authenticated(&sealing, kek, &[5; 32], &aes(), b""), invalid);
+            let key = session.aes(open()).unwrap();
+            assert_eq!(session.wrap_authenticated(&sealing, kek, key, b"").map(drop), invalid.map(drop));
+        }
+    }
+}
+
+alone! {
     fn made_ivs_never_come_twice_and_counters_are_refused() {
         let world = World::new();
         let session = world.user();

@@ -14,6 +14,7 @@ mod client;
 
 mod alarms;
 mod approvals;
+mod approvals_signed;
 mod attacks;
 mod attributes;
 mod audit;
@@ -52,6 +53,7 @@ mod parameters;
 mod password_wrap;
 mod pkcs8;
 mod positions;
+mod possession;
 mod post_quantum;
 mod processes;
 mod recover;

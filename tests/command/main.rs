@@ -69,7 +69,14 @@ fn named_users_are_added_listed_and_removed_by_the_so() {
     let list = house.run(&["user", "list", "--token", "web"]).out;
     assert!(list.contains("alice            user  ready\n"), "{list}");
     assert!(list.contains("Zoë the officer  so    ready\n"), "{list}");
-    assert!(listed().contains("{\"name\":\"alice\",\"role\":\"user\",\"failures\":0,\"locked\":false}"));
+    // The public half of the key that she signs with, another one with each PIN that the SO sets.
+    let signs_with = || {
+        let (list, key) = (listed(), "\"failures\":0,\"locked\":false,\"signing_key\":\"");
+        let alice = list.split("{\"name\":\"alice\",\"role\":\"user\",").nth(1).unwrap().to_owned();
+        alice.strip_prefix(key).unwrap().split_once("\"}").unwrap().0.to_owned()
+    };
+    let first = signs_with();
+    assert!(first.len() == 64 && first.bytes().all(|digit| digit.is_ascii_hexdigit()), "{first}");
 
     let login = |name: &[u8], pin: &[u8]| {
         let module = module(&house.store());
@@ -80,6 +87,7 @@ fn named_users_are_added_listed_and_removed_by_the_so() {
     assert_eq!(login(b"alice", b"alice's pin"), Ok(()));
     house.write("alice", "another pin\n");
     assert_eq!(with(&["user", "set-pin", "alice"]).out, "user \"alice\" has a new PIN\n");
+    assert_ne!(signs_with(), first);
     assert_eq!(login(b"alice", b"alice's pin"), Err(Error::PinIncorrect));
     assert!(house.run(&["user", "list"]).out.contains("1 wrong PIN\n"));
     assert_eq!(login(b"alice", b"another pin"), Ok(()));

@@ -2,11 +2,14 @@
 
 use crate::args::{Login, PinSource};
 use crate::output::{Json, printable, table};
-use crate::token::{said, visit};
-use crate::{Answer, Context, Outcome};
+use crate::token::{label, named, said, visit};
+use crate::{Answer, Context, Outcome, pin};
 use clap::{Args, Subcommand};
+use keyward_pkcs11::admin::{self, Visit};
 use keyward_pkcs11::ck::date::display_utc;
 use keyward_pkcs11::ck::names::mechanism_name;
+use keyward_pkcs11::ck::text::hex;
+use keyward_pkcs11::secret::Pin;
 use keyward_pkcs11::token::ApprovalRequest;
 
 /// Which request, and who agrees.
@@ -44,8 +47,12 @@ pub(crate) enum Request {
 
 pub(crate) fn approve(context: &Context, command: Approve) -> Outcome {
     let module = context.module()?;
-    let login = Login { token: command.token, user: Some(command.user.clone()), pin: command.pin };
-    let request = visit(&module, &login)?.approve(&command.id).map_err(said)?;
+    let token = named(&module, command.token.as_deref())?;
+    let name = admin::user_name(&command.user).map_err(said)?;
+    let pin = pin::given(&command.pin, &format!("PIN of {} on {}", name.as_str(), label(&token)))?;
+    let visit = Visit::open(&module, &token).map_err(said)?;
+    visit.login_named(&name, Pin::from_slice(pin.expose())).map_err(said)?;
+    let request = visit.approve(&command.id, &pin).map_err(said)?;
     let text = format!(
         "request {}: {} approves {}; approved by {}\n",
         request.id,
@@ -79,8 +86,16 @@ fn what(request: &ApprovalRequest) -> String {
     format!("{}{mechanism}, key {label}, asked by {}", request.operation, request.requester)
 }
 
+/// "alice, bob (does not count: its signature is wrong)".
 fn by(request: &ApprovalRequest) -> String {
-    let names: Vec<&str> = request.given.iter().map(|(by, _)| by.as_str()).collect();
+    let names: Vec<_> = request
+        .given
+        .iter()
+        .map(|given| match given.standing.why() {
+            None => given.by.clone(),
+            Some(why) => format!("{} (does not count: {why})", given.by),
+        })
+        .collect();
     if names.is_empty() { "nobody".to_owned() } else { printable(&names.join(", ")) }
 }
 
@@ -115,8 +130,16 @@ fn list(context: &Context, requests: &[ApprovalRequest]) -> Answer {
 }
 
 fn json(request: &ApprovalRequest) -> Json {
-    let given = request.given.iter().map(|(name, at)| {
-        Json::Object(vec![("name", Json::text(name)), ("at", Json::text(display_utc(*at)))])
+    let given = request.given.iter().map(|given| {
+        let why = given.standing.why();
+        Json::Object(vec![
+            ("name", Json::text(&given.by)),
+            ("at", Json::text(display_utc(given.at))),
+            ("verifies", Json::Bool(why.is_none())),
+            ("why_not", Json::maybe(why.map(str::to_owned))),
+            ("signing_key", Json::maybe(given.signed.map(|(key, _)| hex(&key)))),
+            ("signature", Json::maybe(given.signed.map(|(_, signature)| hex(&signature)))),
+        ])
     });
     Json::Object(vec![
         ("request", Json::text(&request.id)),

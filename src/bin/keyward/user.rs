@@ -6,6 +6,7 @@ use crate::token::{label, named, said};
 use crate::{Answer, Context, Outcome, pin};
 use keyward_pkcs11::admin::{self, Visit};
 use keyward_pkcs11::api::Module;
+use keyward_pkcs11::ck::text::hex;
 use keyward_pkcs11::guard::Role;
 use keyward_pkcs11::token::NamedUser;
 
@@ -92,5 +93,6 @@ fn json(user: &NamedUser) -> Json {
         ("role", Json::text(user.role.word())),
         ("failures", Json::Number(user.failures.into())),
         ("locked", Json::Bool(user.locked)),
+        ("signing_key", Json::maybe(user.signing_key.map(|key| hex(&key)))),
     ])
 }

@@ -4,8 +4,10 @@ use super::args::Format;
 use crate::output::{Json, printable};
 use keyward_pkcs11::admin::audit::instant;
 use keyward_pkcs11::audit::read::{Ending, Entry};
+use keyward_pkcs11::audit::word::Word;
 use keyward_pkcs11::audit::{Event, Kind};
 use keyward_pkcs11::ck::Error;
+use keyward_pkcs11::ck::date::display_utc;
 use keyward_pkcs11::ck::names::mechanism_name;
 use keyward_pkcs11::ck::text::hex;
 use keyward_pkcs11::policy::Reason;
@@ -100,6 +102,8 @@ pub(super) fn json(entry: &Entry) -> Json {
         ("other_uid", Json::maybe(uid(&event.other))),
         ("mechanism", Json::maybe(event.mechanism.map(mechanism_name))),
         ("detail", text(&event.detail)),
+        ("words", Json::List(event.words.iter().map(|word| word_json(word)).collect())),
+        ("signing_key", Json::maybe(event.signer.map(|key| hex(&key)))),
         ("bytes", Json::Number(event.bytes)),
         ("policy", Json::text(hex(&event.policy))),
         ("token", Json::text(&header.serial)),
@@ -109,6 +113,27 @@ pub(super) fn json(entry: &Entry) -> Json {
         ("host", text(&header.host)),
         ("segment", Json::text(hex(&header.segment))),
         ("number", Json::Number(entry.number)),
+    ])
+}
+
+/// What somebody agreed to, and whether the key that stands there has signed it.
+fn word_json(bytes: &[u8]) -> Json {
+    let Some(word) = Word::decode(bytes) else {
+        return Json::Object(vec![("unreadable", Json::text(hex(bytes)))]);
+    };
+    let said = &word.statement;
+    Json::Object(vec![
+        ("approver", Json::text(&said.approver)),
+        ("at", Json::text(display_utc(said.at))),
+        ("request", Json::text(&said.request)),
+        ("operation", Json::text(&said.operation)),
+        ("requester", Json::text(&said.requester)),
+        ("opened", Json::text(display_utc(said.opened))),
+        ("valid_seconds", Json::Number(said.valid_seconds)),
+        ("signing_key", Json::text(hex(&word.key))),
+        ("signature", Json::text(hex(&word.signature))),
+        ("signed", Json::text(hex(&said.encode()))),
+        ("verifies", Json::Bool(word.is_signed())),
     ])
 }
 
