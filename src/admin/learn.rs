@@ -7,7 +7,7 @@ use crate::audit::folder::Copy;
 use crate::audit::read::{Ending, Filter};
 use crate::ck::date::UtcSeconds;
 use crate::ck::names::mechanism_name;
-use crate::policy::{Ruleset, Wording};
+use crate::policy::{Ruleset, Wording, literally};
 use cryptoki_sys::CKO_SECRET_KEY;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -28,7 +28,7 @@ pub struct Learned {
 /// Which keys a rule is about.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub struct Subject {
-    /// A label, or what several begin with and a `*`.
+    /// The pattern of the rule: for one label what matches it alone, for several what they begin with and a `*`.
     pub label: String,
     /// `private`, `public`, `secret`
     pub class: &'static str,
@@ -108,9 +108,11 @@ impl Visit<'_> {
 }
 
 impl Subject {
-    /// Whether a rule about this subject matches a key of such a label, as far as it speaks of several.
+    /// Whether this speaks of several keys, and of one whose label literally is this pattern.
     fn covers(&self, label: &str) -> bool {
-        self.label.strip_suffix('*').is_some_and(|prefix| label.starts_with(prefix))
+        // A star that is a character follows a backslash.
+        let beginning = self.label.strip_suffix('*').filter(|beginning| beginning.ends_with(SEPARATORS));
+        beginning.is_some_and(|beginning| label.starts_with(beginning))
     }
 
     fn is_kind_of(&self, other: &Self) -> bool {
@@ -156,16 +158,16 @@ fn unused(keys: &[Key], rules: &[(Subject, Seen)]) -> Vec<Unused> {
     let used: BTreeSet<&String> = rules.iter().flat_map(|(_, seen)| &seen.keys).collect();
     let unused = keys.iter().filter(|key| key.handle.is_some() && !used.contains(&key.uid.to_string()));
     let of = |key: &Key| {
-        let label = &key.facts.label;
+        let label = literally(&key.facts.label);
         let words = Wording::of(&key.facts);
         let covers = |(subject, _): &(Subject, Seen)| {
             words.as_ref().is_some_and(|words| {
-                (words.class, words.key_type) == (subject.class, subject.key_type) && subject.covers(label)
+                (words.class, words.key_type) == (subject.class, subject.key_type) && subject.covers(&label)
             })
         };
         Unused {
             class: key.class_word(),
-            label: label.clone(),
+            label: key.facts.label.clone(),
             uid: key.uid.to_string(),
             rule: rules.iter().position(covers).map(|at| at + 1),
         }
@@ -198,13 +200,12 @@ fn joined(mut groups: Groups) -> Groups {
     groups
 }
 
-/// What a label begins with, up to each of its separators, as subjects. A `*` or `?` in a label would mean more than itself.
+/// What a label begins with, up to each of its separators, as subjects. No separator is part of what stands for another
+/// character.
 fn beginnings(of: &Subject) -> impl Iterator<Item = Subject> + '_ {
     let ends = of.label.char_indices().filter(|(at, c)| *at > 0 && SEPARATORS.contains(c));
     let prefixes = ends.filter_map(|(at, c)| of.label.get(..at + c.len_utf8()));
-    prefixes
-        .filter(|prefix| !prefix.contains(['*', '?']))
-        .map(|prefix| Subject { label: format!("{prefix}*"), ..of.clone() })
+    prefixes.map(|prefix| Subject { label: format!("{prefix}*"), ..of.clone() })
 }
 
 /// What was seen, of keys that are there and have a label.
@@ -222,7 +223,8 @@ fn seen(keys: &[Key], copy: &Copy, since: Option<UtcSeconds>) -> Groups {
             continue;
         }
         let (class, key_type) = (words.class, words.key_type);
-        let group = groups.entry(Subject { label: key.facts.label.clone(), class, key_type }).or_default();
+        let subject = Subject { label: literally(&key.facts.label), class, key_type };
+        let group = groups.entry(subject).or_default();
         group.keys.insert(key.uid.to_string());
         group.purposes.extend(entry.purpose_word(&key.facts, key.facts.class == CKO_SECRET_KEY));
         group.mechanisms.insert(mechanism_name(ckm));
@@ -301,7 +303,7 @@ mod tests {
 
     fn groups(of: &[(&str, &str, usize)]) -> Groups {
         let group = |(label, mechanism, keys): &(&str, &str, usize)| {
-            let subject = Subject { label: (*label).to_owned(), class: "private", key_type: "ec" };
+            let subject = Subject { label: literally(label), class: "private", key_type: "ec" };
             let seen = Seen {
                 keys: (0..*keys).map(|number| format!("{label} {number}")).collect(),
                 mechanisms: [(*mechanism).to_owned()].into(),
@@ -338,8 +340,13 @@ mod tests {
         // A rule about all of them would take from the one what it was used for.
         let mixed = [("tls-a", "x", 1), ("tls-b", "x", 1), ("tls-c", "x", 1), ("tls-d", "y", 1)];
         assert_eq!(labels(&mixed).len(), 4);
-        // A star in a label would mean more than itself.
-        assert_eq!(labels(&[("t*-a", "x", 1), ("t*-b", "x", 1), ("t*-c", "x", 1)]).len(), 3);
+        // A star in a label means itself.
+        assert_eq!(labels(&[("t*-a", "x", 1), ("t*-b", "x", 1), ("t*-c", "x", 1)]), [r"t\*-*"]);
+        assert_eq!(labels(&[("t*-a", "x", 1), ("t*-b", "x", 1), ("tx-c", "x", 1)]).len(), 3);
+        assert_eq!(labels(&[("-*", "x", 1), ("-b", "y", 1), (r"\-", "x", 1)]), [r"-\*", "-b", r"\\-"]);
+        // Such a rule speaks of one label, whatever its last character is.
+        let starred = Subject { label: literally("tls-*"), class: "private", key_type: "ec" };
+        assert!(!starred.covers("tls-a") && !starred.covers(&starred.label));
         assert_eq!(labels(&[("-a", "x", 1), ("-b", "x", 1), ("-c", "x", 1)]).len(), 3);
     }
 

@@ -5,7 +5,7 @@
 use super::Material;
 use super::aes;
 use super::blocks::unpadded;
-use super::collected::Collected;
+use super::collected::{AtOnce, Whole};
 use super::engine::cipher::Direction;
 use super::engine::key_wrap::{LONGEST, SEMIBLOCK, WrapKey};
 use super::mechanism::{Ciphering, Context, Ops, Row};
@@ -110,8 +110,8 @@ fn iv_of(params: &Params) -> Result<[u8; SEMIBLOCK]> {
 }
 
 fn start(context: &Context, form: Form, direction: Direction) -> Result<Box<dyn Ciphering>> {
-    let input = Collected::new(longest(direction), length_error(direction));
-    Ok(Box::new(Wrapping { key: prepared(context)?, form, direction, input }))
+    let wrapping = Wrapping { key: prepared(context)?, form, direction };
+    Ok(Box::new(Whole::new(wrapping, longest(direction), length_error(direction))))
 }
 
 const fn length_error(direction: Direction) -> Error {
@@ -134,7 +134,6 @@ struct Wrapping {
     key: Arc<WrapKey>,
     form: Form,
     direction: Direction,
-    input: Collected,
 }
 
 impl Wrapping {
@@ -187,26 +186,8 @@ impl Wrapping {
     }
 }
 
-impl Ciphering for Wrapping {
-    fn update_len(&self, _input: usize) -> usize {
-        0
-    }
-
-    fn update(&mut self, input: &[u8], _out: &mut [u8]) -> Result<usize> {
-        self.input.push(input)?;
-        Ok(0)
-    }
-
-    fn finish_len(&self) -> usize {
-        self.whole_len(self.input.len())
-    }
-
-    fn finish(&mut self, out: &mut [u8]) -> Result<usize> {
-        let input = self.input.take();
-        self.whole(&input, out)
-    }
-
-    fn whole_len(&self, input: usize) -> usize {
+impl AtOnce for Wrapping {
+    fn output_len(&self, input: usize) -> usize {
         match self.direction {
             Direction::Encrypt => {
                 let least =
@@ -217,11 +198,11 @@ impl Ciphering for Wrapping {
         }
     }
 
-    fn whole(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
+    fn run(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
         if !self.fits(input.len()) {
             return Err(length_error(self.direction));
         }
-        let out = first(out, self.whole_len(input.len()))?;
+        let out = first(out, self.output_len(input.len()))?;
         match self.direction {
             Direction::Encrypt => self.wrap(input, out),
             Direction::Decrypt => self.unwrap(input, out),

@@ -3,7 +3,7 @@
 //! CKM_AES_KEY_WRAP_KWP of the key under what was agreed.
 
 use super::aes_key_wrap::AES_KEY_WRAP_KWP;
-use super::collected::Collected;
+use super::collected::{AtOnce, Whole};
 use super::ecdh::{self, Key};
 use super::ecdh_kdf::Function;
 use super::engine::key_wrap::{LONGEST, SEMIBLOCK};
@@ -81,14 +81,13 @@ enum Form {
     OctetString,
 }
 
-/// Both directions: the key, what the parameter says, and what came.
+/// Both directions: the key, and what the parameter says.
 struct Parts {
     key: Key,
     form: Form,
     function: Function,
     shared: Vec<u8>,
     aes_len: usize,
-    input: Collected,
 }
 
 /// A running wrap.
@@ -99,16 +98,20 @@ struct Unwrapping(Parts);
 
 fn wrapping(form: Form, context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
     let key = Key::public(context)?;
-    Ok(Box::new(Wrapping(Parts::new(key, form, params, Error::DataLenRange)?)))
+    let parts = Parts::new(key, form, params)?;
+    let limit = parts.longest();
+    Ok(Box::new(Whole::new(Wrapping(parts), limit, Error::DataLenRange)))
 }
 
 fn unwrapping(form: Form, context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
     let key = Key::private(context)?;
-    Ok(Box::new(Unwrapping(Parts::new(key, form, params, Error::EncryptedDataLenRange)?)))
+    let parts = Parts::new(key, form, params)?;
+    let limit = parts.longest();
+    Ok(Box::new(Whole::new(Unwrapping(parts), limit, Error::EncryptedDataLenRange)))
 }
 
 impl Parts {
-    fn new(key: Key, form: Form, params: &Params, beyond: Error) -> Result<Self> {
+    fn new(key: Key, form: Form, params: &Params) -> Result<Self> {
         let Params::EcdhAes { aes_bits, kdf, shared } = params else {
             return Err(Error::MechanismParamInvalid);
         };
@@ -121,9 +124,12 @@ impl Parts {
         };
         let function = Function::of(*kdf)?;
         function.takes(shared)?;
-        let before = element_len(Form::OctetString, &key);
-        let input = Collected::new(LONGEST + SEMIBLOCK + before, beyond);
-        Ok(Self { key, form, function, shared: shared.clone(), aes_len, input })
+        Ok(Self { key, form, function, shared: shared.clone(), aes_len })
+    }
+
+    /// Longest input in bytes, in either direction.
+    fn longest(&self) -> usize {
+        LONGEST + SEMIBLOCK + element_len(Form::OctetString, &self.key)
     }
 
     /// The key wrap under the AES key that an agreed secret gives: "the first ulAESKeyBits bits of the derived key".
@@ -155,37 +161,19 @@ fn element_len(form: Form, key: &Key) -> usize {
     }
 }
 
-impl Ciphering for Wrapping {
-    fn update_len(&self, _input: usize) -> usize {
-        0
-    }
-
-    fn update(&mut self, input: &[u8], _out: &mut [u8]) -> Result<usize> {
-        self.0.input.push(input)?;
-        Ok(0)
-    }
-
-    fn finish_len(&self) -> usize {
-        self.whole_len(self.0.input.len())
-    }
-
-    fn finish(&mut self, out: &mut [u8]) -> Result<usize> {
-        let input = self.0.input.take();
-        self.whole(&input, out)
-    }
-
-    fn whole_len(&self, input: usize) -> usize {
+impl AtOnce for Wrapping {
+    fn output_len(&self, input: usize) -> usize {
         let padded = input.checked_next_multiple_of(SEMIBLOCK).unwrap_or(input);
         padded.saturating_add(SEMIBLOCK).saturating_add(element_len(self.0.form, &self.0.key))
     }
 
-    fn whole(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
+    fn run(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
         let (secret, public) = self.0.key.ephemeral()?;
         let public = match self.0.form {
             Form::Plain => public,
             Form::OctetString => der::element(der::OCTET_STRING, &[&public]),
         };
-        let len = self.whole_len(input.len());
+        let len = self.output_len(input.len());
         let (before, rest) =
             first(out, len)?.split_at_mut_checked(public.len()).ok_or(Error::BufferTooSmall)?;
         before.copy_from_slice(&public);
@@ -198,30 +186,12 @@ impl Ciphering for Wrapping {
     }
 }
 
-impl Ciphering for Unwrapping {
-    fn update_len(&self, _input: usize) -> usize {
-        0
-    }
-
-    fn update(&mut self, input: &[u8], _out: &mut [u8]) -> Result<usize> {
-        self.0.input.push(input)?;
-        Ok(0)
-    }
-
-    fn finish_len(&self) -> usize {
-        self.whole_len(self.0.input.len())
-    }
-
-    fn finish(&mut self, out: &mut [u8]) -> Result<usize> {
-        let input = self.0.input.take();
-        self.whole(&input, out)
-    }
-
-    fn whole_len(&self, input: usize) -> usize {
+impl AtOnce for Unwrapping {
+    fn output_len(&self, input: usize) -> usize {
         input.saturating_sub(SEMIBLOCK)
     }
 
-    fn whole(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
+    fn run(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
         let (public, wrapped) = self.0.split(input)?;
         let secret = self.0.key.agree(public).map_err(|error| match error {
             Error::PublicKeyInvalid => Error::EncryptedDataInvalid,

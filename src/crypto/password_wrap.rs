@@ -5,7 +5,7 @@
 //! have any of the hash functions of RFC 8018, B.1.2 and any AES key. PBES1, scrypt and Triple DES are not read.
 
 use super::aes_cbc::AES_CBC_PAD;
-use super::collected::Collected;
+use super::collected::{AtOnce, Whole};
 use super::digest::Hash;
 use super::engine::cipher::BLOCK;
 use super::engine::derivation::pbkdf2;
@@ -71,55 +71,44 @@ enum Direction {
     Unwrap,
 }
 
-/// A running wrap or unwrap. The whole input is needed before anything comes out.
+impl Direction {
+    /// Longest input in bytes, and the answer to a longer one.
+    const fn longest(self) -> (usize, Error) {
+        match self {
+            Self::Wrap => (LONGEST, Error::DataLenRange),
+            Self::Unwrap => (LONGEST + AROUND, Error::EncryptedDataLenRange),
+        }
+    }
+}
+
+/// A wrap or unwrap.
 struct Running {
     password: Arc<Password>,
     direction: Direction,
-    input: Collected,
 }
 
 fn running(direction: Direction, context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
     no_params(params)?;
-    let (limit, beyond) = match direction {
-        Direction::Wrap => (LONGEST, Error::DataLenRange),
-        Direction::Unwrap => (LONGEST + AROUND, Error::EncryptedDataLenRange),
-    };
-    Ok(Box::new(Running { password: prepared(context)?, direction, input: Collected::new(limit, beyond) }))
+    let (limit, beyond) = direction.longest();
+    Ok(Box::new(Whole::new(Running { password: prepared(context)?, direction }, limit, beyond)))
 }
 
-impl Ciphering for Running {
-    fn update_len(&self, _input: usize) -> usize {
-        0
-    }
-
-    fn update(&mut self, input: &[u8], _out: &mut [u8]) -> Result<usize> {
-        self.input.push(input)?;
-        Ok(0)
-    }
-
-    fn finish_len(&self) -> usize {
-        self.whole_len(self.input.len())
-    }
-
-    fn finish(&mut self, out: &mut [u8]) -> Result<usize> {
-        let input = self.input.take();
-        self.whole(&input, out)
-    }
-
-    fn whole_len(&self, input: usize) -> usize {
+impl AtOnce for Running {
+    fn output_len(&self, input: usize) -> usize {
         match self.direction {
             Direction::Wrap => input.saturating_add(AROUND),
             Direction::Unwrap => input,
         }
     }
 
-    fn whole(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
-        // The limits hold here too.
-        self.input.push(input)?;
-        let input = self.input.take();
+    fn run(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
+        let (limit, beyond) = self.direction.longest();
+        if input.len() > limit {
+            return Err(beyond);
+        }
         match self.direction {
-            Direction::Wrap => wrap(&self.password.0, &input, out),
-            Direction::Unwrap => unwrap(&self.password.0, &input, out),
+            Direction::Wrap => wrap(&self.password.0, input, out),
+            Direction::Unwrap => unwrap(&self.password.0, input, out),
         }
     }
 

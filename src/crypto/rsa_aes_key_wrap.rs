@@ -2,7 +2,7 @@
 //! (PKCS#11 3.2, RSA AES KEY WRAP): RSA-OAEP of the AES key, then CKM_AES_KEY_WRAP_KWP of the key under it.
 
 use super::aes_key_wrap::AES_KEY_WRAP_KWP;
-use super::collected::Collected;
+use super::collected::{AtOnce, Whole};
 use super::engine::key_wrap::{LONGEST, SEMIBLOCK};
 use super::mechanism::{Ciphering, Context, Ops, Row, StartCiphering};
 use super::rsa_oaep::RSA_PKCS_OAEP;
@@ -23,22 +23,21 @@ pub static RSA_AES_KEY_WRAP: Row = Row {
     flags: 0,
     prepare: Some(rsa::prepare),
     ops: Ops {
-        encrypt: Some(|context, params| Ok(Box::new(Wrapping::new(context, params)?))),
-        decrypt: Some(|context, params| Ok(Box::new(Unwrapping::new(context, params)?))),
+        encrypt: Some(wrapping),
+        decrypt: Some(unwrapping),
         wraps: true,
         only_wraps: true,
         ..Ops::NONE
     },
 };
 
-/// Both directions: what the parameter says, and what came.
+/// Both directions: the key, and what the parameter says.
 struct Parts {
     context: Context,
     /// Length of the RSA block in bytes.
     block_len: usize,
     aes_len: usize,
     oaep: Params,
-    input: Collected,
 }
 
 /// A running wrap.
@@ -48,7 +47,7 @@ struct Wrapping(Parts);
 struct Unwrapping(Parts);
 
 impl Parts {
-    fn new(context: &Context, params: &Params, limit: usize, beyond: Error) -> Result<Self> {
+    fn new(context: &Context, params: &Params) -> Result<Self> {
         let Params::RsaAes { aes_bits, oaep } = params else { return Err(Error::MechanismParamInvalid) };
         // "Can be only 128, 192 or 256."
         let aes_len = match aes_bits {
@@ -60,8 +59,7 @@ impl Parts {
         let Params::Oaep { hash, mgf, label } = &**oaep else { return Err(Error::MechanismParamInvalid) };
         let oaep = Params::Oaep { hash: *hash, mgf: *mgf, label: label.clone() };
         let block_len = rsa::public(context)?.len();
-        let input = Collected::new(limit.saturating_add(block_len), beyond);
-        Ok(Self { context: Arc::clone(context), block_len, aes_len, oaep, input })
+        Ok(Self { context: Arc::clone(context), block_len, aes_len, oaep })
     }
 
     fn block(&self, start: Option<StartCiphering>) -> Result<Box<dyn Ciphering>> {
@@ -75,51 +73,31 @@ fn inner(start: Option<StartCiphering>, aes: Secret) -> Result<Box<dyn Ciphering
     start.ok_or(Error::GeneralError)?(&prepare(&Material::Bytes(aes))?, &Params::None)
 }
 
-impl Wrapping {
-    /// A parameter that makes no block, and a key that does not encrypt, are found out now.
-    fn new(context: &Context, params: &Params) -> Result<Self> {
-        let parts = Parts::new(context, params, LONGEST, Error::DataLenRange)?;
-        parts.block(RSA_PKCS_OAEP.ops.encrypt)?;
-        Ok(Self(parts))
-    }
+/// A parameter that makes no block, and a key that does not encrypt, are found out now.
+fn wrapping(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
+    let parts = Parts::new(context, params)?;
+    parts.block(RSA_PKCS_OAEP.ops.encrypt)?;
+    let limit = LONGEST.saturating_add(parts.block_len);
+    Ok(Box::new(Whole::new(Wrapping(parts), limit, Error::DataLenRange)))
 }
 
-impl Unwrapping {
-    fn new(context: &Context, params: &Params) -> Result<Self> {
-        let parts = Parts::new(context, params, LONGEST + SEMIBLOCK, Error::EncryptedDataLenRange)?;
-        parts.block(RSA_PKCS_OAEP.ops.decrypt)?;
-        Ok(Self(parts))
-    }
+fn unwrapping(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
+    let parts = Parts::new(context, params)?;
+    parts.block(RSA_PKCS_OAEP.ops.decrypt)?;
+    let limit = (LONGEST + SEMIBLOCK).saturating_add(parts.block_len);
+    Ok(Box::new(Whole::new(Unwrapping(parts), limit, Error::EncryptedDataLenRange)))
 }
 
-impl Ciphering for Wrapping {
-    fn update_len(&self, _input: usize) -> usize {
-        0
-    }
-
-    fn update(&mut self, input: &[u8], _out: &mut [u8]) -> Result<usize> {
-        self.0.input.push(input)?;
-        Ok(0)
-    }
-
-    fn finish_len(&self) -> usize {
-        self.whole_len(self.0.input.len())
-    }
-
-    fn finish(&mut self, out: &mut [u8]) -> Result<usize> {
-        let input = self.0.input.take();
-        self.whole(&input, out)
-    }
-
-    fn whole_len(&self, input: usize) -> usize {
+impl AtOnce for Wrapping {
+    fn output_len(&self, input: usize) -> usize {
         let padded = input.checked_next_multiple_of(SEMIBLOCK).unwrap_or(input);
         padded.saturating_add(SEMIBLOCK).saturating_add(self.0.block_len)
     }
 
-    fn whole(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
+    fn run(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
         let mut aes = Secret::zeroed(self.0.aes_len);
         random::fill(aes.expose_mut())?;
-        let len = self.whole_len(input.len());
+        let len = self.output_len(input.len());
         let (block, rest) =
             first(out, len)?.split_at_mut_checked(self.0.block_len).ok_or(Error::BufferTooSmall)?;
         let written = self.0.block(RSA_PKCS_OAEP.ops.encrypt)?.whole(aes.expose(), block)?;
@@ -132,30 +110,12 @@ impl Ciphering for Wrapping {
     }
 }
 
-impl Ciphering for Unwrapping {
-    fn update_len(&self, _input: usize) -> usize {
-        0
-    }
-
-    fn update(&mut self, input: &[u8], _out: &mut [u8]) -> Result<usize> {
-        self.0.input.push(input)?;
-        Ok(0)
-    }
-
-    fn finish_len(&self) -> usize {
-        self.whole_len(self.0.input.len())
-    }
-
-    fn finish(&mut self, out: &mut [u8]) -> Result<usize> {
-        let input = self.0.input.take();
-        self.whole(&input, out)
-    }
-
-    fn whole_len(&self, input: usize) -> usize {
+impl AtOnce for Unwrapping {
+    fn output_len(&self, input: usize) -> usize {
         input.saturating_sub(self.0.block_len).saturating_sub(SEMIBLOCK)
     }
 
-    fn whole(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
+    fn run(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
         let (block, wrapped) =
             input.split_at_checked(self.0.block_len).ok_or(Error::EncryptedDataLenRange)?;
         let mut cipher = self.0.block(RSA_PKCS_OAEP.ops.decrypt)?;

@@ -3,6 +3,7 @@
 
 mod files;
 mod impossible;
+mod restrictions;
 mod settings;
 mod when;
 
@@ -164,7 +165,6 @@ impl Compiler<'_> {
                 .iter()
                 .map(|(key_type, bits)| (key_type.value.0, narrow(*bits)))
                 .collect(),
-            min_strength: section.min_strength.as_ref().map(|bits| narrow(bits.value)),
             curves: section.curves.as_ref().map(|list| list.value.iter().map(|each| each.value).collect()),
             parameter_sets: section
                 .parameter_sets
@@ -172,26 +172,12 @@ impl Compiler<'_> {
                 .map(|list| list.value.iter().map(|each| each.value).collect()),
             originator_seconds: period(&section.originator),
             recipient_seconds: period(&section.recipient),
-            limits: section.limits.clone(),
-            export: section.export.as_ref().map(|export| export.value),
-            escrow: section.escrow.as_ref().map(|escrow| escrow.value),
-            approvals: section.approvals.as_ref().map(|at| at.value.clone()),
-            parameters: section.parameters.as_ref().map(|at| at.value.clone()).unwrap_or_default(),
-            wrap_with: section.wrap_with.as_ref().map(|at| at.value.clone()),
-            template: section.template.iter().map(|(flag, value)| (flag.value, *value)).collect(),
-            callers: section.callers.as_ref().map(|at| at.value.clone()),
-            visible_to: section.visible_to.as_ref().map(|at| at.value.clone()),
-            hours: section.hours.as_ref().map(|at| at.value.clone()),
             effective: match &section.draft {
                 Some(draft) if draft.value && !drafts => NEVER,
                 _ => section.effective.as_ref().map_or(0, |at| at.value),
             },
             sunset: section.sunset.as_ref().map(|at| at.value),
-            audit: section.audit.as_ref().map(|audit| audit.value),
-            memory: section.memory.as_ref().map(|memory| memory.value),
-            rotation: section.rotate.as_ref().map(|at| at.value.rotation()).unwrap_or_default(),
-            hide_inactive: section.hide_inactive.as_ref().is_some_and(|at| at.value),
-            rows: Rows::default(),
+            ..restrictions::rule(&section.restrictions)
         }
     }
 
@@ -202,26 +188,12 @@ impl Compiler<'_> {
             && section.deny.is_empty()
             && section.legacy_use.is_empty()
             && section.min_bits.is_empty()
-            && section.min_strength.is_none()
             && section.curves.is_none()
             && section.parameter_sets.is_none()
             && section.originator.is_none()
             && section.recipient.is_none()
-            && section.limits.is_empty()
-            && section.export.is_none()
-            && section.escrow.is_none()
-            && section.approvals.is_none()
-            && section.parameters.is_none()
-            && section.wrap_with.is_none()
-            && section.template.is_empty()
-            && section.callers.is_none()
-            && section.visible_to.is_none()
-            && section.hours.is_none()
             && section.sunset.is_none()
-            && section.audit.is_none()
-            && section.memory.is_none()
-            && section.rotate.is_none()
-            && section.hide_inactive.as_ref().is_none_or(|at| !at.value);
+            && restrictions::are_silent(&section.restrictions);
         if silent {
             let suggestion = "say what it restricts: mechanisms, deny, min_bits, export, ...".to_owned();
             self.refuse(section.place, "this rule restricts nothing", Some(suggestion));
@@ -239,8 +211,8 @@ impl Compiler<'_> {
         }
         self.matching(&section.when);
         self.of_nobody(section);
-        let asked = section.approvals.as_ref().map(|at| at.place);
-        let asked = asked.or_else(|| section.escrow.as_ref().map(|at| at.place));
+        let asked = section.restrictions.approvals.as_ref().map(|at| at.place);
+        let asked = asked.or_else(|| section.restrictions.escrow.as_ref().map(|at| at.place));
         if let (Some(place), Some(classes)) = (asked, &section.when.class)
             && classes.value.iter().all(|class| class.value.0 == CKO_PUBLIC_KEY)
         {
@@ -251,7 +223,7 @@ impl Compiler<'_> {
         {
             self.refuse(sunset.place, "the sunset comes before the rule is effective", None);
         }
-        for (flag, value) in &section.template {
+        for (flag, value) in &section.restrictions.template {
             if section.when.flags.contains(&(flag.value, !value)) {
                 self.refuse(flag.place, "`when` tests for the opposite: no such key can be made", None);
             }
@@ -330,13 +302,13 @@ fn keys(documents: &[Document]) -> KeyDefaults {
         single_purpose: all(documents, |keys| keys.single_purpose.as_ref())
             .max()
             .unwrap_or(SinglePurpose::BindOnFirstUse),
-        min_strength: all(documents, |keys| keys.min_strength.as_ref()).max().map_or(0, narrow),
+        min_strength: all(documents, |keys| keys.restrictions.min_strength.as_ref()).max().map_or(0, narrow),
         sensitive: all(documents, |keys| keys.sensitive.as_ref()).max().unwrap_or(Sensitive::Default),
-        export: all(documents, |keys| keys.export.as_ref()).min().unwrap_or(Export::AsAsked),
+        export: all(documents, |keys| keys.restrictions.export.as_ref()).min().unwrap_or(Export::AsAsked),
         initial_state: all(documents, |keys| keys.initial_state.as_ref())
             .max()
             .unwrap_or(InitialState::Active),
-        audit: all(documents, |keys| keys.audit.as_ref()).max().unwrap_or(Audit::Changes),
+        audit: all(documents, |keys| keys.restrictions.audit.as_ref()).max().unwrap_or(Audit::Changes),
         audit_sync: documents
             .iter()
             .filter_map(|document| document.audit_sync.as_ref())

@@ -70,23 +70,9 @@ pub(super) struct MechanismSection {
 #[derive(Clone, Default, Debug)]
 pub(super) struct KeySection {
     pub(super) single_purpose: Option<At<SinglePurpose>>,
-    pub(super) min_strength: Option<At<u64>>,
     pub(super) sensitive: Option<At<Sensitive>>,
-    pub(super) export: Option<At<Export>>,
-    pub(super) escrow: Option<At<Escrow>>,
-    pub(super) approvals: Option<At<Approvals>>,
-    pub(super) audit: Option<At<Audit>>,
-    pub(super) memory: Option<At<Memory>>,
-    pub(super) rotate: Option<At<RotateSection>>,
-    pub(super) hide_inactive: Option<At<bool>>,
     pub(super) initial_state: Option<At<InitialState>>,
-    pub(super) limits: Vec<Limit>,
-    pub(super) parameters: Option<At<ParameterRule>>,
-    pub(super) wrap_with: Option<At<WrapWith>>,
-    pub(super) template: Vec<(At<Flag>, bool)>,
-    pub(super) callers: Option<At<Callers>>,
-    pub(super) visible_to: Option<At<Callers>>,
-    pub(super) hours: Option<At<Hours>>,
+    pub(super) restrictions: Restrictions,
 }
 
 /// `[[rule]]`
@@ -101,15 +87,28 @@ pub(super) struct RuleSection {
     pub(super) deny: Vec<At<Numbers>>,
     pub(super) legacy_use: Vec<At<Numbers>>,
     pub(super) min_bits: Vec<(At<KeyType>, u64)>,
-    pub(super) min_strength: Option<At<u64>>,
     pub(super) curves: Option<At<Vec<At<NamedCurve>>>>,
     pub(super) parameter_sets: Option<At<Vec<At<ParameterSet>>>>,
     pub(super) originator: Option<At<u64>>,
     pub(super) recipient: Option<At<u64>>,
-    pub(super) limits: Vec<Limit>,
+    pub(super) restrictions: Restrictions,
+    pub(super) source: Option<At<String>>,
+    pub(super) section: Option<At<String>>,
+    /// Seconds since 1970.
+    pub(super) effective: Option<At<u64>>,
+    /// Seconds since 1970.
+    pub(super) sunset: Option<At<u64>>,
+    pub(super) draft: Option<At<bool>>,
+}
+
+/// What `[keys]` asks of every key and a `[[rule]]` of those that it matches, in the same words.
+#[derive(Clone, Default, Debug)]
+pub(super) struct Restrictions {
+    pub(super) min_strength: Option<At<u64>>,
     pub(super) export: Option<At<Export>>,
     pub(super) escrow: Option<At<Escrow>>,
     pub(super) approvals: Option<At<Approvals>>,
+    pub(super) limits: Vec<Limit>,
     pub(super) parameters: Option<At<ParameterRule>>,
     pub(super) wrap_with: Option<At<WrapWith>>,
     pub(super) template: Vec<(At<Flag>, bool)>,
@@ -120,13 +119,6 @@ pub(super) struct RuleSection {
     pub(super) memory: Option<At<Memory>>,
     pub(super) rotate: Option<At<RotateSection>>,
     pub(super) hide_inactive: Option<At<bool>>,
-    pub(super) source: Option<At<String>>,
-    pub(super) section: Option<At<String>>,
-    /// Seconds since 1970.
-    pub(super) effective: Option<At<u64>>,
-    /// Seconds since 1970.
-    pub(super) sunset: Option<At<u64>>,
-    pub(super) draft: Option<At<bool>>,
 }
 
 /// `when`: a part that is `None` is not tested.

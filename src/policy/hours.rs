@@ -3,6 +3,7 @@
 use crate::ck::date::UtcSeconds;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Days of the week and a span of the day in a time zone.
 #[derive(Clone, PartialEq, Debug)]
@@ -14,6 +15,48 @@ pub(super) struct Hours {
     to: u16,
     zone: TimeZone,
     written: String,
+    last: LastAnswer,
+}
+
+/// The second that was asked for last, and the answer: zones are slow to ask, and a busy process asks thousands of times a
+/// second. The answer depends on nothing else, so no clock that is set back and no fork makes it wrong.
+#[derive(Debug)]
+struct LastAnswer(AtomicU64);
+
+impl LastAnswer {
+    /// The answer for a second that is no moment, which lies outside.
+    const NONE: u64 = u64::MAX - 1;
+
+    fn get(&self, now: UtcSeconds) -> Option<bool> {
+        let last = self.0.load(Ordering::Relaxed);
+        (last >> 1 == now).then_some(last & 1 == 1)
+    }
+
+    fn set(&self, now: UtcSeconds, inside: bool) {
+        // What has no room is no moment, and is not worth keeping.
+        if now <= UtcSeconds::MAX >> 1 {
+            self.0.store(now << 1 | u64::from(inside), Ordering::Relaxed);
+        }
+    }
+}
+
+impl Default for LastAnswer {
+    fn default() -> Self {
+        Self(AtomicU64::new(Self::NONE))
+    }
+}
+
+impl Clone for LastAnswer {
+    fn clone(&self) -> Self {
+        Self::default()
+    }
+}
+
+/// Hours are the same whatever they were asked.
+impl PartialEq for LastAnswer {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
 }
 
 const DAYS: [&str; 7] = ["Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"];
@@ -32,11 +75,19 @@ impl Hours {
             return Err(format!("`{span}` ends before it begins; two rules of two days make a night"));
         }
         let zone = TimeZone::get(zone).map_err(|_| format!("no time zone is called `{zone}`"))?;
-        Ok(Self { days: week(days)?, from, to, zone, written: text.to_owned() })
+        Ok(Self { days: week(days)?, from, to, zone, written: text.to_owned(), last: LastAnswer::default() })
     }
 
     /// Whether a moment lies inside. One that cannot be told does not.
     pub(super) fn hold(&self, now: UtcSeconds) -> bool {
+        self.last.get(now).unwrap_or_else(|| {
+            let inside = self.lie_around(now);
+            self.last.set(now, inside);
+            inside
+        })
+    }
+
+    fn lie_around(&self, now: UtcSeconds) -> bool {
         let Some(moment) = i64::try_from(now).ok().and_then(|now| Timestamp::from_second(now).ok()) else {
             return false;
         };
@@ -103,6 +154,14 @@ mod tests {
         assert!(weekend.hold(at("2026-11-29T23:59:59Z")) && weekend.hold(at("2026-11-25T00:00:00Z")));
         assert!(!weekend.hold(at("2026-11-24T12:00:00Z")));
         assert!(!utc.hold(u64::MAX));
+        // The same second again, another one, and back: each as if it were asked alone.
+        for _ in 0..2 {
+            assert!(utc.hold(at("2026-11-26T17:59:59Z")) && utc.hold(at("2026-11-26T17:59:59Z")));
+            assert!(!utc.hold(at("2026-11-26T18:00:00Z")) && !utc.hold(at("2026-11-26T18:00:00Z")));
+        }
+        for no_moment in [u64::MAX >> 1, 1 << 63, (1 << 63) + at("2026-11-26T08:00:00Z")] {
+            assert!(utc.hold(at("2026-11-26T08:00:00Z")) && !utc.hold(no_moment) && !utc.hold(no_moment));
+        }
         // Where the system has no time zones a file with one does not load, which is the safe side.
         if let Ok(berlin) = Hours::parse("daily 08:00-18:00 Europe/Berlin") {
             assert!(berlin.hold(at("2026-11-26T07:00:00Z")) && !berlin.hold(at("2026-11-26T06:59:59Z")));

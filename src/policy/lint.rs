@@ -27,7 +27,7 @@ pub(super) struct Lint {
 pub(super) fn lints(sources: &[Source], documents: &[Document], rows: &[CK_MECHANISM_TYPE]) -> Vec<Lint> {
     let root = documents.first();
     let mut lints = without_effect(sources, documents);
-    let for_all = root.and_then(|root| root.keys.rotate.as_ref());
+    let for_all = root.and_then(|root| root.keys.restrictions.rotate.as_ref());
     for (at, message) in for_all.map_or_else(Vec::new, |rotate| rotation::told(&rotate.value)) {
         lints.push(Lint { remark: Diagnostic::new(sources, at, message, None).into_warning(), from: 0 });
     }
@@ -46,7 +46,7 @@ pub(super) fn lints(sources: &[Source], documents: &[Document], rows: &[CK_MECHA
         for (at, message) in rotation::remarks(rule) {
             remark(at, 0, message);
         }
-        if let (Some(escrow), Some(rotate)) = (&rule.escrow, &rule.rotate)
+        if let (Some(escrow), Some(rotate)) = (&rule.restrictions.escrow, &rule.restrictions.rotate)
             && escrow.value == Escrow::Required
             && rotate.value.automatic.as_ref().is_some_and(|at| at.value)
         {

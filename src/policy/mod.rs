@@ -60,7 +60,7 @@ pub use floor::UnsafeAllow;
 pub use hypothesis::{Hypothesis, mechanism_named};
 pub use limits::{Counts, Limits, NO_MECHANISM, Spent, Unit};
 pub use parameters::{Measured, Named, Parameter, Parameters};
-pub use pattern::GROUPS;
+pub use pattern::{GROUPS, literally};
 pub use record::KeyRules;
 pub use rotation::{Causes, Rotation};
 pub use ruleset::{

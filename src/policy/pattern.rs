@@ -112,33 +112,83 @@ fn named() -> impl Iterator<Item = &'static (&'static str, CK_MECHANISM_TYPE)> +
     MECHANISMS.iter().chain(VENDOR_MECHANISMS)
 }
 
-/// Whether a text matches a pattern with `*` (any characters, also none) and `?` (one character).
-/// Takes at most pattern times text steps: only the last `*` is ever tried again.
+/// What `\` takes the meaning from.
+const SPECIAL: [char; 3] = ['*', '?', '\\'];
+
+/// One step of a pattern.
+enum Step {
+    /// Any characters, also none.
+    Any,
+    /// One character, whichever.
+    One,
+    /// This one.
+    Exactly(char),
+}
+
+impl Step {
+    /// The next one. A `\` before a special character makes it an ordinary one; before any other it stands for itself, so that
+    /// `DOMAIN\name` means what it says.
+    fn next(pattern: &mut std::str::Chars<'_>) -> Option<Self> {
+        Some(match pattern.next()? {
+            '*' => Self::Any,
+            '?' => Self::One,
+            '\\' => {
+                let mut after = pattern.clone();
+                match after.next().filter(|c| SPECIAL.contains(c)) {
+                    Some(c) => {
+                        *pattern = after;
+                        Self::Exactly(c)
+                    }
+                    None => Self::Exactly('\\'),
+                }
+            }
+            c => Self::Exactly(c),
+        })
+    }
+}
+
+/// Whether a text matches a pattern with `*` (any characters, also none), `?` (one character) and `\` before one of the
+/// three (that character). Takes at most pattern times text steps: only the last `*` is ever tried again.
 pub(super) fn matches(pattern: &str, text: &str) -> bool {
     let (mut pattern, mut text) = (pattern.chars(), text.chars());
     let mut retry: Option<(std::str::Chars<'_>, std::str::Chars<'_>)> = None;
     loop {
-        let (p, t) = (pattern.clone().next(), text.clone().next());
-        match (p, t) {
+        let (mut after, mut rest) = (pattern.clone(), text.clone());
+        let fits = match (Step::next(&mut after), rest.next()) {
             (None, None) => return true,
-            (Some('*'), _) => {
-                pattern.next();
-                retry = Some((pattern.clone(), text.clone()));
+            (Some(Step::Any), _) => {
+                retry = Some((after.clone(), text.clone()));
+                pattern = after;
+                continue;
             }
-            (Some(p), Some(t)) if p == '?' || p == t => {
-                pattern.next();
-                text.next();
+            (Some(Step::One), Some(_)) => true,
+            (Some(Step::Exactly(wanted)), Some(c)) => wanted == c,
+            _ => false,
+        };
+        if fits {
+            (pattern, text) = (after, rest);
+        } else {
+            let Some((after_star, mut from)) = retry.take() else { return false };
+            if from.next().is_none() {
+                return false;
             }
-            _ => {
-                let Some((after_star, mut from)) = retry.take() else { return false };
-                if from.next().is_none() {
-                    return false;
-                }
-                (pattern, text) = (after_star.clone(), from.clone());
-                retry = Some((after_star, from));
-            }
+            (pattern, text) = (after_star.clone(), from.clone());
+            retry = Some((after_star, from));
         }
     }
+}
+
+/// The pattern that matches this text and nothing else.
+#[must_use]
+pub fn literally(text: &str) -> String {
+    let mut pattern = String::with_capacity(text.len());
+    for c in text.chars() {
+        if SPECIAL.contains(&c) {
+            pattern.push('\\');
+        }
+        pattern.push(c);
+    }
+    pattern
 }
 
 #[cfg(test)]
@@ -168,12 +218,66 @@ mod tests {
     }
 
     #[test]
+    fn backslash_takes_a_special_character_as_itself() {
+        for (pattern, text, expected) in [
+            (r"a\*c", "a*c", true),
+            (r"a\*c", "abc", false),
+            (r"a\*c", r"a\*c", false),
+            (r"a\?c", "a?c", true),
+            (r"a\?c", "abc", false),
+            (r"a\\c", r"a\c", true),
+            (r"a\\c", r"a\\c", false),
+            (r"a\\*", r"a\anything", true),
+            (r"*\*", "many*", true),
+            (r"*\*", "many", false),
+            // Before anything else, and at the end, it is a character like others.
+            (r"DOMAIN\alice", r"DOMAIN\alice", true),
+            (r"DOMAIN\alice", "DOMAINalice", false),
+            (r"a\", r"a\", true),
+            (r"a\", "a", false),
+        ] {
+            assert_eq!(matches(pattern, text), expected, "{pattern} {text}");
+        }
+    }
+
+    /// Over all texts of up to five characters of those that matter: as a pattern each matches itself alone.
+    #[test]
+    fn a_text_literally_matches_itself_and_nothing_else() {
+        let mut texts = vec![String::new()];
+        let mut from = 0;
+        for _ in 0..5 {
+            let until = texts.len();
+            for at in from..until {
+                for c in ['*', '?', '\\', 'é'] {
+                    texts.push(format!("{}{c}", texts[at]));
+                }
+            }
+            from = until;
+        }
+        assert_eq!(texts.len(), 1365);
+        for text in &texts {
+            let pattern = literally(text);
+            let matched: Vec<&String> = texts.iter().filter(|other| matches(&pattern, other)).collect();
+            assert_eq!(matched, [text], "{pattern}");
+        }
+        assert_eq!(literally("tls-www"), "tls-www");
+    }
+
+    #[test]
     fn mechanisms_known_names_give_their_numbers() {
         assert_eq!(mechanisms("CKM_AES_GCM"), Ok(Numbers::from([CKM_AES_GCM])));
         let ecdsa = mechanisms("CKM_ECDSA*").unwrap();
         assert!(ecdsa.contains(&CKM_ECDSA_SHA256) && !ecdsa.contains(&CKM_EDDSA));
         let raw = mechanisms("group:raw-rsa").unwrap();
         assert_eq!(raw, Numbers::from([CKM_RSA_X_509, CKM_RSA_9796]));
+    }
+
+    #[test]
+    fn mechanisms_a_star_that_is_a_character_is_in_no_name() {
+        assert_eq!(
+            mechanisms(r"CKM_AES_\*").unwrap_err().0,
+            r"no mechanism of PKCS#11 3.2 matches `CKM_AES_\*`"
+        );
     }
 
     #[test]

@@ -144,23 +144,29 @@ impl Reader<'_> {
     fn key_section(&mut self, section: &DeTable<'_>) -> KeySection {
         KeySection {
             single_purpose: self.word(section, "single_purpose"),
-            min_strength: self.number(section, "min_strength", 0, 256),
             sensitive: self.word(section, "sensitive"),
-            export: self.word(section, "export"),
-            escrow: self.word(section, "escrow"),
-            approvals: self.value(section, "approvals", Reader::approvals),
-            audit: self.word(section, "audit"),
-            memory: self.word(section, "memory"),
-            rotate: self.value(section, "rotate", Reader::rotate),
-            hide_inactive: self.flag(section, "hide_inactive"),
             initial_state: self.word(section, "initial_state"),
-            limits: self.limits(section),
-            parameters: self.value(section, "parameters", Reader::parameters),
-            wrap_with: self.value(section, "wrap_with", Reader::wrap_with),
-            template: self.template(section),
-            callers: self.value(section, "callers", |reader, value| reader.callers(value, &CALLERS)),
-            visible_to: self.value(section, "visible_to", |reader, value| reader.callers(value, &VISIBLE_TO)),
-            hours: self.value(section, "hours", Reader::hours),
+            restrictions: self.restrictions(section),
+        }
+    }
+
+    fn restrictions(&mut self, table: &DeTable<'_>) -> Restrictions {
+        Restrictions {
+            min_strength: self.number(table, "min_strength", 0, 256),
+            export: self.word(table, "export"),
+            escrow: self.word(table, "escrow"),
+            approvals: self.value(table, "approvals", Reader::approvals),
+            limits: self.limits(table),
+            parameters: self.value(table, "parameters", Reader::parameters),
+            wrap_with: self.value(table, "wrap_with", Reader::wrap_with),
+            template: self.template(table),
+            callers: self.value(table, "callers", |reader, value| reader.callers(value, &CALLERS)),
+            visible_to: self.value(table, "visible_to", |reader, value| reader.callers(value, &VISIBLE_TO)),
+            hours: self.value(table, "hours", Reader::hours),
+            audit: self.word(table, "audit"),
+            memory: self.word(table, "memory"),
+            rotate: self.value(table, "rotate", Reader::rotate),
+            hide_inactive: self.flag(table, "hide_inactive"),
         }
     }
 
@@ -178,25 +184,11 @@ impl Reader<'_> {
             deny: self.mechanisms(rule, "deny").map_or_else(Vec::new, |list| list.value),
             legacy_use: self.mechanisms(rule, "legacy_use").map_or_else(Vec::new, |list| list.value),
             min_bits: self.min_bits(rule),
-            min_strength: self.number(rule, "min_strength", 0, 256),
             curves: self.words(rule, "curves"),
             parameter_sets: self.words(rule, "parameter_sets"),
             originator: period.and_then(|period| self.duration(period, "originator")),
             recipient: period.and_then(|period| self.duration(period, "recipient")),
-            limits: self.limits(rule),
-            export: self.word(rule, "export"),
-            escrow: self.word(rule, "escrow"),
-            approvals: self.value(rule, "approvals", Reader::approvals),
-            parameters: self.value(rule, "parameters", Reader::parameters),
-            wrap_with: self.value(rule, "wrap_with", Reader::wrap_with),
-            template: self.template(rule),
-            callers: self.value(rule, "callers", |reader, value| reader.callers(value, &CALLERS)),
-            visible_to: self.value(rule, "visible_to", |reader, value| reader.callers(value, &VISIBLE_TO)),
-            hours: self.value(rule, "hours", Reader::hours),
-            audit: self.word(rule, "audit"),
-            memory: self.word(rule, "memory"),
-            rotate: self.value(rule, "rotate", Reader::rotate),
-            hide_inactive: self.flag(rule, "hide_inactive"),
+            restrictions: self.restrictions(rule),
             source: self.text(rule, "source"),
             section: self.text(rule, "section"),
             effective: self.value(rule, "effective", Reader::date),
@@ -279,17 +271,7 @@ impl<'s> Reader<'s> {
     }
 
     fn table<'t, 'i>(&mut self, table: &'t DeTable<'i>, name: &str, keys: &Keys) -> Option<&'t DeTable<'i>> {
-        let value = table.get(name)?;
-        match value.get_ref() {
-            DeValue::Table(inner) => {
-                self.keys(inner, keys);
-                Some(inner)
-            }
-            _ => {
-                self.wrong(value, "a table");
-                None
-            }
-        }
+        table.get(name).and_then(|value| self.inner(value, keys))
     }
 
     fn tables<T>(

@@ -152,7 +152,7 @@ impl super::Ruleset {
 
 /// What in a rule is worth a second look, with its place.
 pub(super) fn remarks(rule: &RuleSection) -> Vec<(Place, String)> {
-    let Some(rotate) = &rule.rotate else { return Vec::new() };
+    let Some(rotate) = &rule.restrictions.rotate else { return Vec::new() };
     let mut remarks = told(&rotate.value);
     let longer = |of: &Option<At<u64>>, than: &Option<At<u64>>| match (of, than) {
         (Some(of), Some(than)) if of.value > than.value => Some((of.place, than.value)),

@@ -110,6 +110,24 @@ fn learn_proposes_rules_that_bear_what_was_seen_and_nothing_else() {
 }
 
 #[test]
+fn learn_takes_a_star_in_a_label_as_itself() {
+    let house = recording();
+    house.signs("tls*", &[CKM_ECDSA_SHA256], 1, false);
+    house.signs("tls-other", &[], 0, false);
+    let text = house.user_must(0, &["policy", "learn", "-o", "learned.toml"]);
+    assert!(text.contains("1 replayed, 0 refused"), "{text}");
+    let text = std::fs::read_to_string(house.path("learned.toml")).unwrap();
+    assert!(text.contains(r#"label = "tls\\*" }"#), "{text}");
+    house.must(0, &["policy", "install", "learned.toml", "--token", "web", "--so-pin-file", "so"]);
+    let ask = |code, label| {
+        let key = ["policy", "explain", "--key", label, "--op", "sign", "--mechanism", "CKM_ECDSA_SHA512"];
+        house.user_must(code, &key)
+    };
+    assert!(ask(1, "tls*").contains("by rule learned-1"));
+    assert!(!ask(0, "tls-other").contains("learned-1"));
+}
+
+#[test]
 fn learn_takes_keys_of_a_fleet_together_and_speaks_json() {
     let house = recording();
     for label in ["tls-a", "tls-b", "tls-c"] {

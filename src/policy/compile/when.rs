@@ -20,13 +20,14 @@ impl Compiler<'_> {
     /// Refuses a rule about who is logged in that sets what is nobody's: a key is rotated, hidden and counted for all.
     pub(super) fn of_nobody(&mut self, section: &RuleSection) {
         let Some(user) = &section.when.user else { return };
+        let set = &section.restrictions;
         let sets = [
-            ("limits", !section.limits.is_empty()),
-            ("rotate", section.rotate.is_some()),
-            ("hide_inactive", section.hide_inactive.is_some()),
-            ("memory", section.memory.is_some()),
-            ("approvals", section.approvals.is_some()),
-            ("escrow", section.escrow.is_some()),
+            ("limits", !set.limits.is_empty()),
+            ("rotate", set.rotate.is_some()),
+            ("hide_inactive", set.hide_inactive.is_some()),
+            ("memory", set.memory.is_some()),
+            ("approvals", set.approvals.is_some()),
+            ("escrow", set.escrow.is_some()),
         ];
         for (name, _) in sets.into_iter().filter(|(_, set)| *set) {
             let suggestion =
