@@ -39,7 +39,7 @@ first_signature() {
     signed_with example.net "$(tag_of example.net "$(key_in example.net ZSK '^')")"
 }
 keys_are_the_tokens() {
-    local type id point dnskey
+    local type id flags point dnskey
     for type in KSK ZSK; do
         id=$(key_in example.net $type '^')
         key show "$id" >shown
@@ -47,9 +47,11 @@ keys_are_the_tokens() {
         grep "CKA_SENSITIVE = true" shown
         grep "CKA_EXTRACTABLE = false" shown
         for other in DECRYPT UNWRAP DERIVE; do grep "CKA_$other = false" shown; done
+        flags=256
+        if [ $type = KSK ]; then flags=257; fi
         # The key of the DNSKEY record is the point in the token: 04 41 is the OCTET STRING around it, 04 says that it is not compressed.
         point=$(sed -n 's/^ *CKA_EC_POINT = 044104//p' shown)
-        dnskey=$(awk -v flags=$([ $type = KSK ] && echo 257 || echo 256) '$4 == "DNSKEY" && $5 == flags { print $8 }' "$(signed_zone example.net)")
+        dnskey=$(awk -v flags="$flags" '$4 == "DNSKEY" && $5 == flags { print $8 }' "$(signed_zone example.net)")
         [ "$(base64 -d <<<"$dnskey" | xxd -p -c 0)" = "$point" ]
     done
 }
@@ -61,7 +63,7 @@ parent() { # the DS record that the parent gets, computed by another program fro
     ods-enforcer key ds-seen --zone example.net --cka_id "$(key_in example.net KSK '^ready$')"
 }
 
-# The signer does not see a second change of a zone's keys in one second: it goes by the time of the file.
+# The signer does not see a second change of a zone's keys or of its list in one second: it goes by the time of the file.
 leap() {
     ods-enforcer time leap
     sleep 1.2
@@ -167,6 +169,7 @@ add_policy() { # NAME KSK-BITS ZSK-BITS
 rsa_zone() {
     add_policy rsa 2048 2048
     sed 's/example\.net/example.info/g' /var/lib/opendnssec/unsigned/example.net >/var/lib/opendnssec/unsigned/example.info
+    sleep 1.2
     ods-enforcer zone add --zone example.info --policy rsa
     await test -s "$(signed_zone example.info)"
     verified example.info
@@ -174,6 +177,7 @@ rsa_zone() {
 small_zsk() {
     add_policy default 2048 1024
     sed 's/example\.net/example.biz/g' /var/lib/opendnssec/unsigned/example.net >/var/lib/opendnssec/unsigned/example.biz
+    sleep 1.2
     ods-enforcer zone add --zone example.biz --policy default
     await grep -a "No keys available in HSM for policy default" enforcer.log
     told "key generation failed" enforcer.log
@@ -182,13 +186,13 @@ small_zsk() {
     [ -z "$(signature_tags example.biz)" ]
 }
 
+# The signer of version 2.1.12 does not always come to its end once it has said so; with SoftHSM2 neither.
 daemons_end() {
-    ods-signer stop || true
-    ods-enforcer stop
+    timeout 10 ods-signer stop || true
+    timeout 10 ods-enforcer stop
     await grep -a "enforcerd (pid: [0-9]*) stopped with exitcode 0" enforcer.log
     await grep -a "signer shutdown" signer.log
 }
-# The signer of version 2.1.12 does not always come to its end, with SoftHSM2 neither.
 end_daemons() {
     local file number
     for file in /run/opendnssec/enforcerd.pid /run/opendnssec/signerd.pid; do

@@ -83,7 +83,13 @@ suite() { # NAME: judges NAME.log
             PASS)
                 if grep -qxF "$test" <(known); then step "$test: known.md lists it, and it passes by now" false; else step "$test" true; fi
                 ;;
-            SKIP) skip "$test" "the suite skips it" ;;
+            SKIP)
+                case $test in
+                    */TestHardDSA*) skip "$test" "the module has no DSA" ;;
+                    */DES3) skip "$test" "the module has no triple DES" ;;
+                    *) skip "$test" "the suite skips it" ;;
+                esac
+                ;;
             FAIL)
                 if grep -qxF "$test" <(known); then skip "$test" "known.md says why"; else step "$test" eval 'grep -F -B 12 -- "--- FAIL: ${test#*/} " "$suite.log"; false'; fi
                 ;;

@@ -10,6 +10,9 @@ if ! command -v node >/dev/null || ! command -v npm >/dev/null; then
     exit
 fi
 folder=${XDG_CACHE_HOME:-$HOME/.cache}/keyward-node
+# pkcs11js is compiled. Its headers are fetched from nodejs.org, unless they are beside Node.js and npm is told so.
+prefix=$(dirname "$(dirname "$(realpath "$(command -v node)")")")
+if [ -z "${npm_config_nodedir:-}" ] && [ -e "$prefix/include/node/node.h" ]; then export npm_config_nodedir=$prefix; fi
 if [ ! -d "$folder/node_modules/graphene-pk11" ]; then
     mkdir -p "$folder"
     (cd "$folder" && npm install --silent --no-audit --no-fund graphene-pk11@2.3.6) || {

@@ -52,7 +52,26 @@ ec_cms() {
     openssl cms -verify -inform DER -in ec.cms -CAfile ca.pem -purpose any -out opened
 }
 step "an EC key signs a message" ec_cms
-skip "a list of revoked certificates" "crlutil asks for a token's PIN on a terminal only"
+revoked() { # `request` is on the list, by its serial number, and `rsa` is not
+    local serial
+    pem ca
+    pem request
+    pem rsa
+    serial=$(($(openssl x509 -serial -noout -in request.pem | sed 's/serial=/0x/')))
+    printf 'update=%s\nnextupdate=%s\naddcert %s %s\n' "$(date -u +%Y%m%d000000Z)" "$(date -u -d '+5 days' +%Y%m%d000000Z)" "$serial" "$(date -u +%Y%m%d000000Z)" >list
+    # It does not read the file of passwords: it asks, and a terminal answers.
+    { sleep 1; printf '%s\n' "$USER_PIN"; sleep 1; } |
+        timeout 60 script -qec "crlutil -G -d sql:db -n $TOKEN:ca -c list -Z SHA256 -o crl.der" typed
+    openssl crl -inform DER -in crl.der -out crl.pem -CAfile ca.pem 2>crl.log
+    grep "verify OK" crl.log
+    openssl verify -crl_check -CAfile ca.pem -CRLfile crl.pem rsa.pem
+    refuse revoked openssl verify -crl_check -CAfile ca.pem -CRLfile crl.pem request.pem
+}
+if command -v crlutil >/dev/null && command -v script >/dev/null; then
+    step "a list of revoked certificates, signed by the CA" revoked
+else
+    skip "a list of revoked certificates" "no crlutil, or no script to be its terminal: install libnss3-tools and bsdutils"
+fi
 other_way() { # a key that NSS made itself, by way of PKCS#12 into the token
     printf '\n' >empty
     certutil -S -d sql:db -f empty -z noise -n own -s CN=own -x -t ,, -k rsa -g 2048 -Z SHA256 -m 9

@@ -5,6 +5,8 @@ set -euo pipefail
 cd "$(dirname "$0")"
 . ../common/roots.sh
 . ../common/client.sh
+# The licences of what is linked in come from cargo's copies of the sources.
+needs package "a Rust toolchain (https://rustup.rs)" cargo rustc
 # The one to be packed is the one under test.
 BUILT=$(dirname "$MODULE")
 export BUILT

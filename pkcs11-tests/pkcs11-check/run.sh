@@ -52,15 +52,29 @@ suite() { # NAME ARGUMENTS...
     "$folder/bin/pkcs11-check" test --module "$MODULE" --slot 0 --isolation file --skip-slow --output json --output-file "$name.json" \
         "$@" >"$name.log" 2>&1 </dev/null || status=$?
     # "PASSED FAILED SKIPPED BROKEN": what crashed or did not end is broken.
-    counts=$("$folder/bin/python" - "$name.json" <<'PYTHON'
-import json, sys
-s = json.load(open(sys.argv[1]))["summary"]
+    counts=$("$folder/bin/python" - "$name.json" "$name.reasons" <<'PYTHON'
+import collections, json, sys
+report = json.load(open(sys.argv[1]))
+reasons = collections.Counter()
+for unit in report["units"]:
+    for test in unit.get("tests", []):
+        if test.get("outcome") in ("skipped", "xfailed"):
+            said = str(test.get("wasxfail") or test.get("longrepr") or "without a reason").strip().splitlines() or ["without a reason"]
+            # pytest writes a skip as ('FILE', LINE, 'Skipped: REASON').
+            said = said[-1].split("Skipped: ", 1)[-1].rstrip("')\"")
+            reasons[("skipped" if test["outcome"] == "skipped" else "expected to fail", said)] += 1
+with open(sys.argv[2], "w") as out:
+    for (outcome, said), number in sorted(reasons.items(), key=lambda item: (item[0][0], -item[1], item[0][1])):
+        out.write(f"  {number:4}  {outcome}: {said[:200]}\n")
+s = report["summary"]
 broken = sum(s[k] for k in ("error", "crashed", "timeout", "crash_limited")) + (1 if s["incomplete"] else 0)
 print(s["passed"] + s["xpassed"], s["failed"], s["skipped"] + s["xfailed"], broken)
 PYTHON
     ) || counts="0 0 0 1"
     read -r p f s broken <<<"$counts"
     echo "$name: $p passed, $f failed, $s skipped or expected to fail, $broken broken (exit status $status)"
+    # Why, in the suite's own words; their number is part of the count.
+    cat "$name.reasons" 2>/dev/null || true
     passed=$((passed + p))
     skipped=$((skipped + s))
     failing=$(sed -n 's/^FAILED .*testcases\/\([^ ]*::.*\)$/\1/p' "$name.log" | sed 's/ - .*//' | sort -u)
