@@ -64,6 +64,7 @@ mod public;
 pub mod random;
 pub mod rsa;
 pub mod rsa_aes_key_wrap;
+mod rsa_block;
 pub mod rsa_generation;
 mod rsa_kem;
 mod rsa_numbers;

@@ -1,12 +1,12 @@
 //! RSA with optimal asymmetric encryption padding (RFC 8017, 7.1).
 
-use super::collected::Collected;
+use super::collected::Whole;
 use super::digest::{self, Hash};
 use super::engine::rsa::Oaep;
 use super::mechanism::{Ciphering, Context, Ops, Row};
 use super::rsa::{self, Key};
+use super::rsa_block::Block;
 use super::rsa_kem;
-use super::rsa_pkcs1::Block;
 use crate::ck::params::Shape;
 use crate::ck::{Error, Params, Result};
 use crate::secret::Secret;
@@ -65,8 +65,7 @@ fn encrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
     let key = rsa::public(context)?;
     key.encrypts()?;
     let parameters = Parameters::new(params, &key)?;
-    let input = Collected::new(parameters.longest, Error::DataLenRange);
-    let longest = key.len();
+    let (longest, limit) = (key.len(), parameters.longest);
     let run = move |key: &Key, data: &[u8], out: &mut [u8]| {
         if data.len() > parameters.longest {
             return Err(Error::DataLenRange);
@@ -74,14 +73,14 @@ fn encrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
         key.current()?.encrypt_oaep(&parameters.oaep(), data, out)?;
         Ok(out.len())
     };
-    Ok(Box::new(Block { key, input, longest, exact: true, run: Box::new(run) }))
+    let block = Block { key, longest, exact: true, run: Box::new(run) };
+    Ok(Box::new(Whole::new(block, limit, Error::DataLenRange)))
 }
 
 fn decrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
     let key = rsa::private(context)?;
     let parameters = Parameters::new(params, &key)?;
-    let input = Collected::new(key.len(), Error::EncryptedDataLenRange);
-    let longest = parameters.longest;
+    let (longest, limit) = (parameters.longest, key.len());
     let run = move |key: &Key, data: &[u8], out: &mut [u8]| {
         if data.len() != key.len() {
             return Err(Error::EncryptedDataLenRange);
@@ -96,7 +95,8 @@ fn decrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
         out.get_mut(..len).ok_or(Error::BufferTooSmall)?.copy_from_slice(message);
         Ok(len)
     };
-    Ok(Box::new(Block { key, input, longest, exact: false, run: Box::new(run) }))
+    let block = Block { key, longest, exact: false, run: Box::new(run) };
+    Ok(Box::new(Whole::new(block, limit, Error::EncryptedDataLenRange)))
 }
 
 #[cfg(test)]

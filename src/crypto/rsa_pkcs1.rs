@@ -1,16 +1,15 @@
-//! RSA with the paddings of PKCS#1 v1.5 (RFC 8017, 7.2 and 8.2).
+//! RSA with the paddings of PKCS#1 v1.5 (RFC 8017, 7.2 and 8.2): the mechanisms and the signatures.
+
+mod encryption;
 
 use super::collected::Collected;
 use super::digest::{Hash, Prehash};
-use super::mechanism::{
-    Ciphering, Context, Ops, Recovering, Row, Signing, StartSigning, StartVerifying, Verifying,
-};
+use super::mechanism::{Context, Ops, Recovering, Row, Signing, StartSigning, StartVerifying, Verifying};
 use super::rsa::{self, Key};
 use super::start::{first, no_params};
 use super::{rsa_kem, rsa_unpad};
 use crate::ck::params::Shape;
 use crate::ck::{CK_MECHANISM_TYPE, Error, Params, Result};
-use crate::secret::Secret;
 use cryptoki_sys::*;
 use std::sync::Arc;
 use subtle::ConstantTimeEq;
@@ -29,14 +28,16 @@ pub static RSA_PKCS: Row = Row {
         verify: Some(verify_raw),
         sign_recover: Some(sign_recover),
         verify_recover: Some(verify_recover),
-        encrypt: Some(encrypt),
-        decrypt: Some(decrypt),
+        encrypt: Some(encryption::encrypt),
+        decrypt: Some(encryption::decrypt),
         bare_padding: true,
         wraps: true,
-        encapsulate: Some(|context, params, recipe| rsa_kem::encapsulate(encrypt, context, params, recipe)),
+        encapsulate: Some(|context, params, recipe| {
+            rsa_kem::encapsulate(encryption::encrypt, context, params, recipe)
+        }),
         encapsulated_len: Some(rsa_kem::encapsulated_len),
         decapsulate: Some(|context, params, recipe, ciphertext| {
-            rsa_kem::decapsulate(decrypt, context, params, recipe, ciphertext)
+            rsa_kem::decapsulate(encryption::decrypt, context, params, recipe, ciphertext)
         }),
         ..Ops::NONE
     },
@@ -274,104 +275,6 @@ impl Recovering for Recover {
     }
 }
 
-/// An encryption of one block, from parts or whole. The paddings share it.
-pub(super) struct Block {
-    pub(super) key: Arc<Key>,
-    pub(super) input: Collected,
-    /// Longest output.
-    pub(super) longest: usize,
-    /// Whether the output always has that length.
-    pub(super) exact: bool,
-    /// Takes the whole input, writes the output, answers its length.
-    pub(super) run: Box<Transform>,
-}
-
-/// The whole of a one-block operation: input in, output written, its length answered.
-pub(super) type Transform = dyn Fn(&Key, &[u8], &mut [u8]) -> Result<usize> + Send;
-
-impl Ciphering for Block {
-    fn update_len(&self, _input: usize) -> usize {
-        0
-    }
-
-    fn update(&mut self, input: &[u8], _out: &mut [u8]) -> Result<usize> {
-        self.input.push(input)?;
-        Ok(0)
-    }
-
-    fn finish_len(&self) -> usize {
-        self.longest
-    }
-
-    fn finish(&mut self, out: &mut [u8]) -> Result<usize> {
-        let input = self.input.take();
-        self.whole(&input, out)
-    }
-
-    fn whole_len(&self, _input: usize) -> usize {
-        self.longest
-    }
-
-    fn whole(&mut self, input: &[u8], out: &mut [u8]) -> Result<usize> {
-        (self.run)(&self.key, input, first(out, self.longest)?)
-    }
-
-    fn exact(&self) -> bool {
-        self.exact
-    }
-}
-
-fn encrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
-    no_params(params)?;
-    let key = rsa::public(context)?;
-    key.encrypts()?;
-    let longest = key.len();
-    let limit = longest.saturating_sub(rsa_unpad::OVERHEAD);
-    let run = move |key: &Key, data: &[u8], out: &mut [u8]| {
-        if data.len() > limit {
-            return Err(Error::DataLenRange);
-        }
-        key.current()?.encrypt(data, out)?;
-        Ok(out.len())
-    };
-    let input = Collected::new(limit, Error::DataLenRange);
-    Ok(Box::new(Block { key, input, longest, exact: true, run: Box::new(run) }))
-}
-
-fn decrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
-    no_params(params)?;
-    let key = rsa::private(context)?;
-    let longest = key.len().saturating_sub(rsa_unpad::OVERHEAD);
-    let input = Collected::new(key.len(), Error::EncryptedDataLenRange);
-    Ok(Box::new(Block { key, input, longest, exact: false, run: Box::new(open) }))
-}
-
-/// Decrypts one block. What its padding says decides nothing that can be seen here.
-fn open(key: &Key, ciphertext: &[u8], out: &mut [u8]) -> Result<usize> {
-    if ciphertext.len() != key.len() {
-        return Err(Error::EncryptedDataLenRange);
-    }
-    let mut block = Secret::zeroed(key.len());
-    if is_its_own_plaintext(key.modulus(), ciphertext) {
-        block.expose_mut().copy_from_slice(ciphertext);
-    } else {
-        key.current()?
-            .decrypt_raw(ciphertext, block.expose_mut())
-            .map_err(|_| Error::EncryptedDataInvalid)?;
-    }
-    rsa_unpad::unpad(key.rejection()?, ciphertext, block.expose(), out)
-}
-
-/// 0, 1 and n - 1, which AWS-LC refuses to exponentiate. Everybody knows their plaintexts, so nothing
-/// is given away; but they get the answer of every other wrong ciphertext.
-fn is_its_own_plaintext(n: &[u8], ciphertext: &[u8]) -> bool {
-    let Some((last, head)) = ciphertext.split_last() else { return false };
-    let small = head.iter().all(|byte| *byte == 0) && *last <= 1;
-    // n is odd, so that n - 1 differs in its last byte only.
-    let Some((n_last, n_head)) = n.split_last() else { return false };
-    small || (head == n_head && *last == n_last & 0xFE)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -453,57 +356,6 @@ mod tests {
         let start = SHA256_RSA_PKCS.ops.sign.unwrap();
         assert_eq!(start(&public, &Params::None).err(), Some(Error::KeyTypeInconsistent));
         assert_eq!(start(&private, &Params::Iv(vec![])).err(), Some(Error::MechanismParamInvalid));
-    }
-
-    #[test]
-    fn decrypt_gives_back_what_was_encrypted() {
-        let (private, public) = contexts();
-        for len in [0, 1, 32, 245] {
-            let ciphertext = whole(RSA_PKCS.ops.encrypt, &public, &Params::None, &vec![7; len]).unwrap();
-            assert_eq!(ciphertext.len(), 256);
-            let plaintext = whole(RSA_PKCS.ops.decrypt, &private, &Params::None, &ciphertext).unwrap();
-            assert_eq!(plaintext, vec![7; len]);
-            assert_eq!(in_pieces(RSA_PKCS.ops.decrypt, &private, &Params::None, &ciphertext), Ok(plaintext));
-        }
-        let refused = whole(RSA_PKCS.ops.encrypt, &public, &Params::None, &[0; 246]);
-        assert_eq!(refused, Err(Error::DataLenRange));
-    }
-
-    /// Synthetic messages made by OpenSSL 4.0 with the same key.
-    #[test]
-    fn decrypt_of_wrong_padding_equals_openssl() {
-        let (private, _) = contexts();
-        for (ciphertext, expected) in RSA_2048_REJECTED {
-            for _ in 0..2 {
-                let message = whole(RSA_PKCS.ops.decrypt, &private, &Params::None, &hex(ciphertext)).unwrap();
-                assert_eq!(message, hex(expected));
-            }
-        }
-    }
-
-    #[test]
-    fn decrypt_of_numbers_that_are_their_own_plaintext_is_no_error() {
-        let (private, _) = contexts();
-        let Material::RsaPrivate(key) = rsa_2048() else { panic!("no private key") };
-        let mut largest = key.n.clone();
-        largest[255] -= 1;
-        let mut one = vec![0; 256];
-        one[255] = 1;
-        for ciphertext in [vec![0; 256], one, largest] {
-            whole(RSA_PKCS.ops.decrypt, &private, &Params::None, &ciphertext).unwrap();
-        }
-    }
-
-    #[test]
-    fn decrypt_of_a_wrong_length_or_number_is_refused() {
-        let (private, _) = contexts();
-        let Material::RsaPrivate(key) = rsa_2048() else { panic!("no private key") };
-        for len in [0, 255, 257] {
-            let refused = whole(RSA_PKCS.ops.decrypt, &private, &Params::None, &vec![1; len]);
-            assert_eq!(refused, Err(Error::EncryptedDataLenRange), "{len}");
-        }
-        let refused = whole(RSA_PKCS.ops.decrypt, &private, &Params::None, &key.n);
-        assert_eq!(refused, Err(Error::EncryptedDataInvalid));
     }
 
     #[test]

@@ -5,10 +5,11 @@
 //! policy that a token has by default denies the mechanism. Wrapping is not offered under any policy: the root of a
 //! short key can be taken without the private key.
 
-use super::collected::Collected;
+use super::collected::{Collected, Whole};
 use super::mechanism::{Ciphering, Context, Ops, Recipe, Recovering, Row, Signing, Verifying};
 use super::rsa::{self, Key};
-use super::rsa_pkcs1::{Block, check_len};
+use super::rsa_block::Block;
+use super::rsa_pkcs1::check_len;
 use super::start::{first, no_params};
 use super::{random, rsa_kem};
 use crate::ck::params::Shape;
@@ -87,13 +88,14 @@ fn encrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
     no_params(params)?;
     let key = rsa::public(context)?;
     key.encrypts()?;
-    let (longest, input) = (key.len(), Collected::new(key.len(), Error::DataLenRange));
+    let longest = key.len();
     let run = |key: &Key, data: &[u8], out: &mut [u8]| {
         let number = number(key, data)?;
         key.current()?.recover_unpadded(&number, out).map_err(|_| Error::DataInvalid)?;
         Ok(out.len())
     };
-    Ok(Box::new(Block { key, input, longest, exact: true, run: Box::new(run) }))
+    let block = Block { key, longest, exact: true, run: Box::new(run) };
+    Ok(Box::new(Whole::new(block, longest, Error::DataLenRange)))
 }
 
 /// Raises the ciphertext to the private exponent. `CKR_ENCRYPTED_DATA_INVALID` where the number is not below the
@@ -101,7 +103,7 @@ fn encrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
 fn decrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
     no_params(params)?;
     let key = rsa::private(context)?;
-    let (longest, input) = (key.len(), Collected::new(key.len(), Error::EncryptedDataLenRange));
+    let longest = key.len();
     let run = |key: &Key, data: &[u8], out: &mut [u8]| {
         if data.len() != key.len() {
             return Err(Error::EncryptedDataLenRange);
@@ -109,7 +111,8 @@ fn decrypt(context: &Context, params: &Params) -> Result<Box<dyn Ciphering>> {
         key.current()?.decrypt_raw(data, out).map_err(|_| Error::EncryptedDataInvalid)?;
         Ok(out.len())
     };
-    Ok(Box::new(Block { key, input, longest, exact: true, run: Box::new(run) }))
+    let block = Block { key, longest, exact: true, run: Box::new(run) };
+    Ok(Box::new(Whole::new(block, longest, Error::EncryptedDataLenRange)))
 }
 
 /// Numbers that are drawn until one is below the modulus: half of them are, at least.

@@ -4,7 +4,8 @@
 use super::alarm::{Alarm, Signal};
 use super::hours::Hours;
 use super::parameters::ParameterRule;
-use super::ruleset::{Compiled, CurveSet, NEVER, PinRules, Rule, Ruleset, When};
+use super::ruleset::{Compiled, NEVER, PinRules, Rule, Ruleset, When};
+use super::sets::CurveSet;
 use super::strength::NamedCurve;
 use super::word::{Class, KeyType, Word, duration_text};
 use crate::ck::date::{UtcSeconds, display_utc};

@@ -1,7 +1,7 @@
 //! Every entry point that uses a key, on which side of its purpose it stands and which usage attribute
 //! it needs.
 
-use super::ruleset::PurposeSet;
+use super::sets::PurposeSet;
 use crate::object::facts::{KeyFacts, Purpose, Usage};
 use cryptoki_sys::{CKO_PRIVATE_KEY, CKO_PUBLIC_KEY, CKO_SECRET_KEY};
 

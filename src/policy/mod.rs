@@ -41,6 +41,7 @@ mod read;
 mod record;
 mod rotation;
 mod ruleset;
+mod sets;
 mod shipped;
 pub mod strength;
 mod trial;
@@ -64,9 +65,10 @@ pub use pattern::{GROUPS, literally};
 pub use record::KeyRules;
 pub use rotation::{Causes, Rotation};
 pub use ruleset::{
-    Audit, AuditSync, Escrow, Export, InitialState, KeyDefaults, Memory, PinRules, PurposeSet, Ruleset,
-    Sensitive, SinglePurpose, TokenRules,
+    Audit, AuditSync, Escrow, Export, InitialState, KeyDefaults, Memory, PinRules, Ruleset, Sensitive,
+    SinglePurpose, TokenRules,
 };
+pub use sets::PurposeSet;
 pub use trial::TestOutcome;
 pub use word::duration;
 pub use wording::Wording;

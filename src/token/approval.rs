@@ -5,9 +5,9 @@
 //! gave it besides ([`super::word`]), so that the token's key alone makes none. Who may agree, and whether enough have, is
 //! the policy's to say, at the moment at which the operation is tried again.
 
-use super::objects::Writer;
 use super::request::{ApprovalRequest, decode, encode};
 use super::word::{Given, Signers, Standing, statement};
+use super::writer::Writer;
 use super::{Token, inner};
 use crate::audit::word::Word;
 use crate::audit::{Event, Kind};

@@ -7,7 +7,7 @@
 //! Keys that are not private can be used without a login. What is counted then stands in a second row, which the token's
 //! key does not vouch for; both together are what was counted.
 
-use super::objects::Writer;
+use super::writer::Writer;
 use super::{Token, inner};
 use crate::audit::{Event, Kind};
 use crate::ck::{CK_OBJECT_CLASS, Error, Result};

@@ -1,7 +1,8 @@
 //! What happens to a key during its life: its purpose is bound, its state changes, it is destroyed.
 
 use super::Token;
-use super::objects::{Entry, Writer};
+use super::objects::Entry;
+use super::writer::Writer;
 use crate::audit::{Event, Kind};
 use crate::ck::date::{UtcSeconds, display_utc};
 use crate::ck::vendor::*;

@@ -28,6 +28,7 @@ mod slots;
 mod state;
 mod users;
 mod word;
+mod writer;
 
 pub use approval::Said;
 pub use backup::{put_back, take_away};
@@ -294,7 +295,7 @@ impl Token {
                 .map_err(|_| tampered("its header or users are not what was written"))?;
             let mut sum = [0; 32];
             for each in census.iter().filter(|each| is_vouched(each.version)) {
-                objects::add(&mut sum, &vault.share(each.uid, each.version)?);
+                writer::add(&mut sum, &vault.share(each.uid, each.version)?);
             }
             if sum != vouched {
                 return Err(tampered("records are missing, were put in, or are older than they should be"));

@@ -4,9 +4,12 @@
 //!
 //! Each call must leave exactly one decision in the record.
 
+mod calls;
+
 use super::client::*;
 use super::parameters::{kept, structure};
-use crate::{alone, call};
+use crate::alone;
+use calls::*;
 use cryptoki_sys::*;
 use keyward_pkcs11::admin::audit as trails;
 use keyward_pkcs11::audit::Kind as RecordKind;
@@ -14,7 +17,6 @@ use keyward_pkcs11::audit::read::Filter;
 use keyward_pkcs11::guard::Sink;
 use keyward_pkcs11::token::Configuration;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ptr::null_mut;
 
 const STATE_SUSPENDED: CK_ULONG = 0x101;
 const STATE_DEACTIVATED: CK_ULONG = 0x102;
@@ -89,167 +91,6 @@ struct Stage<'w> {
     peer: Vec<u8>,
     target: Key,
 }
-
-macro_rules! init {
-    ($function:ident) => {
-        |_, session, key, mechanism| {
-            mechanism.with(|mechanism| call!(session.module, $function, session.handle, mechanism, key))
-        }
-    };
-}
-
-const ENCRYPT_INIT: Call = init!(C_EncryptInit);
-const DECRYPT_INIT: Call = init!(C_DecryptInit);
-const SIGN_INIT: Call = init!(C_SignInit);
-const VERIFY_INIT: Call = init!(C_VerifyInit);
-const SIGN_RECOVER_INIT: Call = init!(C_SignRecoverInit);
-const VERIFY_RECOVER_INIT: Call = init!(C_VerifyRecoverInit);
-const MESSAGE_ENCRYPT_INIT: Call = init!(C_MessageEncryptInit);
-const MESSAGE_DECRYPT_INIT: Call = init!(C_MessageDecryptInit);
-const MESSAGE_SIGN_INIT: Call = init!(C_MessageSignInit);
-const MESSAGE_VERIFY_INIT: Call = init!(C_MessageVerifyInit);
-
-const VERIFY_SIGNATURE_INIT: Call = |_, session, key, mechanism| {
-    let mut signature = vec![1_u8; if mechanism.ckm == CKM_SHA256_HMAC { 32 } else { 256 }];
-    mechanism.with(|mechanism| {
-        let (at, len) = (signature.as_mut_ptr(), signature.len() as CK_ULONG);
-        call!(session.module, C_VerifySignatureInit, session.handle, mechanism, key, at, len)
-    })
-};
-
-const DIGEST_KEY: Call = |_, session, key, _| {
-    session.digest_init(&Mechanism::plain(CKM_SHA256))?;
-    call!(session.module, C_DigestKey, session.handle, key)
-};
-
-const WRAP_KEY: Call = |stage, session, key, mechanism| {
-    let (mut out, mut len) = ([0_u8; 512], 512);
-    mechanism.with(|mechanism| {
-        call!(
-            session.module,
-            C_WrapKey,
-            session.handle,
-            mechanism,
-            key,
-            stage.target,
-            out.as_mut_ptr(),
-            &raw mut len
-        )
-    })
-};
-
-fn secret() -> Template {
-    Template::new()
-        .class(CKO_SECRET_KEY)
-        .ulong(CKA_KEY_TYPE, CKK_GENERIC_SECRET)
-        .flag(CKA_SIGN, true)
-        .label("made")
-}
-
-const UNWRAP_KEY: Call = |_, session, key, mechanism| {
-    let (mut wrapped, mut new) = ([7_u8; 256], 0);
-    // A blob that is none: what was granted fails later.
-    let len = if mechanism.ckm == CKM_RSA_PKCS_OAEP || mechanism.ckm == CKM_RSA_X_509 { 256 } else { 40 };
-    mechanism.with(|mechanism| {
-        secret().with(|list, count| {
-            call!(
-                session.module,
-                C_UnwrapKey,
-                session.handle,
-                mechanism,
-                key,
-                wrapped.as_mut_ptr(),
-                len,
-                list,
-                count,
-                &raw mut new
-            )
-        })
-    })
-};
-
-const WRAP_AUTHENTICATED: Call = |stage, session, key, mechanism| {
-    let (mut out, mut len) = ([0_u8; 512], 512);
-    mechanism.with(|mechanism| {
-        call!(
-            session.module,
-            C_WrapKeyAuthenticated,
-            session.handle,
-            mechanism,
-            key,
-            stage.target,
-            null_mut(),
-            0,
-            out.as_mut_ptr(),
-            &raw mut len
-        )
-    })
-};
-
-const UNWRAP_AUTHENTICATED: Call = |_, session, key, mechanism| {
-    let (mut wrapped, mut new) = ([7_u8; 48], 0);
-    mechanism.with(|mechanism| {
-        secret().with(|list, count| {
-            call!(
-                session.module,
-                C_UnwrapKeyAuthenticated,
-                session.handle,
-                mechanism,
-                key,
-                wrapped.as_mut_ptr(),
-                wrapped.len() as CK_ULONG,
-                list,
-                count,
-                null_mut(),
-                0,
-                &raw mut new
-            )
-        })
-    })
-};
-
-const DERIVE_KEY: Call =
-    |_, session, key, mechanism| session.derive(mechanism, key, &secret().ulong(CKA_VALUE_LEN, 16)).map(drop);
-
-const ENCAPSULATE_KEY: Call = |_, session, key, mechanism| {
-    let (mut out, mut len, mut new) = ([0_u8; 2048], 2048, 0);
-    mechanism.with(|mechanism| {
-        secret().with(|list, count| {
-            call!(
-                session.module,
-                C_EncapsulateKey,
-                session.handle,
-                mechanism,
-                key,
-                list,
-                count,
-                out.as_mut_ptr(),
-                &raw mut len,
-                &raw mut new
-            )
-        })
-    })
-};
-
-const DECAPSULATE_KEY: Call = |_, session, key, mechanism| {
-    let (mut text, mut new) = ([7_u8; 1088], 0);
-    mechanism.with(|mechanism| {
-        secret().with(|list, count| {
-            call!(
-                session.module,
-                C_DecapsulateKey,
-                session.handle,
-                mechanism,
-                key,
-                list,
-                count,
-                text.as_mut_ptr(),
-                text.len() as CK_ULONG,
-                &raw mut new
-            )
-        })
-    })
-};
 
 const fn entry(
     name: &'static str,

@@ -1,7 +1,8 @@
 //! Rules that together allow nothing.
 
 use super::super::document::RuleSection;
-use super::super::ruleset::{CurveSet, NEVER, PurposeSet, Rule, When};
+use super::super::ruleset::{NEVER, Rule, When};
+use super::super::sets::{CurveSet, PurposeSet};
 use super::{Compiler, Numbers};
 use crate::ck::CK_MECHANISM_TYPE;
 use crate::crypto::ParameterSet;
