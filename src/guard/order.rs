@@ -155,11 +155,11 @@ fn may_use(
     row: Option<&'static Row>,
 ) -> Result<Verdict, Denial> {
     let rules = &*object.rules_for(who);
-    let case = Use { entry, object, rules, mechanism: ask.mechanism, row };
+    let case = Use { entry, object, rules, mechanism: ask.mechanism, messages: ask.messages, row };
     for check in USE_CHECKS {
         (check.run)(&case)?;
     }
-    let request = Request { messages: ask.messages, ..case.request(guard) };
+    let request = case.request(guard);
     let verdict = policy::decide(rules, object.facts(), &request)?;
     if verdict.dated {
         guard.warn_of_later_rules(object, rules, &request);
@@ -173,6 +173,7 @@ pub(super) struct Use<'a> {
     pub(super) object: &'a Held,
     pub(super) rules: &'a KeyRules,
     pub(super) mechanism: Option<&'a Mechanism>,
+    pub(super) messages: bool,
     pub(super) row: Option<&'static Row>,
 }
 
@@ -202,6 +203,7 @@ impl Use<'_> {
             mechanism: self.mechanism.and_then(|used| table::find(used.ckm)).map(|(index, _)| index),
             ckm: self.mechanism.map(|used| used.ckm),
             parameters: self.mechanism.map(|used| Parameters::of(used.ckm, &used.params)).unwrap_or_default(),
+            messages: self.messages,
             ..question(guard, self.entry, self.object.facts(), self.rules)
         }
     }
