@@ -15,7 +15,7 @@ use keyward_pkcs11::ck::raw::ulong_to_bytes;
 use keyward_pkcs11::crypto::table;
 use keyward_pkcs11::guard::Held;
 use keyward_pkcs11::guard::op::Sign;
-use keyward_pkcs11::policy::{Entry, Parameters, Request, Ruleset, decide};
+use keyward_pkcs11::policy::{Entry, Request, Ruleset, decide};
 use keyward_pkcs11::token::Token;
 use rig::{Rig, compare, each, median, raw, ruled};
 use std::fmt::Write;
@@ -59,17 +59,10 @@ impl Bench {
     fn policy(&self, times: u32) -> u64 {
         let (rules, facts) = (self.key.rules(), self.key.facts());
         let request = Request {
-            entry: Entry::Sign,
             mechanism: table::find(CKM_SHA256_HMAC).map(|(index, _)| index),
             ckm: Some(CKM_SHA256_HMAC),
-            mac: true,
-            now: self.token.guard().now(),
-            state: facts.state,
-            purpose: facts.purpose,
-            parameters: Parameters::default(),
             caller: keyward_pkcs11::guard::caller::this(),
-            seen: 0,
-            messages: false,
+            ..Request::about(Entry::Sign, facts, self.token.guard().now())
         };
         let from = Instant::now();
         for _ in 0..times {

@@ -4,9 +4,8 @@ use super::{Key, Result, Trouble, Visit, failed};
 use crate::ck::{CK_MECHANISM_TYPE, Mechanism};
 use crate::crypto::table;
 use crate::guard::{Requests, caller, has_copy, offers};
-use crate::policy::{Denial, Entry, Parameters, Request, Ruleset, Side, decide};
+use crate::policy::{Denial, Entry, Request, Ruleset, Side, decide};
 use crate::token::{Installation, Installed, Token};
-use cryptoki_sys::CKO_SECRET_KEY;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How the file that a policy was installed from stands to what is installed.
@@ -148,17 +147,10 @@ impl Visit<'_> {
                 let mut refused: Option<Refused> = None;
                 for (row, ckm) in asked(entry, &key) {
                     let request = Request {
-                        entry,
                         mechanism: row,
                         ckm,
-                        mac: facts.class == CKO_SECRET_KEY,
-                        now,
-                        state: facts.state,
-                        purpose: facts.purpose,
-                        parameters: Parameters::default(),
                         caller: caller::this(),
-                        seen: 0,
-                        messages: false,
+                        ..Request::about(entry, facts, now)
                     };
                     if decide(&held_rules, facts, &request).is_err() {
                         continue;

@@ -15,7 +15,7 @@ use crate::guard::{Held, Role};
 use crate::policy::{Caller, Denial, Entry, KeyRules, Parameter, Parameters, Request, Ruleset, decide};
 use crate::store::Uid;
 use crate::sys::process;
-use cryptoki_sys::{CKM_CHACHA20_POLY1305, CKO_SECRET_KEY};
+use cryptoki_sys::CKM_CHACHA20_POLY1305;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -219,17 +219,11 @@ fn request(entry: Entry, record: &Recorded, key: &Judged, caller: Caller, now: U
     let facts = key.held.facts();
     let ckm = record.event.mechanism.filter(|_| entry != Entry::WrapTarget);
     Request {
-        entry,
         mechanism: ckm.and_then(table::find).map(|(index, _)| index),
         ckm,
-        mac: facts.class == CKO_SECRET_KEY,
-        now,
-        state: facts.state,
-        purpose: facts.purpose,
         parameters: parameters(ckm, &record.event.detail),
         caller: Some(caller),
-        seen: 0,
-        messages: false,
+        ..Request::about(entry, facts, now)
     }
 }
 

@@ -281,7 +281,7 @@ mod tests {
     use crate::crypto::tests::*;
     use crate::crypto::{Material, public_of};
 
-    fn contexts() -> (Context, Context) {
+    pub(super) fn contexts() -> (Context, Context) {
         let private = rsa_2048();
         let public = public_of(&private).unwrap().unwrap();
         (context(&RSA_PKCS, &private), context(&RSA_PKCS, &public))

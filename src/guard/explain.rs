@@ -35,7 +35,7 @@ impl Guard {
             && !derivation::is_data_base(entry, object, row)
         {
             let rules = &*object.rules_for(who);
-            let case = Use { entry, object, rules, mechanism: ask.mechanism, messages: ask.messages, row };
+            let case = Use::of(ask, (entry, object), rules, row);
             for check in USE_CHECKS {
                 told.check(check.name, || (check.run)(&case).map(|()| check.passed.to_owned()));
             }
@@ -49,14 +49,7 @@ impl Guard {
         }
         for second in ask.seconds {
             let rules = &*second.rules_for(who);
-            let case = Use {
-                entry: Entry::DeriveSecond,
-                object: second,
-                rules,
-                mechanism: ask.mechanism,
-                messages: ask.messages,
-                row,
-            };
+            let case = Use::of(ask, (Entry::DeriveSecond, second), rules, row);
             for check in USE_CHECKS {
                 told.check(check.name, || (check.run)(&case).map(|()| check.passed.to_owned()));
             }

@@ -155,7 +155,7 @@ fn may_use(
     row: Option<&'static Row>,
 ) -> Result<Verdict, Denial> {
     let rules = &*object.rules_for(who);
-    let case = Use { entry, object, rules, mechanism: ask.mechanism, messages: ask.messages, row };
+    let case = Use::of(ask, (entry, object), rules, row);
     for check in USE_CHECKS {
         (check.run)(&case)?;
     }
@@ -196,7 +196,17 @@ pub(super) const USE_CHECKS: &[UseCheck] = &[
     },
 ];
 
-impl Use<'_> {
+impl<'a> Use<'a> {
+    /// Of the key of a question, or of a second one.
+    pub(super) const fn of(
+        ask: &Ask<'a>,
+        (entry, object): (Entry, &'a Held),
+        rules: &'a KeyRules,
+        row: Option<&'static Row>,
+    ) -> Self {
+        Self { entry, object, rules, mechanism: ask.mechanism, messages: ask.messages, row }
+    }
+
     /// The question to the policy.
     pub(super) fn request(&self, guard: &Guard) -> Request {
         Request {
@@ -214,17 +224,9 @@ impl Use<'_> {
 pub(super) fn question(guard: &Guard, entry: Entry, facts: &KeyFacts, rules: &KeyRules) -> Request {
     let now = guard.now();
     Request {
-        entry,
-        mechanism: None,
-        ckm: None,
-        mac: facts.class == CKO_SECRET_KEY,
-        now,
         seen: guard.latest_at(now),
-        state: facts.state,
-        purpose: facts.purpose,
-        parameters: Parameters::default(),
-        messages: false,
         caller: caller::asked_by(rules),
+        ..Request::about(entry, facts, now)
     }
 }
 

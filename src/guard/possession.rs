@@ -32,7 +32,7 @@ impl Possession {
         books: &Arc<B>,
         grant: &Authorized<O>,
         session: (u64, &Arc<AtomicU32>),
-    ) -> Result<Option<Self>> {
+    ) -> Result<Option<Box<Self>>> {
         if !grant.obligations().proves_possession {
             return Ok(None);
         }
@@ -40,7 +40,7 @@ impl Possession {
         let ckm = ask.mechanism.map(|mechanism| mechanism.ckm).ok_or(Error::GeneralError)?;
         let underway = Underway::of(books, &ask, ckm, session).ok_or(Error::GeneralError)?;
         let info = underway.held.attributes().bytes(CKA_PUBLIC_KEY_INFO).unwrap_or_default().to_vec();
-        Ok(Some(Self { underway, public_key_info: info, held: Vec::new() }))
+        Ok(Some(Box::new(Self { underway, public_key_info: info, held: Vec::new() })))
     }
 
     /// Holds a part of what is to be signed.

@@ -1,5 +1,5 @@
 //! An operation that goes on after it was granted, as far as it may still be refused: by what its key has left
-//! (`charge`), by who must agree to each message (`approval`), by the parameters of a message (`terms`).
+//! (`charge`), by who must agree to each message (`approval`), by the parameters of a message (`terms`), by what is signed (`possession`).
 
 use super::budget::Books;
 use super::held::Held;

@@ -1,10 +1,11 @@
 //! The checks of a decision, told one by one. The law is that of `decide`: the same array, walked to its
 //! end.
 
-use super::decide::{CHECKS, Case, Request};
+use super::decide::{CHECKS, Case};
 use super::denial::Denial;
 use super::entry::Side;
 use super::record::KeyRules;
+use super::request::Request;
 use crate::object::facts::KeyFacts;
 
 /// How a check ended.

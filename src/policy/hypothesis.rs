@@ -2,12 +2,11 @@
 //!
 //! Judged as a `[[test]]` is: by the policy alone, against all mechanisms of the standard.
 
-use super::decide::Request;
 use super::diagnostic::{At, Place, suggest};
 use super::document::TestKey;
 use super::entry::Entry;
 use super::explain::Explanation;
-use super::parameters::Parameters;
+use super::request::Request;
 use super::ruleset::Ruleset;
 use super::strength::NamedCurve;
 use super::trial;
@@ -77,17 +76,9 @@ impl Ruleset {
         facts.protect.from = asked.activated;
         let (rules, mechanisms) = self.of_the_standard();
         let request = Request {
-            entry,
             mechanism: ckm.and_then(|ckm| mechanisms.iter().position(|each| *each == ckm)),
             ckm,
-            mac: false,
-            now: asked.now,
-            state: facts.state,
-            purpose: facts.purpose,
-            parameters: Parameters::default(),
-            caller: None,
-            seen: 0,
-            messages: false,
+            ..Request::about(entry, &facts, asked.now)
         };
         let mut told = Explanation::begin();
         if matches!(entry, Entry::Generate | Entry::Create | Entry::Copy) {

@@ -91,20 +91,7 @@ pub(super) fn key(class: CK_OBJECT_CLASS, key_type: CK_KEY_TYPE, bits: u32) -> K
 }
 
 pub(super) fn ask(facts: &KeyFacts, entry: Entry, ckm: Option<CK_MECHANISM_TYPE>) -> Request {
-    let mechanism = ckm.and_then(row);
-    Request {
-        entry,
-        mechanism,
-        ckm,
-        mac: false,
-        now: NOW,
-        state: facts.state,
-        purpose: facts.purpose,
-        parameters: Parameters::default(),
-        caller: None,
-        seen: 0,
-        messages: false,
-    }
+    Request { mechanism: ckm.and_then(row), ckm, ..Request::about(entry, facts, NOW) }
 }
 
 pub(super) fn judge(rules: &Ruleset, facts: &KeyFacts, request: &Request) -> Result<Verdict, Denial> {

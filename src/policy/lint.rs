@@ -1,12 +1,12 @@
 //! What a policy is told of that is no mistake but likely none of its author's intentions: mechanisms that the module does
 //! not have, purposes that no key of a class can have, dates that are past, and weaknesses that the rules leave open.
 
-use super::decide::{Request, decide};
+use super::decide::decide;
 use super::diagnostic::{At, Diagnostic, Source};
 use super::document::{Document, RuleSection, TestKey};
 use super::entry::Entry;
 use super::floor::Floor;
-use super::parameters::Parameters;
+use super::request::Request;
 use super::ruleset::{Escrow, Ruleset};
 use super::word::{Class, KeyType, Word};
 use super::{rotation, shipped, trial};
@@ -204,17 +204,9 @@ impl Ruleset {
                 return false;
             };
             let request = Request {
-                entry: weakness.entry,
                 mechanism: mechanisms.iter().position(|each| *each == weakness.ckm),
                 ckm: Some(weakness.ckm),
-                mac: false,
-                now,
-                state: facts.state,
-                purpose: facts.purpose,
-                parameters: Parameters::default(),
-                caller: None,
-                seen: 0,
-                messages: false,
+                ..Request::about(weakness.entry, &facts, now)
             };
             decide(&rules.record_for(&facts), &facts, &request).is_ok()
         };

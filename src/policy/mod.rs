@@ -39,6 +39,7 @@ mod pattern;
 mod possession;
 mod read;
 mod record;
+mod request;
 mod rotation;
 mod ruleset;
 mod sets;
@@ -52,7 +53,7 @@ mod wording;
 pub use alarm::{Alarm, Signal};
 pub use approval::Approval;
 pub use callers::Caller;
-pub use decide::{Request, Verdict, ahead, bears_parameters, decide};
+pub use decide::{ahead, bears_parameters, decide};
 pub use denial::{Denial, Reason};
 pub use diagnostic::Diagnostic;
 pub use entry::{Entry, Side, candidate_purposes};
@@ -63,6 +64,7 @@ pub use limits::{Counts, Limits, NO_MECHANISM, Spent, Unit};
 pub use parameters::{Measured, Named, Parameter, Parameters};
 pub use pattern::{GROUPS, literally};
 pub use record::KeyRules;
+pub use request::{Request, Verdict};
 pub use rotation::{Causes, Rotation};
 pub use ruleset::{
     Audit, AuditSync, Escrow, Export, InitialState, KeyDefaults, Memory, PinRules, Ruleset, Sensitive,

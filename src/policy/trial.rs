@@ -6,7 +6,7 @@
 use super::approval::Approval;
 use super::callers::{Caller, Identity};
 use super::compile::together;
-use super::decide::{Request, decide};
+use super::decide::decide;
 use super::denial::Denial;
 use super::diagnostic::{At, Place};
 use super::document::{TestCaller, TestKey, TestSection};
@@ -14,6 +14,7 @@ use super::entry::{Entry, Side};
 use super::limits::{Counts, NO_MECHANISM, Unit};
 use super::parameters::Parameters;
 use super::record::{KeyRules, RowIndex};
+use super::request::Request;
 use super::ruleset::{Compiled, Ruleset};
 use super::strength::NamedCurve;
 use super::word::{Class, Expect, KeyType};
@@ -128,17 +129,11 @@ impl Trial {
 
     fn run(&self, ruleset: &Ruleset, mechanisms: &[CK_MECHANISM_TYPE]) -> TestOutcome {
         let request = Request {
-            entry: self.entry,
             mechanism: self.mechanism.and_then(|ckm| mechanisms.iter().position(|each| *each == ckm)),
             ckm: self.mechanism,
-            mac: false,
-            now: self.now,
-            state: self.facts.state,
-            purpose: self.facts.purpose,
             parameters: self.parameters,
             caller: process(&self.caller),
-            seen: 0,
-            messages: false,
+            ..Request::about(self.entry, &self.facts, self.now)
         };
         let user = self.user.as_deref();
         let new = matches!(self.entry, Entry::Generate | Entry::Create | Entry::Copy);

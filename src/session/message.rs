@@ -63,8 +63,7 @@ pub struct Verifications {
 impl<T: Work> Messages<T> {
     /// An operation that was begun, under the obligations of its grant.
     pub fn new(begun: Begun<T>) -> Self {
-        // Nobody is granted messages for a proof of possession.
-        let Begun { work, life, obligations, trace, charge, possession: _ } = begun;
+        let Begun { work, life, obligations, trace, charge, .. } = begun;
         let login = obligations.context_login;
         Self { work, open: false, login_each: login, login_due: login, life, trace, charge }
     }

@@ -38,7 +38,7 @@ pub struct Begun<T> {
     /// What it goes on to count.
     charge: Charge,
     /// What it may sign, where that is not everything.
-    possession: Option<Possession>,
+    possession: Option<Box<Possession>>,
 }
 
 /// One session (PKCS#11 3.2, 5.6).
@@ -153,7 +153,12 @@ impl Session {
     ) -> Result<Begun<T>> {
         let grant = self.authorize(op)?;
         let charge = self.charge(&grant, true);
-        Ok(Begun { charge, ..self.start(grant, start)? })
+        let begun = self.start(grant, start)?;
+        // The guard grants no messages for a proof of possession, and nobody here would hold them.
+        if begun.possession.is_some() {
+            return begun.trace.of(Err(Error::GeneralError));
+        }
+        Ok(Begun { charge, ..begun })
     }
 
     /// What an operation counts beyond the use that it was granted.
@@ -173,11 +178,11 @@ impl Session {
         start: impl FnOnce(Authorized<O>) -> Result<T>,
     ) -> Result<Begun<T>> {
         let charge = self.charge(&grant, false);
-        let possession = Possession::of(&self.token, &grant, (self.handle.0, &self.device_error))?;
+        let possession = Possession::of(&self.token, &grant, (self.handle.0, &self.device_error));
         let life = grant.object().ok().map(|object| Arc::clone(object.life()));
         let (obligations, trace) = (grant.obligations(), grant.take_trace());
-        match start(grant) {
-            Ok(work) => Ok(Begun { work, life, obligations, trace, charge, possession }),
+        match possession.and_then(|possession| Ok((possession, start(grant)?))) {
+            Ok((possession, work)) => Ok(Begun { work, life, obligations, trace, charge, possession }),
             Err(error) => trace.of(Err(error)),
         }
     }

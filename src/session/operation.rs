@@ -101,7 +101,6 @@ impl<T> Running<T> {
     pub fn keyed(begun: Begun<T>) -> Self {
         let Begun { work, life, obligations, trace, charge, possession } = begun;
         let login_due = obligations.context_login;
-        let possession = possession.map(Box::new);
         Self {
             work,
             parts: false,

@@ -63,15 +63,10 @@ fn is_its_own_plaintext(n: &[u8], ciphertext: &[u8]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::super::RSA_PKCS;
+    use super::super::tests::contexts;
     use super::*;
+    use crate::crypto::Material;
     use crate::crypto::tests::*;
-    use crate::crypto::{Material, public_of};
-
-    fn contexts() -> (Context, Context) {
-        let private = rsa_2048();
-        let public = public_of(&private).unwrap().unwrap();
-        (context(&RSA_PKCS, &private), context(&RSA_PKCS, &public))
-    }
 
     #[test]
     fn decrypt_gives_back_what_was_encrypted() {

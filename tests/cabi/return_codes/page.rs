@@ -20,7 +20,7 @@ Where several things are wrong at once, the first of these is told:
 
 1. **The library**: `CKR_CRYPTOKI_NOT_INITIALIZED`.
 2. **The session**: `CKR_SESSION_HANDLE_INVALID`, whatever the other arguments are (PKCS#11 3.2, 5.1.7).
-3. **The arguments**: NULL where there must be something is `CKR_ARGUMENTS_BAD`; then mechanisms that do not exist,
+3. **The arguments**: NULL where there must be something is `CKR_ARGUMENTS_BAD`, and so is a number below 4096 in the place of a pointer; then mechanisms that do not exist,
    parameters of the wrong form, values in templates that no attribute can have.
 4. **The state of the operation**: `CKR_OPERATION_ACTIVE`, `CKR_OPERATION_NOT_INITIALIZED`, a login that is still due,
    a key whose life ended since the operation began.
